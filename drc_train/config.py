@@ -1,0 +1,167 @@
+"""Configuration of a learning run: every number that decides what is learned, validated, and the shipped presets."""
+
+from importlib import resources
+from math import log2
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from drc_runtime.errors import ConfigError
+
+SMALLEST_MAP = 4
+"""Height and width of the map that the fully connected layer makes (Table S2)."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LatentConfig(_Section):
+    """Dimensions of the latent variables (Table S1)."""
+
+    foreground: PositiveInt
+    background: PositiveInt
+    reassignment: int = Field(ge=0)
+    """0 turns pixel re-assignment off: the background generator's picture is used as it is."""
+
+    @property
+    def total(self) -> int:
+        return self.foreground + self.background + self.reassignment
+
+
+class ModelConfig(_Section):
+    """The networks (Tables S1 and S2) and the likelihood (Eq. 5, Appendix C.1)."""
+
+    image_size: PositiveInt
+    """Height and width in pixels: 4 times a power of two."""
+    latent: LatentConfig
+    base_channels: PositiveInt
+    """Channels of the 4x4 map."""
+    channels: tuple[PositiveInt, ...]
+    """Channels after each doubling of the resolution."""
+    upsampling: Literal["nearest", "bilinear"]
+    foreground_bias: float = 0.0
+    """The foreground's mask logit before learning; below 0 the background gets a head start."""
+    background_picture: bool = False
+    """Whether the background generator adds to a learned picture that starts as the pictures' median: for a static camera."""
+    foreground_categories: PositiveInt
+    background_categories: PositiveInt
+    """Length of the symbolic vectors y that the energy models emit (section 3.1)."""
+    energy_width: PositiveInt = 200
+    reassignment_energy_width: PositiveInt = 200
+    classifier_channels: PositiveInt = 64
+    """Channels of the auxiliary classifiers' first layer; doubled in each further one."""
+    sigma: PositiveFloat = 0.25
+    """Scale of the Laplace likelihood: each channel's log-likelihood is -|difference| / (2 sigma^2)."""
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> "ModelConfig":
+        doublings = log2(self.image_size / SMALLEST_MAP)
+        if doublings != int(doublings) or doublings < 1:
+            raise ValueError(f"image_size {self.image_size} is not 4 times a power of two (8, 16, 32, 64, 128, 256)")
+        if len(self.channels) != int(doublings):
+            raise ValueError(f"channels needs {int(doublings)} numbers for image_size {self.image_size}")
+        return self
+
+
+class TrainConfig(_Section):
+    """The learner (Algorithm 1, Appendices B and C)."""
+
+    iterations: PositiveInt
+    batch_size: PositiveInt
+    seed: int = Field(0, ge=0)
+    prior_steps: PositiveInt
+    """K0."""
+    prior_step_size: PositiveFloat = 0.4
+    posterior_steps: PositiveInt
+    """K1."""
+    posterior_step_size: PositiveFloat = 0.1
+    redraw: float = Field(0.0, ge=0, le=1)
+    """Chance that a picture's posterior chain starts anew from noise when its turn comes; 1 is the short-run chain of Table 2."""
+    generator_rate: PositiveFloat
+    energy_rate: PositiveFloat
+    beta1: float = Field(0.5, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    m_step_sigma: PositiveFloat
+    """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does."""
+    pseudo_label_weight: float = Field(0.1, ge=0)
+    total_variation_weight: float = Field(0.01, ge=0)
+    orthogonal_weight: float = Field(1.0, ge=0)
+    share_weight: float = Field(0.0, ge=0)
+    """Weight of the mean foreground share in the M-step's loss: a gentle pull towards a smaller foreground."""
+
+
+class SamplerConfig(_Section):
+    """Inference: posterior steps for one picture from noise, and for a frame that starts at the last one's latent."""
+
+    cold_steps: PositiveInt = 300
+    track_steps: PositiveInt = 8
+
+
+class Config(_Section):
+    """One learning run, whole."""
+
+    model: ModelConfig
+    train: TrainConfig
+    sampler: SamplerConfig = SamplerConfig()
+
+
+def preset_names() -> list[str]:
+    """The shipped presets."""
+    folder = resources.files("drc_train") / "presets"
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_config(preset: str, overrides: tuple[str, ...] | list[str] = ()) -> Config:
+    """Reads a preset by name, or a YAML file by path, and applies ``section.key=value`` overrides in order.
+
+    Raises:
+        ConfigError: no such preset, not YAML, or a value that the configuration does not allow.
+    """
+    if preset in preset_names():
+        text = (resources.files("drc_train") / "presets" / f"{preset}.yaml").read_text()
+    elif Path(preset).is_file():
+        text = Path(preset).read_text(errors="replace")
+    else:
+        raise ConfigError(f"no preset {preset!r}: choose one of {', '.join(preset_names())}, or give a YAML file")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{preset} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{preset} is not a configuration: expected the sections model, train and sampler")
+    for override in overrides:
+        _apply(values, override)
+    return parse_config(values, preset)
+
+
+def parse_config(values: dict[str, Any], name: str) -> Config:
+    """Validates plain values; ``name`` stands in the error.
+
+    Raises:
+        ConfigError: a key is missing, unknown or out of range; the first one is named.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "configuration"
+        raise ConfigError(f"{name}: {place}: {first['msg']}") from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not separator or len(keys) < 2:
+        raise ConfigError(f"--set {override!r} is not of the form section.key=value, such as train.batch_size=16")
+    section = values
+    for key in keys[:-1]:
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {override!r}: {key} is a value, not a section")
+    try:
+        section[keys[-1]] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: the value is not YAML") from error

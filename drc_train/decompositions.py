@@ -1,0 +1,78 @@
+"""Backward operators written as forward operators: what makes a traced gradient exportable, and faster to train with.
+
+ONNX has no backward operators, and PyTorch's core decompositions leave the convolution's. Of its three gradients only the
+one towards the input is needed, because z is what moves; that one is itself a convolution.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._decomp import core_aten_decompositions
+
+aten = torch.ops.aten
+
+Decompositions = dict[Any, Callable[..., Any]]
+
+
+def convolution_input_gradient(
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias_sizes: list[int] | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+    output_mask: list[bool],
+) -> tuple[Tensor, None, None]:
+    """``aten.convolution_backward`` for its first output.
+
+    A transposed convolution's input gradient is the strided convolution with the same kernel; that of a convolution of
+    stride 1 is a convolution with the kernel turned and its channels exchanged.
+    """
+    if output_mask[1] or output_mask[2] or groups != 1 or any(d != 1 for d in dilation) or any(output_padding):
+        raise NotImplementedError("only the input gradient of an ungrouped, undilated convolution has a decomposition")
+    if transposed:
+        return aten.convolution(gradient, weight, None, stride, padding, [1, 1], False, [0, 0], 1), None, None
+    if any(s != 1 for s in stride):
+        raise NotImplementedError("the input gradient of a strided convolution has no decomposition")
+    turned = weight.flip(2, 3).transpose(0, 1)
+    rest = [size - 1 - p for size, p in zip(weight.shape[2:], padding, strict=True)]
+    return aten.convolution(gradient, turned, None, [1, 1], rest, [1, 1], False, [0, 0], 1), None, None
+
+
+def slice_input_gradient(
+    gradient: Tensor, input_sizes: list[int], dim: int, start: int, end: int, step: int
+) -> Tensor:
+    """``aten.slice_backward`` as a pad with zeros: a scatter would cost more and is refused by TensorRT before 10.9."""
+    if step != 1:
+        raise NotImplementedError("only the gradient of a slice of step 1 has a decomposition")
+    dim %= len(input_sizes)
+    start = start + input_sizes[dim] if start < 0 else start
+    padding = [0, 0] * (len(input_sizes) - 1 - dim) + [start, input_sizes[dim] - start - gradient.shape[dim]]
+    return aten.constant_pad_nd(gradient, padding, 0.0)  # type: ignore[no-any-return]
+
+
+def select_input_gradient(gradient: Tensor, input_sizes: list[int], dim: int, index: int) -> Tensor:
+    """``aten.select_backward``: the gradient of a slice of length one."""
+    dim %= len(input_sizes)
+    return slice_input_gradient(gradient.unsqueeze(dim), input_sizes, dim, index, index + 1, 1)
+
+
+def training_decompositions() -> Decompositions:
+    """For the compiled training step: only what the compiler has no better kernel for."""
+    return {aten.convolution_backward.default: convolution_input_gradient}
+
+
+def export_decompositions() -> Decompositions:
+    """For the exported graph: every backward operator that the steps contain becomes forward operators."""
+    return {
+        **core_aten_decompositions(),
+        **training_decompositions(),
+        aten.slice_backward.default: slice_input_gradient,
+        aten.select_backward.default: select_input_gradient,
+    }

@@ -1,0 +1,73 @@
+"""The networks of a run behind the runtime's engine protocol, so that a run is measured by the code that runs bundles."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drc_runtime.engines.protocol import Array, BoundGraph
+from drc_runtime.errors import EngineError
+from drc_runtime.manifest import LatentSizes, Manifest, Sampler
+from drc_train.config import Config
+from drc_train.langevin import posterior_step
+from drc_train.model import RegionModel
+
+
+def manifest_of(config: Config, name: str) -> Manifest:
+    """What a bundle of this configuration says about itself, before it has graphs."""
+    latent, size = config.model.latent, config.model.image_size
+    return Manifest(
+        name=name,
+        image_size=(size, size),
+        latent=LatentSizes(latent.foreground, latent.background, latent.reassignment),
+        sampler=Sampler(
+            config.train.posterior_step_size, config.model.sigma, config.sampler.cold_steps, config.sampler.track_steps
+        ),
+        graphs={},
+    )
+
+
+class TorchEngine:
+    """Runs ``posterior_step`` with PyTorch's autograd, batch 1."""
+
+    def __init__(self, model: RegionModel, config: Config) -> None:
+        self._model, self._config = model, config
+        size = config.model.image_size
+        latent = np.zeros((1, config.model.latent.total), np.float32)
+        self._inputs = {"z": latent, "image": np.zeros((1, 3, size, size), np.float32), "noise": latent.copy()}
+
+    def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
+        """As ``Engine.bind``."""
+        if graph != "posterior_step":
+            raise EngineError(f"a run has no graph {graph!r}; export it to a bundle")
+        return _Binding(self._model, self._config, self._inputs, outputs)
+
+
+class _Binding:
+    def __init__(
+        self, model: RegionModel, config: Config, inputs: Mapping[str, Array], outputs: Sequence[str]
+    ) -> None:
+        self._model, self._config = model, config
+        self.inputs = inputs
+        self.outputs: dict[str, Array] = dict.fromkeys(outputs, np.zeros(0, np.float32))
+
+    def run(self) -> None:
+        train = self._config.train
+        z_next, value, regions = posterior_step(
+            self._model,
+            *(torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise")),
+            step_size=train.posterior_step_size,
+            sigma=self._config.model.sigma,
+            total_variation_weight=train.total_variation_weight,
+        )
+        found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}
+        found |= {"foreground": regions.foreground, "background": regions.background}
+        for name in self.outputs:
+            self.outputs[name] = found[name].numpy()
+
+
+def is_run(folder: Path) -> bool:
+    """Whether ``folder`` is the ``--out`` of a training run."""
+    return (folder / "checkpoint.json").is_file()

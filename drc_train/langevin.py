@@ -1,0 +1,155 @@
+"""One Langevin step as an explicit function of its tensors, and the loops of the E-step around it (Listing 2).
+
+The gradient is taken inside the function and traced to plain operators (``trace_step``), so the same function is what
+training compiles and what the export writes into a graph.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.fx import GraphModule
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from drc_train.config import Config
+from drc_train.decompositions import Decompositions, training_decompositions
+from drc_train.model import RegionModel, Regions
+from drc_train.objective import log_posterior
+
+Parameters = dict[str, Tensor]
+
+
+def langevin_update(z: Tensor, gradient: Tensor, noise: Tensor, step_size: float) -> Tensor:
+    """Eq. 13 in Listing 2's form: z + step_size^2 / 2 * gradient + step_size * noise."""
+    return z + 0.5 * step_size**2 * gradient + step_size * noise
+
+
+def posterior_step(
+    model: RegionModel,
+    z: Tensor,
+    image: Tensor,
+    noise: Tensor,
+    *,
+    step_size: float,
+    sigma: float,
+    total_variation_weight: float,
+) -> tuple[Tensor, Tensor, Regions]:
+    """One step of the posterior chain.
+
+    Args:
+        model: the generators and energy models.
+        z: ``(B, D)`` latents.
+        image: ``(B, 3, H, W)`` in [-1, 1].
+        noise: ``(B, D)`` standard normal, or zeros for plain gradient ascent.
+        step_size: s1 of Appendix B.
+        sigma: scale of the likelihood.
+        total_variation_weight: weight of Eq. 23.
+
+    Returns:
+        z after the step ``(B, D)``, and at z itself the log-posterior ``(B,)`` and the regions.
+    """
+    with torch.enable_grad():
+        start = z.detach().requires_grad_()
+        value, regions = log_posterior(model, start, image, sigma, total_variation_weight)
+        (gradient,) = torch.autograd.grad(value.sum(), start)
+    regions = Regions(*(region.detach() for region in regions))
+    return langevin_update(z, gradient, noise, step_size), value.detach(), regions
+
+
+def prior_step(model: RegionModel, z: Tensor, noise: Tensor, *, step_size: float) -> tuple[Tensor, Tensor]:
+    """One step of the prior chain: z after the step ``(B, D)``, and the energy at z ``(B,)``."""
+    with torch.enable_grad():
+        start = z.detach().requires_grad_()
+        energy = model.energy(start)
+        (gradient,) = torch.autograd.grad((-energy - 0.5 * start.square().sum(1)).sum(), start)
+    return langevin_update(z, gradient, noise, step_size), energy.detach()
+
+
+def trace_step(
+    step: Callable[..., tuple[Tensor, ...]],
+    model: RegionModel,
+    inputs: tuple[Tensor, ...],
+    decompositions: Decompositions | None = None,
+) -> GraphModule:
+    """Traces ``step(model, *inputs)``, gradient included, to a graph of ``(parameters, *inputs)`` with fixed shapes."""
+
+    def explicit(parameters: Parameters, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return functional_call(_Bound(model, step), {f"model.{name}": p for name, p in parameters.items()}, tensors)
+
+    return make_fx(explicit, decomposition_table=decompositions)(parameters_of(model), *inputs)  # type: ignore[no-any-return]
+
+
+def parameters_of(model: RegionModel) -> Parameters:
+    """Parameters and buffers by name, detached: what a traced step takes first."""
+    return {name: tensor.detach() for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+
+
+class _Bound(torch.nn.Module):
+    def __init__(self, model: RegionModel, step: Callable[..., tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self.model = model
+        self.step = step
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return self.step(self.model, *tensors)
+
+
+class Sampler:
+    """The E-step's chains over batches of one fixed size, compiled where the machine can."""
+
+    def __init__(self, model: RegionModel, config: Config, batch: int, device: torch.device, compiled: bool = True):
+        """``compiled`` False runs the traced graphs operator by operator; ``self.note`` says when that was forced."""
+        self.model, self.train, self.note = model, config.train, ""
+        size, dimensions = config.model.image_size, config.model.latent.total
+        # tensors of their own: the tracer takes one tensor in two places for one input
+        z, noise = torch.zeros(2, batch, dimensions, device=device).unbind()
+        image = torch.zeros(batch, 3, size, size, device=device)
+
+        def posterior(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+            return posterior_step(
+                model,
+                z,
+                image,
+                noise,
+                step_size=config.train.posterior_step_size,
+                sigma=config.model.sigma,
+                total_variation_weight=config.train.total_variation_weight,
+            )[:2]
+
+        def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+            return prior_step(model, z, noise, step_size=config.train.prior_step_size)
+
+        decompositions = training_decompositions()
+        self._posterior: Callable[..., tuple[Tensor, ...]] = trace_step(posterior, model, (z, image, noise), decompositions)
+        self._prior: Callable[..., tuple[Tensor, ...]] = trace_step(prior, model, (z, noise), decompositions)
+        if compiled:
+            self._compile(z, image, noise)
+
+    @torch.no_grad()
+    def _compile(self, z: Tensor, image: Tensor, noise: Tensor) -> None:
+        plain = self._posterior, self._prior
+        self._posterior, self._prior = torch.compile(self._posterior), torch.compile(self._prior)
+        try:
+            parameters = parameters_of(self.model)
+            self._posterior(parameters, z, image, noise)
+            self._prior(parameters, z, noise)
+        except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
+            self._posterior, self._prior = plain
+            self.note = f"training without the compiler, slower: {str(error).strip().splitlines()[0]}"
+
+    @torch.no_grad()
+    def posterior(self, z: Tensor, image: Tensor, steps: int, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``steps`` steps from ``z (B, D)``: the latents after them, and the log-posterior ``(B,)`` before the last."""
+        parameters, value = parameters_of(self.model), z.new_zeros(len(z))
+        for _ in range(steps):
+            z, value = self._posterior(parameters, z, image, torch.randn(z.shape, generator=noise, device=z.device))
+        return z, value
+
+    @torch.no_grad()
+    def prior(self, z: Tensor, steps: int, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``steps`` steps of the prior chain from ``z (B, D)``: the latents, and the energy ``(B,)`` before the last."""
+        parameters, value = parameters_of(self.model), z.new_zeros(len(z))
+        for _ in range(steps):
+            z, value = self._prior(parameters, z, torch.randn(z.shape, generator=noise, device=z.device))
+        return z, value

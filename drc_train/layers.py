@@ -1,0 +1,108 @@
+"""Layers whose gradient with respect to their input is made of few, plainly exportable operators.
+
+No operation here works in place: an in-place activation before the gradient is taken cannot be exported.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NORM_EPSILON = 1e-5
+
+# Column r says which rows of the 4x4 kernel a row of the 3x3 kernel falls on when nearest upsampling is folded into it.
+_NEAREST_FOLD = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+
+
+class _InstanceNormalisation(torch.autograd.Function):
+    """Written out so that the gradient reuses the normalised map: two reductions forward, two backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        centred = x - x.mean((2, 3), keepdim=True)
+        scale = torch.rsqrt((centred * centred).mean((2, 3), keepdim=True) + NORM_EPSILON)
+        normalised = centred * scale
+        ctx.save_for_backward(normalised, scale, weight)
+        return normalised * weight + bias
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        normalised, scale, weight = ctx.saved_tensors
+        product = gradient * normalised
+        # weight is constant over a map, so it can leave both means and join the small per-channel scale
+        input_gradient = (scale * weight) * (
+            gradient - gradient.mean((2, 3), keepdim=True) - normalised * product.mean((2, 3), keepdim=True)
+        )
+        return input_gradient, product.sum((0, 2, 3), keepdim=True)[0], gradient.sum((0, 2, 3), keepdim=True)[0]
+
+
+class InstanceNorm(nn.Module):
+    """Instance normalisation with affine parameters over ``(B, C, H, W)``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _InstanceNormalisation.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
+
+
+def bilinear_matrix(size: int) -> Tensor:
+    """``(2 size, size)``: doubling a line of ``size`` pixels bilinearly (half-pixel centres, edges repeated)."""
+    return F.interpolate(torch.eye(size)[None], scale_factor=2, mode="linear", align_corners=False)[0].T.contiguous()
+
+
+class UpConv(nn.Module):
+    """Doubles the resolution, then a 3x3 convolution without bias: ``(B, in, H, W)`` to ``(B, out, 2H, 2W)``.
+
+    Nearest upsampling and the zero-padded 3x3 convolution are together one 4x4 transposed convolution of stride 2, whose
+    kernel is a fixed linear map of the 3x3 kernel: 4 instead of 9 multiplications per output, and its input gradient is one
+    strided convolution. Bilinear upsampling is two products with a constant matrix.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, inputs: int, outputs: int, size: int, upsampling: str) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.nearest = upsampling == "nearest"
+        self.register_buffer("matrix", _NEAREST_FOLD if self.nearest else bilinear_matrix(size), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.nearest:
+            kernel = self.matrix @ self.weight @ self.matrix.T
+            return F.conv_transpose2d(x, kernel.transpose(0, 1), stride=2, padding=1)
+        return F.conv2d(self.matrix @ x @ self.matrix.T, self.weight, padding=1)
+
+
+def grid_sample(source: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear sampling of ``source (B, C, H, W)`` at ``grid (B, 2, H', W')`` of x, y in [-1, 1]: ``(B, C, H', W')``.
+
+    Zeros outside, -1 and 1 are the outer edges of the border pixels (align_corners off). One gather with one set of
+    indices serves the four corners, and its gradient is one scatter-add.
+    """
+    batch, channels, height, width = source.shape
+    out_height, out_width = grid.shape[2:]
+    x = (grid[:, :1] + 1) * (width / 2) - 0.5
+    y = (grid[:, 1:] + 1) * (height / 2) - 0.5
+    left, top = x.detach().floor(), y.detach().floor()
+    columns = torch.stack((left, left + 1, left, left + 1), 1)
+    rows = torch.stack((top, top, top + 1, top + 1), 1)
+    right_part, lower_part = x - left, y - top
+    weights = torch.stack(
+        (
+            (1 - right_part) * (1 - lower_part),
+            right_part * (1 - lower_part),
+            (1 - right_part) * lower_part,
+            right_part * lower_part,
+        ),
+        1,
+    )
+    inside = (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
+    weights = torch.where(inside, weights, torch.zeros_like(weights))
+    index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    index = index.to(torch.int64).reshape(batch, 1, -1).expand(-1, channels, -1)
+    corners = source.reshape(batch, channels, -1).gather(2, index).reshape(batch, channels, 4, out_height, out_width)
+    return (corners * weights.reshape(batch, 1, 4, out_height, out_width)).sum(2)

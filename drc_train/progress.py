@@ -1,0 +1,65 @@
+"""What a person sees while learning: a live line on a terminal, a plain line now and then elsewhere; TensorBoard for later."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from torch.utils.tensorboard import SummaryWriter
+
+from drc_runtime.atomic import atomic_path
+
+PLAIN_EVERY = 30.0
+"""Seconds between lines where there is no terminal."""
+
+
+class Progress:
+    """Shows iteration, losses, foreground share, chain energy and time left, and writes the same to TensorBoard."""
+
+    def __init__(self, out: Path, console: Console) -> None:
+        """``out`` is the run's folder; event files go to ``out/tensorboard``, the newest grid to ``out/grid.png``."""
+        self._out, self._console = out, console
+        self._board = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
+        self._printed = -PLAIN_EVERY
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+        self._board.close()  # type: ignore[no-untyped-call]
+
+    def show(self, iteration: int, figures: dict[str, float], left: float) -> None:
+        """``left``: seconds until the run ends."""
+        for name, value in figures.items():
+            self._board.add_scalar(name, value, iteration)  # type: ignore[no-untyped-call]
+        left = max(left, 0)
+        remaining = f"{int(left // 3600)}:{int(left % 3600 // 60):02d}:{int(left % 60):02d}"
+        if self._live:
+            table = Table("iteration", *[name.replace("_", " ") for name in figures], "time left", box=None)
+            table.add_row(str(iteration), *[f"{value:.3f}" for value in figures.values()], remaining)
+            self._live.update(table)
+        elif time.monotonic() - self._printed >= PLAIN_EVERY:
+            self._printed = time.monotonic()
+            line = " ".join(f"{name}={value:.3f}" for name, value in figures.items())
+            self.say(f"iteration {iteration} {line} left {remaining}")
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+    def picture(self, iteration: int, grid: NDArray[np.uint8]) -> None:
+        """A grid as ``drc_train.grids.figure`` makes it."""
+        self._board.add_image("grid", grid, iteration, dataformats="HWC")  # type: ignore[no-untyped-call]
+        with atomic_path(self._out / "grid.png") as path:
+            cv2.imwrite(str(path), cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))

@@ -1,0 +1,186 @@
+"""``drc train``: from a source of unlabelled pictures to a checkpoint."""
+
+import hashlib
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from drc_runtime.errors import OutputError, TrainingError, UsageError
+from drc_train.checkpoint import STATE_FILE, read_state, restore, save_checkpoint
+from drc_train.config import Config, load_config, parse_config
+from drc_train.data.source import is_sequence, load_pictures
+from drc_train.em import Learner, to_network
+from drc_train.grids import figure
+from drc_train.progress import Progress
+from drc_train.watch import collapse
+
+SAVE_EVERY = 60.0
+"""Seconds between checkpoints, grids and looks at the masks."""
+SHOWN = 12
+"""Pictures in a grid."""
+FIRST_LOOK = 100
+"""Iterations before a collapsed mask means anything."""
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a run of ``train`` came to."""
+
+    out: Path
+    preset: str
+    pictures: int
+    iterations: int
+    """Of the checkpoint, earlier runs included."""
+    seconds: float
+    """Spent learning, earlier runs included."""
+    figures: dict[str, float]
+    """Of the last iteration."""
+    collapsed: str | None
+    """What is wrong with the masks, or None."""
+    interrupted: bool
+
+
+def train(
+    source: str,
+    out: Path,
+    *,
+    preset: str | None = None,
+    iterations: int | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    skip_unreadable: bool = False,
+    console: Console | None = None,
+) -> TrainReport:
+    """Learns to cut out the foreground of the pictures of ``source``, without labels (Algorithm 1).
+
+    Args:
+        source: a folder of pictures, a video file, or a named data set (``tm-dsprites``, ``scene``).
+        out: the run's folder: checkpoint, TensorBoard events, newest grid.
+        preset: a shipped preset or a YAML file; None takes ``static-camera`` for a video and ``edge-64`` otherwise.
+        iterations: stop at this iteration; None takes the preset's.
+        minutes: stop after this much learning in this call, if that comes first.
+        resume: continue the run in ``out``; its own configuration is used.
+        overrides: ``section.key=value`` settings over the preset.
+        skip_unreadable: leave out pictures that cannot be read instead of refusing to start.
+        console: where progress goes; None is stderr.
+
+    Raises:
+        ConfigError: the preset or an override is not valid.
+        SourceError: the source cannot be read.
+        TrainingError: nothing to resume, a run that would be lost, other data than before, or figures that are not finite.
+        OutputError: the run's folder cannot be written.
+    """
+    console = console or Console(stderr=True)
+    config, preset = _configuration(source, out, preset, resume, overrides)
+    pictures = load_pictures(source, config.model.image_size, skip_unreadable=skip_unreadable)
+    fingerprint = hashlib.sha256(pictures.tobytes()).hexdigest()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    console.print(f"{len(pictures)} pictures, preset {preset}, {device}; preparing the compiled step ...", highlight=False)
+    learner = Learner(config, torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), device)
+    about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures), "fingerprint": fingerprint}
+    spent = 0.0
+    if resume:
+        before = restore(out, learner)
+        if before["fingerprint"] != fingerprint:
+            raise TrainingError(f"the pictures of {source} are not those that {out} was learned from; start anew")
+        spent = float(before["seconds"])
+    run = _Run(learner, out, about, spent)
+    with Progress(out, console) as progress, _interrupts() as interrupted:
+        if learner.sampler.note:
+            progress.say(learner.sampler.note)
+        run.learn(iterations or config.train.iterations, minutes, progress, interrupted)
+    return TrainReport(
+        out, preset, len(pictures), learner.iteration, run.seconds, run.figures, run.collapsed, bool(interrupted)
+    )
+
+
+def _configuration(
+    source: str, out: Path, preset: str | None, resume: bool, overrides: Sequence[str]
+) -> tuple[Config, str]:
+    if resume:
+        if preset or overrides:
+            raise UsageError("--resume continues with the run's own configuration; leave --preset and --set out")
+        state = read_state(out)
+        return parse_config(state["config"], str(out / STATE_FILE)), str(state["about"]["preset"])
+    if (out / STATE_FILE).exists():
+        raise UsageError(f"{out} already holds a run: continue it with --resume, or give another --out")
+    chosen = preset or ("static-camera" if is_sequence(source) else "edge-64")
+    return load_config(chosen, tuple(overrides)), chosen
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM in a list that is looked at between iterations, so that a checkpoint is always whole."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Run:
+    """The loop around the learner: when to stop, save and look."""
+
+    def __init__(self, learner: Learner, out: Path, about: dict[str, Any], spent: float) -> None:
+        self.learner, self.out, self.about = learner, out, about
+        self.spent, self.seconds = spent, spent
+        self.figures: dict[str, float] = {}
+        self.collapsed: str | None = None
+
+    def learn(self, iterations: int, minutes: float | None, progress: Progress, interrupted: list[int]) -> None:
+        start = saved = time.monotonic()
+        first = self.learner.iteration
+        limit = minutes * 60 if minutes is not None else float("inf")
+        while self.learner.iteration < iterations and not interrupted and time.monotonic() - start < limit:
+            figures = self.learner.step()
+            if not all(abs(value) < float("inf") for value in figures.values()):
+                raise TrainingError(
+                    f"iteration {self.learner.iteration} has figures that are not finite; the last good checkpoint is in "
+                    f"{self.out}: lower train.generator_rate or train.posterior_step_size"
+                )
+            self.figures = figures
+            now = time.monotonic()
+            self.seconds = self.spent + now - start
+            pace = (now - start) / (self.learner.iteration - first)
+            left = min((iterations - self.learner.iteration) * pace, limit - (now - start))
+            progress.show(self.learner.iteration, figures, left)
+            if now - saved >= SAVE_EVERY:
+                self.save(progress)
+                saved = time.monotonic()
+        self.save(progress)
+
+    def save(self, progress: Progress) -> None:
+        self.look(progress)
+        save_checkpoint(self.out, self.learner, {**self.about, "seconds": self.seconds})
+
+    @torch.no_grad()
+    def look(self, progress: Progress) -> None:
+        """Draws the grid and checks the masks of the chains of the first pictures."""
+        learner = self.learner
+        index = torch.arange(min(8 * SHOWN, len(learner.pictures)))
+        z = learner.chains.posterior[index].to(learner.device)
+        image = to_network(learner.pictures[index], learner.device)
+        problem = collapse(learner.model(z).mask) if learner.iteration >= FIRST_LOOK else None
+        if problem and problem != self.collapsed:
+            progress.say(problem)
+        self.collapsed = problem
+        progress.picture(learner.iteration, figure(learner.model, z[:SHOWN], image[:SHOWN]))

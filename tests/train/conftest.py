@@ -1,0 +1,36 @@
+"""A run small enough to learn in a second or two."""
+
+import numpy as np
+import pytest
+import torch
+
+from drc_train.config import Config, load_config
+
+TINY = (
+    "model.image_size=8",
+    "model.channels=[8]",
+    "model.base_channels=4",
+    "model.classifier_channels=4",
+    "model.energy_width=8",
+    "model.latent.foreground=5",
+    "train.batch_size=4",
+    "train.prior_steps=2",
+    "train.posterior_steps=2",
+)
+
+
+@pytest.fixture
+def tiny_overrides() -> list[str]:
+    """``--set`` values that make any edge preset tiny."""
+    return list(TINY)
+
+
+@pytest.fixture
+def tiny_config() -> Config:
+    return load_config("edge-32", TINY)
+
+
+@pytest.fixture
+def tiny_pictures() -> torch.Tensor:
+    """(10, 3, 8, 8) uint8."""
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (10, 3, 8, 8), np.uint8))

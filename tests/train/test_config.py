@@ -1,0 +1,87 @@
+"""Presets, overrides and what is refused."""
+
+import pytest
+
+from drc_runtime.errors import ConfigError
+from drc_train.config import Config, load_config, preset_names
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_shipped_preset_is_valid(name: str) -> None:
+    assert isinstance(load_config(name), Config)
+
+
+def test_the_presets_of_the_design_are_there() -> None:
+    expected = {"birds", "dogs", "cars", "clevr6", "tm-dsprites", "edge-64", "edge-32", "static-camera"}
+    assert expected <= set(preset_names())
+
+
+@pytest.mark.parametrize(
+    ("name", "latent", "orthogonal", "cold_steps", "categories"),
+    [
+        ("birds", (256, 256, 512), 0.1, 2500, (200, 200)),
+        ("dogs", (256, 256, 512), 1.0, 300, (200, 200)),
+        ("cars", (256, 192, 512), 1.0, 300, (200, 200)),
+        ("clevr6", (256, 2, 256), 1.0, 5000, (30, 10)),
+        ("tm-dsprites", (256, 4, 1024), 1.0, 5000, (30, 10)),
+    ],
+)
+def test_the_paper_s_presets_have_the_paper_s_numbers(
+    name: str, latent: tuple[int, ...], orthogonal: float, cold_steps: int, categories: tuple[int, int]
+) -> None:
+    """Tables S1 and S2, Appendices B and C."""
+    config = load_config(name)
+    sizes = config.model.latent
+    assert (sizes.foreground, sizes.background, sizes.reassignment) == latent
+    assert config.train.orthogonal_weight == orthogonal
+    assert config.sampler.cold_steps == cold_steps
+    assert (config.model.foreground_categories, config.model.background_categories) == categories
+    assert config.model.channels == (1024, 512, 256, 128, 64) and config.model.base_channels == 128
+    assert (config.model.upsampling, config.model.image_size, config.model.sigma) == ("bilinear", 128, 0.25)
+    train = config.train
+    assert (train.prior_steps, train.posterior_steps) == (60, 40)
+    assert (train.prior_step_size, train.posterior_step_size) == (0.4, 0.1)
+    assert (train.generator_rate, train.energy_rate, train.batch_size) == (1e-4, 2e-5, 48)
+    assert (train.beta1, train.beta2, train.iterations) == (0.5, 0.999, 10000)
+    assert (train.pseudo_label_weight, train.total_variation_weight, train.m_step_sigma) == (0.1, 0.01, 0.25)
+
+
+def test_overrides_apply_in_order() -> None:
+    config = load_config("edge-32", ["train.batch_size=8", "model.channels=[8, 8, 8]", "train.batch_size=16"])
+    assert config.train.batch_size == 16
+    assert config.model.channels == (8, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.batch_size", "section.key=value"),
+        ("batch_size=3", "section.key=value"),
+        ("train.batch_size=many", "train.batch_size"),
+        ("train.batch_sise=3", "train.batch_sise"),
+        ("train.batch_size.x=3", "batch_size is a value"),
+        ("model.image_size=48", "4 times a power of two"),
+        ("model.channels=[8]", "channels needs 3 numbers"),
+        ("train.redraw=2", "train.redraw"),
+        ("train.seed=[", "not YAML"),
+    ],
+)
+def test_a_wrong_override_names_itself(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config("edge-32", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="edge-64"):
+        load_config("edge-65")
+
+
+def test_a_preset_file(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("[1, 2")
+    with pytest.raises(ConfigError, match="not YAML"):
+        load_config(str(path))
+    path.write_text("- 1")
+    with pytest.raises(ConfigError, match="expected the sections"):
+        load_config(str(path))

@@ -1,0 +1,163 @@
+"""The learner, its chains and its checkpoints."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from drc_runtime.errors import TrainingError
+from drc_runtime.preprocess import to_tensor
+from drc_train.chains import Chains
+from drc_train.checkpoint import STATE_FILE, load_model, restore, save_checkpoint
+from drc_train.config import Config, load_config
+from drc_train.em import Learner, median, to_network
+from drc_train.langevin import Sampler, posterior_step
+from drc_train.model import RegionModel
+
+CPU = torch.device("cpu")
+ABOUT = {"source": "test", "preset": "edge-32", "pictures": 10, "seconds": 1.0}
+
+
+def learner(config: Config, pictures: torch.Tensor) -> Learner:
+    return Learner(config, pictures, CPU, compiled=False)
+
+
+def test_an_iteration_moves_every_network_and_only_the_batch_s_chains(tiny_config: Config, tiny_pictures: torch.Tensor) -> None:
+    learning = learner(tiny_config, tiny_pictures)
+    before = {name: tensor.clone() for name, tensor in learning.model.named_parameters()}
+    chains = learning.chains.posterior.clone()
+    figures = learning.step()
+    still = [name for name, tensor in learning.model.named_parameters() if torch.equal(tensor, before[name])]
+    # an energy's own constant cancels between the two expectations of Eq. 3
+    assert still == ["reassignment_energy.last.bias"]
+    assert {"likelihood", "foreground_share", "energy_posterior", "energy_prior", "log_posterior"} <= figures.keys()
+    moved = (learning.chains.posterior != chains).any(1)
+    assert int(moved.sum()) == 4
+
+
+def test_the_compiled_chain_is_the_plain_chain(tiny_config: Config) -> None:
+    model = RegionModel(tiny_config.model, torch.Generator().manual_seed(0))
+    random = torch.Generator().manual_seed(1)
+    z = torch.randn(4, tiny_config.model.latent.total, generator=random)
+    image = torch.rand(4, 3, 8, 8, generator=random) * 2 - 1
+    sampler = Sampler(model, tiny_config, 4, CPU, compiled=False)
+    found, value = sampler.posterior(z, image, 3, torch.Generator().manual_seed(2))
+    noise = torch.Generator().manual_seed(2)
+    expected, last = z, None
+    for _ in range(3):
+        expected, last, _ = posterior_step(
+            model,
+            expected,
+            image,
+            torch.randn(z.shape, generator=noise),
+            step_size=tiny_config.train.posterior_step_size,
+            sigma=tiny_config.model.sigma,
+            total_variation_weight=tiny_config.train.total_variation_weight,
+        )
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(value, last)
+
+
+def test_every_picture_comes_once_before_any_comes_twice() -> None:
+    random = torch.Generator().manual_seed(0)
+    chains = Chains(12, 3, random)
+    seen = torch.cat([chains.next_batch(4, 0.0, random) for _ in range(3)])
+    assert sorted(seen.tolist()) == list(range(12))
+
+
+@pytest.mark.parametrize(("redraw", "changed"), [(0.0, 0), (1.0, 4)])
+def test_redraw_starts_chains_anew(redraw: float, changed: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    chains = Chains(12, 3, random)
+    before = chains.posterior.clone()
+    index = chains.next_batch(4, redraw, random)
+    assert int((chains.posterior != before).any(1).sum()) == changed
+    if changed:
+        assert (chains.posterior[index] != before[index]).all()
+
+
+def test_resumed_learning_gives_the_same_numbers_bit_for_bit(
+    tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    whole = learner(tiny_config, tiny_pictures)
+    first = learner(tiny_config, tiny_pictures)
+    for _ in range(3):
+        whole.step()
+        first.step()
+    save_checkpoint(tmp_path, first, ABOUT)
+    second = learner(tiny_config, tiny_pictures)
+    assert restore(tmp_path, second) == ABOUT
+    for _ in range(4):
+        expected, found = whole.step(), second.step()
+        assert found == expected
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, second.model.state_dict()[name]), name
+    assert torch.equal(whole.chains.posterior, second.chains.posterior)
+
+
+def test_only_the_newest_checkpoint_stays(tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path) -> None:
+    learning = learner(tiny_config, tiny_pictures)
+    save_checkpoint(tmp_path, learning, ABOUT)
+    learning.step()
+    save_checkpoint(tmp_path, learning, ABOUT)
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["checkpoint-00000001.safetensors"]
+    model, config, state = load_model(tmp_path)
+    assert config == tiny_config and state["iteration"] == 1
+    z = torch.randn(2, config.model.latent.total)
+    torch.testing.assert_close(model(z).foreground, learning.model(z).foreground)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("no folder", "holds no checkpoint"),
+        ("truncated json", "damaged"),
+        ("other format", "not a checkpoint of this version"),
+        ("missing key", "config missing"),
+        ("truncated tensors", "missing or damaged"),
+        ("tensors of another model", "do not fit"),
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line(
+    damage: str, message: str, tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    save_checkpoint(tmp_path, learner(tiny_config, tiny_pictures), ABOUT)
+    state_file, tensors = tmp_path / STATE_FILE, next(tmp_path.glob("*.safetensors"))
+    state = json.loads(state_file.read_text())
+    if damage == "no folder":
+        state_file.unlink()
+    elif damage == "truncated json":
+        state_file.write_text(state_file.read_text()[:-20])
+    elif damage == "other format":
+        state_file.write_text(json.dumps(state | {"format": "drc-checkpoint-0"}))
+    elif damage == "missing key":
+        state_file.write_text(json.dumps({key: value for key, value in state.items() if key != "config"}))
+    elif damage == "truncated tensors":
+        tensors.write_bytes(tensors.read_bytes()[:-100])
+    else:
+        state["config"]["model"]["latent"]["foreground"] += 1
+        state_file.write_text(json.dumps(state))
+    with pytest.raises(TrainingError, match=message) as caught:
+        load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_number_of_pictures_is_noticed(tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, learner(tiny_config, tiny_pictures), ABOUT)
+    with pytest.raises(TrainingError, match="the data changed"):
+        restore(tmp_path, learner(tiny_config, tiny_pictures[:8]))
+
+
+def test_pictures_enter_the_network_as_the_runtime_has_them(tiny_pictures: torch.Tensor) -> None:
+    expected = to_tensor(tiny_pictures[0].numpy().transpose(1, 2, 0), (8, 8))
+    assert torch.equal(to_network(tiny_pictures[:1], CPU)[0], torch.from_numpy(expected))
+
+
+def test_a_static_camera_starts_at_the_median_picture(tiny_overrides: list[str], tiny_pictures: torch.Tensor) -> None:
+    config = load_config("static-camera", tiny_overrides)
+    learning = learner(config, tiny_pictures)
+    shown = learning.model(torch.randn(2, config.model.latent.total)).background
+    expected = to_network(median(tiny_pictures), CPU).clamp(-0.98, 0.98)
+    torch.testing.assert_close(shown[0], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(shown[1], expected, atol=1e-5, rtol=0)

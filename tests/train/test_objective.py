@@ -1,0 +1,158 @@
+"""The objective against the formulas of the paper, written out the long way."""
+
+import pytest
+import torch
+
+from drc_train.config import ModelConfig, load_config
+from drc_train.langevin import posterior_step, prior_step
+from drc_train.layers import grid_sample
+from drc_train.model import RegionModel
+from drc_train.objective import (
+    log_posterior,
+    m_step_loss,
+    mixture_log_likelihood,
+    orthogonal_penalty,
+    responsibility,
+    total_variation,
+)
+
+SIGMA, WEIGHT = 0.25, 0.01
+
+
+def small_model(reassignment: int = 6) -> RegionModel:
+    config = ModelConfig(
+        image_size=8,
+        latent={"foreground": 5, "background": 3, "reassignment": reassignment},
+        base_channels=4,
+        channels=(6,),
+        upsampling="nearest",
+        foreground_categories=3,
+        background_categories=2,
+        energy_width=8,
+        reassignment_energy_width=8,
+        classifier_channels=4,
+    )
+    return RegionModel(config, torch.Generator().manual_seed(0)).double()
+
+
+def batch(model: RegionModel, count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(1)
+    dimensions = model.config.latent.total
+    z = torch.randn(count, dimensions, generator=random, dtype=torch.float64)
+    image = torch.rand(count, 3, 8, 8, generator=random, dtype=torch.float64) * 2 - 1
+    return z, image, torch.randn(count, dimensions, generator=random, dtype=torch.float64)
+
+
+def test_mixture_is_the_logarithm_of_the_weighted_sum() -> None:
+    model = small_model()
+    z, image, _ = batch(model)
+    regions = model(z)
+    pi = regions.mask
+    p_foreground = torch.exp(-(regions.foreground - image).abs() / (2 * SIGMA**2))
+    p_background = torch.exp(-(regions.background - image).abs() / (2 * SIGMA**2))
+    expected = torch.log(pi * p_foreground + (1 - pi) * p_background)
+    torch.testing.assert_close(mixture_log_likelihood(regions, image, SIGMA), expected)
+
+
+def test_step_follows_listing_2_with_detached_responsibilities() -> None:
+    model = small_model()
+    z, image, noise = batch(model)
+    start = z.clone().requires_grad_()
+    regions = model(start)
+    log_pf = -(regions.foreground - image).abs() / (2 * SIGMA**2)
+    log_pb = -(regions.background - image).abs() / (2 * SIGMA**2)
+    pi_f, pi_b = regions.mask, 1 - regions.mask
+    gamma = (pi_f * log_pf.exp() / (pi_f * log_pf.exp() + pi_b * log_pb.exp())).detach()
+    expected_log = gamma * (pi_f.log() + log_pf) + (1 - gamma) * (pi_b.log() + log_pb)
+    objective = -expected_log.sum() + WEIGHT * total_variation(regions.background).sum()
+    objective = objective + model.energy(start).sum() + 0.5 * start.square().sum()
+    (gradient,) = torch.autograd.grad(objective, start)
+    found, _, _ = posterior_step(
+        model, z, image, noise, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT
+    )
+    torch.testing.assert_close(found, z - 0.5 * 0.1**2 * gradient + 0.1 * noise)
+
+
+@pytest.mark.parametrize("part", ["foreground", "reassignment"])
+def test_finite_difference_of_the_log_posterior_along_its_own_step(part: str) -> None:
+    """The contract of the exported graph; the background's part is left out because its map is detached."""
+    model = small_model()
+    z, image, noise = batch(model, 1)
+    found, _, _ = posterior_step(
+        model, z, image, noise * 0, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT
+    )
+    gradient = (found - z) / (0.1**2 / 2)
+    columns = slice(0, 5) if part == "foreground" else slice(8, None)
+    direction = torch.zeros_like(z)
+    direction[:, columns] = gradient[:, columns]
+    direction /= direction.norm()
+    step = 1e-6
+    ahead, behind = (
+        log_posterior(model, z + sign * step * direction, image, SIGMA, WEIGHT)[0] for sign in (1, -1)
+    )
+    difference = float((ahead - behind) / (2 * step))
+    assert difference == pytest.approx(float((gradient * direction).sum()), rel=1e-4)
+
+
+def test_prior_step_moves_down_the_energy_and_towards_the_origin() -> None:
+    model = small_model()
+    z, _, noise = batch(model)
+    start = z.clone().requires_grad_()
+    energies = [
+        -torch.logsumexp(model.foreground_energy.logits(start[:, :5]), 1),
+        -torch.logsumexp(model.background_energy.logits(start[:, 5:8]), 1),
+        model.reassignment_energy.logits(start[:, 8:])[:, 0],
+    ]
+    (gradient,) = torch.autograd.grad((sum(energies) + 0.5 * start.square().sum(1)).sum(), start)
+    found, energy = prior_step(model, z, noise, step_size=0.4)
+    torch.testing.assert_close(found, z - 0.08 * gradient + 0.4 * noise)
+    torch.testing.assert_close(energy, sum(energies).detach())
+
+
+def test_responsibility_sums_the_channels() -> None:
+    model = small_model()
+    z, image, _ = batch(model)
+    regions = model(z)
+    weight = torch.exp(-(regions.foreground - image).abs().sum(1, keepdim=True) / (2 * SIGMA**2)) * regions.mask
+    other = torch.exp(-(regions.background - image).abs().sum(1, keepdim=True) / (2 * SIGMA**2)) * (1 - regions.mask)
+    torch.testing.assert_close(responsibility(regions, image, SIGMA), weight / (weight + other))
+
+
+def test_the_map_that_re_assignment_reads_is_detached() -> None:
+    model = small_model()
+    z, _, _ = batch(model)
+    own = model.reassignment.smallest_map(model.split(z)[2])
+    smallest = model.background.smallest_map(model.split(z)[1])
+    grid = torch.tanh(model.reassignment.grow(torch.cat((own, smallest), 1))).detach()
+    fixed = grid_sample(torch.tanh(model.background.grow(smallest)[:, :3]), grid)
+    weight = model.background.project.weight
+    (expected,) = torch.autograd.grad(fixed.square().sum(), weight)
+    (found,) = torch.autograd.grad(model(z).background.square().sum(), weight)
+    torch.testing.assert_close(found, expected)
+
+
+def test_total_variation_of_a_step_edge() -> None:
+    picture = torch.zeros(1, 3, 4, 4)
+    picture[:, :, :, 2:] = 1
+    assert total_variation(picture).tolist() == [12.0]
+
+
+def test_orthogonal_penalty_is_zero_only_for_orthogonal_kernels() -> None:
+    layer = torch.nn.Conv2d(2, 3, 2, bias=False)
+    torch.nn.init.orthogonal_(layer.weight)
+    assert float(orthogonal_penalty(layer)) == pytest.approx(0, abs=1e-6)
+    layer.weight.data[1] = layer.weight.data[0]
+    assert float(orthogonal_penalty(layer)) == pytest.approx(2**0.5, rel=1e-5)
+
+
+def test_m_step_loss_adds_up_and_reaches_generators_but_not_energies() -> None:
+    model = small_model().float()
+    z, image, _ = (tensor.float() for tensor in batch(model))
+    train = load_config("edge-32").train
+    loss, parts = m_step_loss(model, z, image, train)
+    share = float(parts.pop("foreground_share"))
+    assert float(loss) == pytest.approx(sum(float(part) for part in parts.values()), rel=1e-5)
+    assert float(parts["share"]) == pytest.approx(train.share_weight * share, rel=1e-5)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.generator_parameters())
+    assert all(parameter.grad is None for parameter in model.energy_parameters())
