@@ -1,0 +1,101 @@
+"""Checks an exported graph against the model: the same fresh inputs through the backend and through float64 autograd."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drc_export.posterior import Graph
+from drc_runtime.engines.protocol import Array, Engine
+from drc_runtime.errors import VerificationError
+from drc_train.model import RegionModel
+
+INPUTS = 6
+RATIO = 3.0
+"""How much further from float64 than float32 autograd the backend may be, largest error against largest error."""
+FLOOR = 1e-6
+"""Relative errors below this are rounding, whatever float32 autograd happened to reach."""
+CEILING = 1e-2
+COSINE = 1 - 1e-5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One output of one graph; errors are relative to float64 in the L2 norm, the largest over all inputs."""
+
+    graph: str
+    output: str
+    error: float
+    float32_error: float
+    cosine: float
+    """Smallest over all inputs."""
+    worst_input: int
+
+    @property
+    def problem(self) -> str | None:
+        """What is out of tolerance, or None."""
+        where = f"graph {self.graph}, output {self.output}, input {self.worst_input}"
+        limit = min(max(RATIO * self.float32_error, FLOOR), CEILING)
+        if not self.error <= limit:
+            return f"{where}: off by {self.error:.1e} where {limit:.1e} is allowed"
+        if not self.cosine >= COSINE:
+            return f"{where}: 1 - cosine is {1 - self.cosine:.1e} where {1 - COSINE:.0e} is allowed"
+        return None
+
+
+def verify(engine: Engine, model: RegionModel, graphs: Sequence[Graph], seed: int = 1) -> list[Check]:
+    """Runs every graph on fresh inputs; ``z_next`` is compared as the step that it takes, first without and then with noise.
+
+    Raises:
+        VerificationError: an output is out of tolerance, not finite, or does not change with the inputs (a gradient that was
+            baked in as a constant).
+    """
+    exact = copy.deepcopy(model).double()
+    checks = [check for graph in graphs for check in _verify_graph(engine, model, exact, graph, seed)]
+    problems = [check.problem for check in checks if check.problem]
+    if problems:
+        raise VerificationError(f"the export does not compute what the model does: {problems[0]}")
+    return checks
+
+
+def _verify_graph(engine: Engine, model: RegionModel, exact: RegionModel, graph: Graph, seed: int) -> list[Check]:
+    random = torch.Generator().manual_seed(seed)
+    bound = engine.bind(graph.name, graph.outputs)
+    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in graph.outputs}
+    seen: dict[str, list[Array]] = {name: [] for name in graph.outputs}
+    for index in range(INPUTS):
+        tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
+        if "noise" in tensors and index % 2 == 0:
+            tensors["noise"] = torch.zeros_like(tensors["noise"])
+        for name, tensor in tensors.items():
+            np.copyto(bound.inputs[name], tensor.numpy())
+        bound.run()
+        plain = graph.function(model, *tensors.values())
+        truth = graph.function(exact, *(tensor.double() for tensor in tensors.values()))
+        for name, float32, float64 in zip(graph.outputs, plain, truth, strict=True):
+            found = torch.from_numpy(bound.outputs[name].copy())
+            if not bool(found.isfinite().all()):
+                raise VerificationError(f"graph {graph.name}, output {name}, input {index}: not finite")
+            start = tensors["z"] if name == "z_next" else torch.zeros(())
+            rows[name].append(_compare(found - start, float32 - start, float64 - start))
+            seen[name].append(found.numpy())
+    for name, values in seen.items():
+        if all(np.array_equal(values[0], value) for value in values[1:]):
+            raise VerificationError(f"graph {graph.name}, output {name}: the same for every input, so it was baked in")
+    return [_summary(graph.name, name, row) for name, row in rows.items()]
+
+
+def _compare(found: Tensor, float32: Tensor, float64: Tensor) -> tuple[float, float, float]:
+    found, float32, float64 = (tensor.detach().double().flatten() for tensor in (found, float32, float64))
+    norm = float64.norm().clamp_min(1e-30)
+    cosine = (found @ float64) / (found.norm() * norm).clamp_min(1e-30)
+    return float((found - float64).norm() / norm), float((float32 - float64).norm() / norm), float(cosine)
+
+
+def _summary(graph: str, output: str, rows: list[tuple[float, float, float]]) -> Check:
+    errors, float32_errors, cosines = zip(*rows, strict=True)
+    worst = int(np.argmax(errors))
+    return Check(graph, output, errors[worst], max(float32_errors), min(cosines), worst)
