@@ -1,0 +1,91 @@
+"""onnxruntime: the backend that every machine has."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnxruntime as ort
+
+from drc_runtime.bundle import Bundle
+from drc_runtime.engines.protocol import Array, BoundGraph
+from drc_runtime.errors import EngineError
+
+ort.set_default_logger_severity(3)  # its warnings are for whoever exported the graph, who has checked it
+
+
+class OnnxRuntimeEngine:
+    """Loads a graph of a bundle on first use and keeps it."""
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """``threads``: how many cores a run may use; None takes those that this process may run on."""
+        self._bundle = bundle
+        # In a container that is limited to some cores, onnxruntime's own default counts all of the machine's
+        self._threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or 0
+        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._inputs: dict[str, dict[str, Array]] = {}
+
+    def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
+        """As ``Engine.bind``."""
+        session = self._session(graph)
+        entry = self._bundle.manifest.graphs[graph]
+        unknown = [name for name in outputs if name not in entry.outputs]
+        if unknown:
+            raise EngineError(f"graph {graph} has no output {unknown[0]!r}; it has {', '.join(entry.outputs)}")
+        results = {name: np.zeros(entry.outputs[name], np.float32) for name in outputs}
+        return _Binding(session, self._inputs[graph], results)
+
+    def _session(self, graph: str) -> ort.InferenceSession:
+        if graph in self._sessions:
+            return self._sessions[graph]
+        if graph not in self._bundle.manifest.graphs:
+            raise EngineError(f"the bundle {self._bundle.folder} has no graph {graph!r}")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        try:
+            session = ort.InferenceSession(
+                self._bundle.graph_bytes(graph), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # onnxruntime raises a family of errors without a common base of its own
+            raise EngineError(f"onnxruntime cannot load graph {graph}: {_first_line(error)}") from error
+        self._check(graph, session)
+        entry = self._bundle.manifest.graphs[graph]
+        self._inputs[graph] = {name: np.zeros(shape, np.float32) for name, shape in entry.inputs.items()}
+        self._sessions[graph] = session
+        return session
+
+    def _check(self, graph: str, session: ort.InferenceSession) -> None:
+        """The file has to be what the manifest says, or bound buffers would be written past their end."""
+        entry = self._bundle.manifest.graphs[graph]
+        for kind, declared, found in (
+            ("input", entry.inputs, session.get_inputs()),
+            ("output", entry.outputs, session.get_outputs()),
+        ):
+            actual = {tensor.name: (tuple(tensor.shape), tensor.type) for tensor in found}
+            expected = {name: (tuple(shape), "tensor(float)") for name, shape in declared.items()}
+            if actual != expected:
+                raise EngineError(f"graph {graph}: its {kind}s are {actual}, but the manifest says {expected}")
+
+
+class _Binding:
+    """Buffers are handed over by address once, so that a run copies and allocates nothing."""
+
+    def __init__(self, session: ort.InferenceSession, inputs: Mapping[str, Array], outputs: Mapping[str, Array]):
+        self.inputs, self.outputs = inputs, outputs
+        self._session = session
+        self._io = session.io_binding()
+        for name, buffer in inputs.items():
+            self._io.bind_input(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
+        for name, buffer in outputs.items():
+            self._io.bind_output(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
+
+    def run(self) -> None:
+        try:
+            self._session.run_with_iobinding(self._io)
+        except Exception as error:
+            # as in _session: no common base
+            raise EngineError(f"onnxruntime failed: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

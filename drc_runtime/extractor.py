@@ -1,0 +1,169 @@
+"""The public API: pictures in, foreground masks out."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.bundle import Bundle
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines.protocol import Array, Engine
+from drc_runtime.errors import UsageError
+from drc_runtime.langevin import LangevinSampler, PosteriorSample
+from drc_runtime.manifest import Manifest
+from drc_runtime.preprocess import Picture, to_picture, to_tensor
+
+MASKS = ("responsibility", "mixture")
+_LARGEST_LOG_ODDS = 8.0
+"""Beyond this an 8-bit probability does not change any more."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The foreground of one picture."""
+
+    probability: NDArray[np.uint8]
+    """(H, W) at the picture's own size; 255 is certainly foreground."""
+    log_posterior: float
+    """Of the latent that the masks come from, without constants."""
+    steps: int
+    """Langevin steps taken."""
+
+    @cached_property
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W), 255 where the probability is one half or more, else 0."""
+        return np.asarray(cv2.threshold(self.probability, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+    @property
+    def foreground_share(self) -> float:
+        """The mask's share of the picture, in [0, 1]."""
+        return cv2.countNonZero(self.mask) / self.mask.size
+
+
+class Extractor:
+    """A loaded bundle. Not for several threads at once: a second thread takes a second Extractor."""
+
+    def __init__(
+        self, bundle: Path | str, *, threads: int | None = None, mask: str = "responsibility", seed: int = 0
+    ) -> None:
+        """Loads and checks a bundle.
+
+        Args:
+            bundle: the bundle's folder.
+            threads: cores to use; None takes all that this process may use.
+            mask: ``responsibility`` (Eq. 7 against the picture's own pixels) or ``mixture`` (pi_f, the paper's reading).
+            seed: of the noise that cold starts begin from.
+
+        Raises:
+            BundleError: the bundle is damaged.
+            EngineError: the backend cannot run it.
+            UsageError: no such kind of mask.
+        """
+        loaded = Bundle.load(Path(bundle))
+        self._set_up(loaded.manifest, OnnxRuntimeEngine(loaded, threads), mask, seed)
+
+    @classmethod
+    def over(cls, engine: Engine, manifest: Manifest, *, mask: str = "responsibility", seed: int = 0) -> "Extractor":
+        """An Extractor over any engine; see the constructor."""
+        extractor = cls.__new__(cls)
+        extractor._set_up(manifest, engine, mask, seed)
+        return extractor
+
+    def _set_up(self, manifest: Manifest, engine: Engine, mask: str, seed: int) -> None:
+        if mask not in MASKS:
+            raise UsageError(f"no mask {mask!r}: choose one of {', '.join(MASKS)}")
+        self.manifest, self._mask = manifest, mask
+        self.sampler = LangevinSampler(engine, seed=seed)
+
+    def extract(self, picture: Picture, *, steps: int | None = None) -> Extraction:
+        """Cuts the foreground out of one picture, from noise.
+
+        Args:
+            picture: ``(H, W, 3)`` uint8 RGB of any size.
+            steps: Langevin steps; None takes the manifest's ``cold_steps``.
+
+        Raises:
+            EngineError: the chain diverged or the backend failed.
+            UsageError: the picture is not ``(H, W, 3)`` uint8, or ``steps`` is below 1.
+        """
+        return self._step(picture, self.sampler.noise(), steps or self.manifest.sampler.cold_steps)[0]
+
+    def track(self, *, steps: int | None = None) -> "Track":
+        """Follows a video: each frame starts where the last one's chain ended.
+
+        ``steps`` a frame; None takes the manifest's ``track_steps``. The first frame is a cold start.
+        """
+        return Track(self, steps or self.manifest.sampler.track_steps)
+
+    def _step(self, picture: Picture, z: Array, steps: int) -> tuple[Extraction, Array]:
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise UsageError(f"a picture is (H, W, 3) uint8 RGB, not {picture.shape} {picture.dtype}")
+        if steps < 1:
+            raise UsageError(f"{steps} steps are none: give 1 or more")
+        sample = self.sampler.run(to_tensor(picture, self.manifest.image_size), z, steps)
+        probability = self.probability(picture, sample, self._mask)
+        return Extraction(probability, float(sample.log_posterior[0]), steps), sample.z
+
+    def probability(self, picture: Picture, sample: PosteriorSample, mask: str) -> NDArray[np.uint8]:
+        """The foreground's probability ``(H, W)`` in [0, 255] for each pixel of ``picture``, read from a posterior sample.
+
+        ``mask`` as in the constructor. pi, foreground and background are scaled up to the picture's size.
+        """
+        size = picture.shape[1], picture.shape[0]
+        log_odds = cv2.resize(_logit(sample.mask[0, 0]), size, interpolation=cv2.INTER_LINEAR)
+        if mask == "responsibility":
+            log_odds = log_odds + self._evidence(picture, sample)
+        return _sigmoid(np.asarray(log_odds, np.float32))
+
+    def _evidence(self, picture: Picture, sample: PosteriorSample) -> Array:
+        """log p_f - log p_b (Eq. 7, channels summed) against the picture's own pixels, in 8-bit arithmetic: it is what a
+        frame spends most of its time on outside the network."""
+        size = picture.shape[1], picture.shape[0]
+        foreground, background = (
+            cv2.resize(to_picture(region[0]), size, interpolation=cv2.INTER_LINEAR)
+            for region in (sample.foreground, sample.background)
+        )
+        nearer = cv2.subtract(cv2.absdiff(picture, background), cv2.absdiff(picture, foreground), dtype=cv2.CV_16S)
+        # 127.5 grey levels are 1 in the network's range
+        scale = 1 / (127.5 * 2 * self.manifest.sampler.sigma**2)
+        return np.asarray(cv2.transform(nearer.astype(np.float32), np.full((1, 3), scale, np.float32)), np.float32)
+
+
+class Track:
+    """The state of one video: its latent."""
+
+    def __init__(self, extractor: Extractor, steps: int) -> None:
+        """See ``Extractor.track``."""
+        self._extractor, self._steps = extractor, steps
+        self._z: Array | None = None
+
+    def step(self, picture: Picture) -> Extraction:
+        """The foreground of the next frame; as ``Extractor.extract`` otherwise."""
+        extractor = self._extractor
+        if self._z is None:
+            extraction, self._z = extractor._step(
+                picture, extractor.sampler.noise(), max(extractor.manifest.sampler.cold_steps, self._steps)
+            )
+        else:
+            extraction, self._z = extractor._step(picture, self._z, self._steps)
+        return extraction
+
+
+def _logit(mask: Array) -> Array:
+    clipped = np.clip(mask, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
+_SIGMOID_TABLE = np.rint(
+    255 / (1 + np.exp(-np.linspace(-_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS, 256)))
+).astype(np.uint8)
+
+
+def _sigmoid(log_odds: Array) -> NDArray[np.uint8]:
+    """Through a table of 256 entries: an exponential for each pixel of a camera's frame would cost more than a step."""
+    scale = 127.5 / _LARGEST_LOG_ODDS
+    index = cv2.convertScaleAbs(np.clip(log_odds * scale + 127.5, 0, 255))
+    return np.asarray(cv2.LUT(index, _SIGMOID_TABLE), np.uint8)
