@@ -28,7 +28,9 @@ def export(
         checks = [asdict(check) for check in report.checks]
         print(json.dumps({"bundle": str(report.bundle), "bytes": report.bytes, "checks": checks}))
         return
-    table = Table("graph", "output", "error", "float32 autograd", "1 - cosine", title="against float64 autograd", box=None)
+    table = Table(
+        "graph", "output", "error", "float32 autograd", "1 - cosine", title="against float64 autograd", box=None
+    )
     for check in report.checks:
         table.add_row(
             check.graph, check.output, f"{check.error:.1e}", f"{check.float32_error:.1e}", f"{1 - check.cosine:.1e}"

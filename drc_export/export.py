@@ -25,7 +25,9 @@ class ExportReport:
     """Empty where verification was turned off."""
 
 
-def export(run: Path, bundle: Path, *, name: str | None = None, verified: bool = True, overwrite: bool = False) -> ExportReport:
+def export(
+    run: Path, bundle: Path, *, name: str | None = None, verified: bool = True, overwrite: bool = False
+) -> ExportReport:
     """Exports a run as a bundle folder; it appears only after its graphs agree with float64 autograd.
 
     Args:
@@ -66,6 +68,8 @@ def export(run: Path, bundle: Path, *, name: str | None = None, verified: bool =
         engine = OnnxRuntimeEngine(Bundle(bundle, manifest, files))
         checks = verify(engine, model, functions)
         step = next(check for check in checks if check.output == "z_next")
-        manifest = replace(manifest, metrics={"gradient_error": step.error, "gradient_float32_error": step.float32_error})
+        manifest = replace(
+            manifest, metrics={"gradient_error": step.error, "gradient_float32_error": step.float32_error}
+        )
     write_bundle(bundle, manifest, files, overwrite=overwrite)
     return ExportReport(bundle, {key: len(data) for key, data in files.items()}, checks)

@@ -43,7 +43,7 @@ def fold_constants(traced: GraphModule) -> int:
         elif node.op == "call_function" and node.all_input_nodes and all(n in values for n in node.all_input_nodes):
             arguments = torch.fx.node.map_arg(node.args, values.__getitem__)
             keywords = torch.fx.node.map_arg(node.kwargs, values.__getitem__)
-            result = node.target(*arguments, **keywords)  # type: ignore[operator]
+            result = node.target(*arguments, **keywords)
             if not isinstance(result, Tensor):
                 continue
             name = f"_folded_{folded}"
@@ -89,4 +89,4 @@ def to_onnx(graph: Graph, model: RegionModel) -> bytes:
     for value in proto.graph.value_info:
         del value.metadata_props[:]
     onnx.checker.check_model(proto, full_check=True)
-    return proto.SerializeToString()
+    return bytes(proto.SerializeToString())

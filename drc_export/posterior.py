@@ -24,7 +24,9 @@ class Graph:
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Fresh float32 inputs: standard normal z and noise, an image uniform in [-1, 1]."""
         return tuple(
-            torch.rand(shape, generator=generator) * 2 - 1 if name == "image" else torch.randn(shape, generator=generator)
+            torch.rand(shape, generator=generator) * 2 - 1
+            if name == "image"
+            else torch.randn(shape, generator=generator)
             for name, shape in self.inputs.items()
         )
 

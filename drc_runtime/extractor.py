@@ -119,8 +119,10 @@ class Extractor:
         return _sigmoid(np.asarray(log_odds, np.float32))
 
     def _evidence(self, picture: Picture, sample: PosteriorSample) -> Array:
-        """log p_f - log p_b (Eq. 7, channels summed) against the picture's own pixels, in 8-bit arithmetic: it is what a
-        frame spends most of its time on outside the network."""
+        """The likelihoods' log-odds of each pixel (Eq. 7, channels summed) against the picture's own pixels.
+
+        In 8-bit arithmetic, because outside the network this is what a frame spends most of its time on.
+        """
         size = picture.shape[1], picture.shape[0]
         foreground, background = (
             cv2.resize(to_picture(region[0]), size, interpolation=cv2.INTER_LINEAR)
@@ -154,12 +156,10 @@ class Track:
 
 def _logit(mask: Array) -> Array:
     clipped = np.clip(mask, 1e-6, 1 - 1e-6)
-    return np.log(clipped / (1 - clipped))
+    return np.asarray(np.log(clipped / (1 - clipped)), np.float32)
 
 
-_SIGMOID_TABLE = np.rint(
-    255 / (1 + np.exp(-np.linspace(-_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS, 256)))
-).astype(np.uint8)
+_SIGMOID_TABLE = np.rint(255 / (1 + np.exp(-np.linspace(-_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS, 256)))).astype(np.uint8)
 
 
 def _sigmoid(log_odds: Array) -> NDArray[np.uint8]:

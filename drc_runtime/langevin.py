@@ -61,6 +61,8 @@ class LangevinSampler:
             graph.run()
             np.copyto(latent, graph.outputs["z_next"])
         if not np.isfinite(latent).all():
-            raise EngineError(f"the Langevin chain diverged within {steps} steps; the step size does not suit this model")
+            raise EngineError(
+                f"the Langevin chain diverged within {steps} steps; the step size does not suit this model"
+            )
         outputs = self._last.outputs
         return PosteriorSample(latent.copy(), *(outputs[name] for name in MAPS))

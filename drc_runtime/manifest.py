@@ -78,12 +78,12 @@ class LatentSizes:
 
 @dataclass(frozen=True)
 class Sampler:
-    """The Langevin sampler of the posterior (paper, Eq. 9)."""
+    """The Langevin sampler of the posterior (Eq. 13, Listing 2)."""
 
     step_size: float
     """Step size; the drift of a step is step_size^2 / 2 times the gradient."""
     sigma: float
-    """Standard deviation of the observation noise, in the network's range [-1, 1]."""
+    """Scale of the Laplace likelihood in the network's range [-1, 1]: log p is -|difference| / (2 sigma^2) for each channel."""
     cold_steps: int
     """Steps from noise to a mask."""
     track_steps: int

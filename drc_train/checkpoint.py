@@ -38,7 +38,11 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> No
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
     tensors |= {"chains.posterior": learner.chains.posterior, "chains.prior": learner.chains.prior}
-    tensors |= {"chains.order": learner.chains.order, "random": learner.random.get_state(), "noise": learner.noise.get_state()}
+    tensors |= {
+        "chains.order": learner.chains.order,
+        "random": learner.random.get_state(),
+        "noise": learner.noise.get_state(),
+    }
     file = f"checkpoint-{learner.iteration:08d}.safetensors"
     atomic_write(folder / file, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
     state = {
@@ -65,7 +69,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text())
     except OSError as error:
-        raise TrainingError(f"{folder} holds no checkpoint ({STATE_FILE}); give the --out folder of drc train") from error
+        raise TrainingError(
+            f"{folder} holds no checkpoint ({STATE_FILE}); give the --out folder of drc train"
+        ) from error
     except ValueError as error:
         raise TrainingError(f"{path} is damaged: {error}") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:

@@ -20,7 +20,9 @@ def train(
         str | None,
         typer.Option(metavar="P", help="A preset or a YAML file. Default: static-camera for a video, else edge-64."),
     ] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Stop at this iteration. Default: the preset's.")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Stop at this iteration. Default: the preset's.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes of learning.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     override: Annotated[
@@ -63,7 +65,9 @@ def evaluate(
         str,
         typer.Argument(metavar="DATA", help="A folder with images/ and masks/, a clip, or tm-dsprites[:N], scene[:N]."),
     ],
-    masks: Annotated[str | None, typer.Option(metavar="DIR", help="The truth, where it is not beside the data.")] = None,
+    masks: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The truth, where it is not beside the data.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Langevin steps. Default: the model's own.")] = None,
     baseline: Annotated[str, typer.Option(help="Comma-separated: grabcut, mog2, knn.")] = "",
     skip: Annotated[
@@ -95,7 +99,9 @@ def evaluate(
     table = Table("mask", "IoU", "Dice", "F1", "pictures", "with foreground", "ms")
     for name, row in figures.items():
         percentages = [f"{100 * row[key]:.1f}" for key in ("iou", "dice", "f1")]
-        table.add_row(name, *percentages, str(row["pictures"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}")
+        table.add_row(
+            name, *percentages, str(row["pictures"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}"
+        )
     Console().print(table)
 
 

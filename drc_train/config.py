@@ -45,7 +45,7 @@ class ModelConfig(_Section):
     foreground_bias: float = 0.0
     """The foreground's mask logit before learning; below 0 the background gets a head start."""
     background_picture: bool = False
-    """Whether the background generator adds to a learned picture that starts as the pictures' median: for a static camera."""
+    """Whether the background generator adds to a learned picture under changing light, which starts as the pictures' median."""
     foreground_categories: PositiveInt
     background_categories: PositiveInt
     """Length of the symbolic vectors y that the energy models emit (section 3.1)."""

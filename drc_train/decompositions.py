@@ -45,9 +45,7 @@ def convolution_input_gradient(
     return aten.convolution(gradient, turned, None, [1, 1], rest, [1, 1], False, [0, 0], 1), None, None
 
 
-def slice_input_gradient(
-    gradient: Tensor, input_sizes: list[int], dim: int, start: int, end: int, step: int
-) -> Tensor:
+def slice_input_gradient(gradient: Tensor, input_sizes: list[int], dim: int, start: int, end: int, step: int) -> Tensor:
     """``aten.slice_backward`` as a pad with zeros: a scatter would cost more and is refused by TensorRT before 10.9."""
     if step != 1:
         raise NotImplementedError("only the gradient of a slice of step 1 has a decomposition")

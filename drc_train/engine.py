@@ -46,9 +46,7 @@ class TorchEngine:
 
 
 class _Binding:
-    def __init__(
-        self, model: RegionModel, config: Config, inputs: Mapping[str, Array], outputs: Sequence[str]
-    ) -> None:
+    def __init__(self, model: RegionModel, config: Config, inputs: Mapping[str, Array], outputs: Sequence[str]) -> None:
         self._model, self._config = model, config
         self.inputs = inputs
         self.outputs: dict[str, Array] = dict.fromkeys(outputs, np.zeros(0, np.float32))

@@ -68,7 +68,7 @@ def evaluate(
     scores: dict[str, Score] = {}
     times: dict[str, list[float]] = {}
     for index, (_, picture, truth) in enumerate(load_evaluation(data, masks)):
-        for name, segment in segments.items():
+        for segment in segments.values():
             start = time.perf_counter()
             found = segment(picture)
             for reading, mask in found.items():
@@ -101,7 +101,10 @@ def _model_segment(model: Path, sequence: bool, steps: int | None, seed: int) ->
         if sequence and z is not None:
             start, count = z, steps or settings.track_steps
         else:
-            start, count = sampler.noise(), max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps
+            start, count = (
+                sampler.noise(),
+                max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps,
+            )
         sample = sampler.run(to_tensor(picture, extractor.manifest.image_size), start, count)
         z = sample.z
         return {reading: extractor.probability(picture, sample, reading) for reading in MASKS}

@@ -121,7 +121,9 @@ class Sampler:
             return prior_step(model, z, noise, step_size=config.train.prior_step_size)
 
         decompositions = training_decompositions()
-        self._posterior: Callable[..., tuple[Tensor, ...]] = trace_step(posterior, model, (z, image, noise), decompositions)
+        self._posterior: Callable[..., tuple[Tensor, ...]] = trace_step(
+            posterior, model, (z, image, noise), decompositions
+        )
         self._prior: Callable[..., tuple[Tensor, ...]] = trace_step(prior, model, (z, noise), decompositions)
         if compiled:
             self._compile(z, image, noise)

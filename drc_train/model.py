@@ -11,6 +11,8 @@ from drc_train.networks import Classifier, Energy, Generator, initialise
 
 SATURATION = 0.98
 """Largest brightness that a background picture starts with: beyond it tanh has no gradient left."""
+LIGHT = 0.1
+"""Scale of the first weights between a background latent and the light: about 10 % of contrast and brightness."""
 
 
 class Regions(NamedTuple):
@@ -57,6 +59,7 @@ class RegionModel(nn.Module):
         self.background_classifier = Classifier(size, channels, config.background_categories)
         if config.background_picture:
             self.background_picture = nn.Parameter(torch.zeros(3, size, size))
+            self.background_light = nn.Linear(latent.background, 6)
         if generator is not None:
             initialise(self, generator)
             with torch.no_grad():
@@ -68,6 +71,15 @@ class RegionModel(nn.Module):
         """Starts the learned background picture at ``picture (3, H, W)`` in [-1, 1], and the generator at adding nothing."""
         self.background_picture.copy_(torch.atanh(picture.clamp(-SATURATION, SATURATION)))
         self.background.head.weight[:3] = 0
+        self.background_light.weight *= LIGHT
+
+    def _lit_picture(self, z_background: Tensor) -> Tensor:
+        """The learned background picture under the light that z stands for: a gain and an offset for each channel.
+
+        A path of its own because instance normalisation removes what is the same all over a map, and light is.
+        """
+        gain, offset = self.background_light(z_background)[:, :, None, None].chunk(2, 1)
+        return self.background_picture * (1 + gain) + offset
 
     def split(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``z (B, D)`` to the foreground's, background's and re-assignment's parts."""
@@ -82,7 +94,9 @@ class RegionModel(nn.Module):
         foreground, foreground_logit = torch.tanh(drawn[:, :3]), drawn[:, 3:]
         smallest = self.background.smallest_map(z_background)
         drawn = self.background.grow(smallest)
-        colour = drawn[:, :3] + self.background_picture if self.config.background_picture else drawn[:, :3]
+        colour = drawn[:, :3]
+        if self.config.background_picture:
+            colour = colour + self._lit_picture(z_background)
         before = torch.cat((torch.tanh(colour), drawn[:, 3:]), 1)
         after = before
         if self.config.latent.reassignment:

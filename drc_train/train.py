@@ -88,7 +88,9 @@ def train(
     except OSError as error:
         raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    console.print(f"{len(pictures)} pictures, preset {preset}, {device}; preparing the compiled step ...", highlight=False)
+    console.print(
+        f"{len(pictures)} pictures, preset {preset}, {device}; preparing the compiled step ...", highlight=False
+    )
     learner = Learner(config, torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), device)
     about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures), "fingerprint": fingerprint}
     spent = 0.0

@@ -1,6 +1,5 @@
 """onnxruntime: the backend that every machine has."""
 
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import onnxruntime as ort
 from drc_runtime.bundle import Bundle
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
+from drc_runtime.machine import available_cores
 
 ort.set_default_logger_severity(3)  # its warnings are for whoever exported the graph, who has checked it
 
@@ -20,7 +20,7 @@ class OnnxRuntimeEngine:
         """``threads``: how many cores a run may use; None takes those that this process may run on."""
         self._bundle = bundle
         # In a container that is limited to some cores, onnxruntime's own default counts all of the machine's
-        self._threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or 0
+        self._threads = threads or available_cores()
         self._sessions: dict[str, ort.InferenceSession] = {}
         self._inputs: dict[str, dict[str, Array]] = {}
 
@@ -42,9 +42,7 @@ class OnnxRuntimeEngine:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         try:
-            session = ort.InferenceSession(
-                self._bundle.graph_bytes(graph), options, providers=["CPUExecutionProvider"]
-            )
+            session = ort.InferenceSession(self._bundle.graph_bytes(graph), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # onnxruntime raises a family of errors without a common base of its own
             raise EngineError(f"onnxruntime cannot load graph {graph}: {_first_line(error)}") from error

@@ -84,7 +84,9 @@ def parse_name(source: str) -> tuple[str, int | None] | None:
 def is_sequence(source: str) -> bool:
     """Whether ``source`` is a clip, whose frames follow one another, rather than single pictures."""
     named = parse_name(source)
-    return named[0] == "scene" if named else Path(source).is_file() and Path(source).suffix.lower() not in PICTURE_SUFFIXES
+    return (
+        named[0] == "scene" if named else Path(source).is_file() and Path(source).suffix.lower() not in PICTURE_SUFFIXES
+    )
 
 
 def _draw(name: str, count: int, size: int, seed: int) -> list[Picture]:

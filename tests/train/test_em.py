@@ -23,7 +23,9 @@ def learner(config: Config, pictures: torch.Tensor) -> Learner:
     return Learner(config, pictures, CPU, compiled=False)
 
 
-def test_an_iteration_moves_every_network_and_only_the_batch_s_chains(tiny_config: Config, tiny_pictures: torch.Tensor) -> None:
+def test_an_iteration_moves_every_network_and_only_the_batch_s_chains(
+    tiny_config: Config, tiny_pictures: torch.Tensor
+) -> None:
     learning = learner(tiny_config, tiny_pictures)
     before = {name: tensor.clone() for name, tensor in learning.model.named_parameters()}
     chains = learning.chains.posterior.clone()
@@ -143,7 +145,9 @@ def test_a_damaged_checkpoint_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_another_number_of_pictures_is_noticed(tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path) -> None:
+def test_another_number_of_pictures_is_noticed(
+    tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path
+) -> None:
     save_checkpoint(tmp_path, learner(tiny_config, tiny_pictures), ABOUT)
     with pytest.raises(TrainingError, match="the data changed"):
         restore(tmp_path, learner(tiny_config, tiny_pictures[:8]))

@@ -67,9 +67,7 @@ def test_step_follows_listing_2_with_detached_responsibilities() -> None:
     objective = -expected_log.sum() + WEIGHT * total_variation(regions.background).sum()
     objective = objective + model.energy(start).sum() + 0.5 * start.square().sum()
     (gradient,) = torch.autograd.grad(objective, start)
-    found, _, _ = posterior_step(
-        model, z, image, noise, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT
-    )
+    found, _, _ = posterior_step(model, z, image, noise, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT)
     torch.testing.assert_close(found, z - 0.5 * 0.1**2 * gradient + 0.1 * noise)
 
 
@@ -78,18 +76,14 @@ def test_finite_difference_of_the_log_posterior_along_its_own_step(part: str) ->
     """The contract of the exported graph; the background's part is left out because its map is detached."""
     model = small_model()
     z, image, noise = batch(model, 1)
-    found, _, _ = posterior_step(
-        model, z, image, noise * 0, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT
-    )
+    found, _, _ = posterior_step(model, z, image, noise * 0, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT)
     gradient = (found - z) / (0.1**2 / 2)
     columns = slice(0, 5) if part == "foreground" else slice(8, None)
     direction = torch.zeros_like(z)
     direction[:, columns] = gradient[:, columns]
     direction /= direction.norm()
     step = 1e-6
-    ahead, behind = (
-        log_posterior(model, z + sign * step * direction, image, SIGMA, WEIGHT)[0] for sign in (1, -1)
-    )
+    ahead, behind = (log_posterior(model, z + sign * step * direction, image, SIGMA, WEIGHT)[0] for sign in (1, -1))
     difference = float((ahead - behind) / (2 * step))
     assert difference == pytest.approx(float((gradient * direction).sum()), rel=1e-4)
 

@@ -1,0 +1,158 @@
+"""How long a bundle takes on this machine, beside OpenCV's background subtractors on the same frames."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from drc_runtime import __version__
+from drc_runtime.bundle import Bundle
+from drc_runtime.compose import overlay
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.errors import UsageError
+from drc_runtime.extractor import Extractor
+from drc_runtime.machine import available_cores, machine_name
+from drc_runtime.preprocess import Picture, resize
+from drc_runtime.samples import sample_bundle, sample_path
+from drc_runtime.video.sources import open_source
+
+FRAME_SIZE = (720, 1280)
+_WARM_UP = 10  # rounds before the first that counts: pages, caches, the subtractors' models and the cold start
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Percentiles in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """Figures that mean something only together with the machine they were taken on.
+
+    Attributes:
+        machine: processor, cores and system.
+        versions: of drc, onnxruntime and OpenCV.
+        bundle: the name in its manifest.
+        image_size: height and width of the network's picture.
+        frame_size: height and width of the frames.
+        track_steps: Langevin steps a frame.
+        threads: that the network and OpenCV could use.
+        frames: how many measurements the percentiles are of.
+        latencies: ``step``: one run of ``posterior_step``; ``frame``: a picture to its mask, at the picture's size;
+            ``end to end``: the same and the overlay drawn; ``OpenCV MOG2`` and ``OpenCV KNN``: a picture to its mask.
+            Decoding, writing and showing are in none of them.
+    """
+
+    machine: str
+    versions: dict[str, str]
+    bundle: str
+    image_size: tuple[int, int]
+    frame_size: tuple[int, int]
+    track_steps: int
+    threads: int
+    frames: int
+    latencies: dict[str, Latency]
+
+
+def bench(
+    bundle: Path | None = None, *, clip: Path | None = None, frames: int = 200, threads: int | None = None
+) -> BenchReport:
+    """Measures tracking at 1280 x 720, and background subtraction on the same frames right after it.
+
+    Args:
+        bundle: the bundle's folder; the bundled ``scene`` if None.
+        clip: a video, repeated as needed and scaled to 1280 x 720; the bundled clip if None.
+        frames: how many to measure, at least 1.
+        threads: for the network and for OpenCV; all usable cores if None.
+
+    Raises:
+        UsageError: ``frames`` is below 1.
+        SourceError: the clip cannot be read.
+        BundleError, EngineError: the bundle cannot be used.
+    """
+    if frames < 1:
+        raise UsageError(f"{frames} frames cannot be measured; use 1 or more")
+    loaded = Bundle.load(bundle or sample_bundle("scene"))
+    clip = clip or sample_path("scene")
+    threads = threads or available_cores()
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(threads)
+    try:
+        latencies = _measure_bundle(loaded, clip, frames, threads) | _measure_subtractors(clip, frames)
+    finally:
+        cv2.setNumThreads(before)
+    manifest = loaded.manifest
+    return BenchReport(
+        machine=machine_name(),
+        versions={"drc": __version__, "onnxruntime": onnxruntime.__version__, "opencv": cv2.__version__},
+        bundle=manifest.name,
+        image_size=manifest.image_size,
+        frame_size=FRAME_SIZE,
+        track_steps=manifest.sampler.track_steps,
+        threads=threads,
+        frames=frames,
+        latencies=latencies,
+    )
+
+
+def _measure_bundle(bundle: Bundle, clip: Path, frames: int, threads: int) -> dict[str, Latency]:
+    engine = OnnxRuntimeEngine(bundle, threads)
+    step = engine.bind("posterior_step", ("z_next",))
+    track = Extractor.over(engine, bundle.manifest).track()
+    clock = _Clock()
+    for picture in _pictures(clip, frames + _WARM_UP):
+        with clock.measure("end to end"):
+            with clock.measure("frame"):
+                extraction = track.step(picture)
+            overlay(picture, extraction.probability)
+        # The frame before has left its picture and its latent in the inputs.
+        with clock.measure("step"):
+            step.run()
+    return {name: clock.latency(name) for name in ("step", "frame", "end to end")}
+
+
+def _measure_subtractors(clip: Path, frames: int) -> dict[str, Latency]:
+    """Apart from the network, whose threads go on spinning for a moment after each run and would slow these down."""
+    subtractors = {
+        "OpenCV MOG2": cv2.createBackgroundSubtractorMOG2(),
+        "OpenCV KNN": cv2.createBackgroundSubtractorKNN(),
+    }
+    clock = _Clock()
+    for picture in _pictures(clip, frames + _WARM_UP):
+        for name, subtractor in subtractors.items():
+            with clock.measure(name):
+                subtractor.apply(picture)
+    return {name: clock.latency(name) for name in subtractors}
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._seconds.setdefault(name, []).append(time.perf_counter() - started)
+
+    def latency(self, name: str) -> Latency:
+        p50, p95, p99 = np.percentile(self._seconds[name][_WARM_UP:], [50, 95, 99]) * 1000
+        return Latency(float(p50), float(p95), float(p99))
+
+
+def _pictures(clip: Path, count: int) -> Iterator[Picture]:
+    with open_source(str(clip)) as source:
+        # Kept at the clip's own size: a second of 720p would already be a hundred megabytes.
+        pictures = [frame.picture for frame in islice(source, count)]
+    for picture in islice(cycle(pictures), count):
+        yield resize(picture, FRAME_SIZE)

@@ -1,0 +1,221 @@
+"""The commands that need no training packages, each a thin shell over one public function."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from drc_runtime.bench import BenchReport
+    from drc_runtime.info import BundleInfo
+    from drc_runtime.run import Progress, RunReport
+
+Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
+
+
+def run(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="webcam, webcam:1, sample, sample:sprites, a picture, a folder, a video, an rtsp/http URL.",
+        ),
+    ],
+    model: Annotated[Path | None, typer.Option(metavar="BUNDLE", help="Default: the bundled sample.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Video (.mp4, .avi); for pictures a .png or a folder.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write one PNG mask a frame: 0 background, 255 foreground.")
+    ] = None,
+    soft: Annotated[bool, typer.Option("--soft", help="Masks keep the probabilities.")] = False,
+    steps: Annotated[int | None, typer.Option(help="Langevin steps a frame. Default: the bundle's own.")] = None,
+    mask: Annotated[
+        Literal["responsibility", "mixture"], typer.Option(help="Posterior of the foreground, or the network's pi_f.")
+    ] = "responsibility",
+    background: Annotated[
+        str, typer.Option(help="overlay, side-by-side, blur, a colour name or #rrggbb, or a picture's path.")
+    ] = "overlay",
+    display: Annotated[bool, typer.Option("--display/--no-display", help="Allow a window.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the Langevin noise.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Cut out the foreground of a camera, video, folder or picture; exit code 1 if any item failed."""
+    from drc_runtime.run import run as run_source
+
+    with _progress() as progress:
+        report = run_source(
+            source,
+            model=model,
+            out=out,
+            masks=masks,
+            soft=soft,
+            steps=steps,
+            mask=mask,
+            background=background,
+            display=display,
+            overwrite=overwrite,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
+    if as_json:
+        _print_json({**asdict(report), "outputs": [str(path) for path in report.outputs]})
+    else:
+        _print_run(report)
+    for failure in report.failures:
+        print(f"drc: {_plain(failure)}", file=sys.stderr)
+    if report.interrupted:
+        raise typer.Exit(130)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def bench(
+    bundle: Annotated[Path | None, typer.Argument(metavar="[BUNDLE]", help="Default: the bundled sample.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a bundle on this machine at 1280 x 720, beside OpenCV's background subtractors on the same frames."""
+    from drc_runtime.bench import bench as measure
+
+    report = measure(bundle, threads=threads)
+    if as_json:
+        _print_json(asdict(report))
+    else:
+        _print_bench(report)
+
+
+def info(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder that drc export wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Show what is in a bundle and whether it is intact; exit code 1 if it is not."""
+    from drc_runtime.info import inspect_bundle
+
+    report = inspect_bundle(bundle)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        _print_info(report)
+    if not report.intact:
+        raise typer.Exit(1)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Show what this machine can run and what clashes; exit code 1 if something that drc run needs is broken."""
+    from drc_runtime.doctor import examine, is_healthy
+
+    checks = examine()
+    if as_json:
+        _print_json({"healthy": is_healthy(checks), "checks": [asdict(check) for check in checks]})
+    else:
+        _print_rows((check.status, check.name, check.detail) for check in checks)
+    if not is_healthy(checks):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress | None]":
+    """A progress line on stderr while a person is looking at it; otherwise nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), TaskProgressColumn(show_speed=True), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_run(report: "RunReport") -> None:
+    speed = f", {report.frames / report.seconds:.1f} frames/s" if report.frames > 1 and report.seconds else ""
+    rows = [("frames", f"{report.frames} in {report.seconds:.1f} s{speed}")]
+    if report.dropped:
+        rows.append(("dropped", f"{report.dropped} that came while another one was at work"))
+    if report.frames:
+        rows.append(("foreground", f"{report.foreground_share:.1%} of the picture on average"))
+    if report.first_mask_seconds is not None:
+        rows.append(("first mask", f"after {report.first_mask_seconds:.2f} s"))
+    if report.milliseconds_p50 is not None:
+        latency = f"{report.milliseconds_p50:.1f} ms a frame, p95 {report.milliseconds_p95:.1f} ms"
+        rows.append(("latency", f"{latency}, {report.steps} steps"))
+    rows += [("written", str(path)) for path in report.outputs]
+    _print_rows(rows)
+
+
+def _print_bench(report: "BenchReport") -> None:
+    height, width = report.frame_size
+    _print_rows(
+        [
+            ("machine", report.machine),
+            ("bundle", f"{report.bundle}, {report.track_steps} steps a frame, frames of {width} x {height}"),
+        ]
+    )
+    print()
+    _print_rows(
+        [
+            ("milliseconds", "p50", "p95", "p99"),
+            *((name, f"{it.p50:.2f}", f"{it.p95:.2f}", f"{it.p99:.2f}") for name, it in report.latencies.items()),
+        ]
+    )
+
+
+def _print_info(report: "BundleInfo") -> None:
+    manifest = report.manifest
+    sampler, latent = manifest.sampler, manifest.latent
+    height, width = manifest.image_size
+    _print_rows(
+        [
+            ("name", manifest.name),
+            ("picture", f"{width} x {height}"),
+            (
+                "latent",
+                f"{latent.foreground} foreground + {latent.background} background"
+                f" + {latent.reassignment} re-assignment = {latent.total}",
+            ),
+            (
+                "sampler",
+                f"step size {sampler.step_size:g}, sigma {sampler.sigma:g},"
+                f" {sampler.cold_steps} steps from noise, {sampler.track_steps} a frame when tracking",
+            ),
+            *((f"training {key}", value) for key, value in manifest.training.items()),
+            *((f"metric {key}", value) for key, value in manifest.metrics.items()),
+        ]
+    )
+    for graph in report.graphs:
+        print()
+        _print_rows(
+            [
+                (graph.name, f"{graph.entry.file}, {graph.size:,} bytes, {graph.problem or 'intact'}"),
+                *((f"  in  {name}", list(shape)) for name, shape in graph.entry.inputs.items()),
+                *((f"  out {name}", list(shape)) for name, shape in graph.entry.outputs.items()),
+            ]
+        )
+
+
+def _print_rows(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Columns as wide as their widest cell; lines are never folded, so that they can be searched and cut."""
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _plain(value: Any) -> str:
+    """Text in which nothing steers the terminal: manifests and file names come from strangers."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,139 @@
+"""Picture and foreground probability -> what a person sees: overlay, cut-out, another background.
+
+Pictures are ``(H, W, 3)`` uint8 RGB, probabilities ``(H, W)`` uint8 of the same size, 255 = certainly foreground.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.errors import UsageError
+from drc_runtime.preprocess import Picture, read_picture, resize
+
+Probability = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+Background = Callable[[Picture, Probability], Picture]
+
+BACKGROUND_BRIGHTNESS = 0.35
+LINE_COLOUR: Colour = (90, 255, 170)
+COLOURS: dict[str, Colour] = {
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "green": (0, 177, 64),  # as of a green screen
+    "blue": (0, 71, 187),
+}
+
+
+def overlay(picture: Picture, probability: Probability) -> Picture:
+    """The foreground lifted out: the rest is dim and without colour, and a thin bright line runs along the edge."""
+    grey = cv2.convertScaleAbs(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), alpha=BACKGROUND_BRIGHTNESS)
+    result = _blend(picture, np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8), probability)
+    # The mask less its erosion, not its contours: those cost a hundred times as much where the mask is noisy.
+    _, mask = cv2.threshold(probability, 127, 255, cv2.THRESH_BINARY)
+    thickness = max(1, round(min(picture.shape[:2]) / 360))
+    inner = cv2.erode(mask, np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8))
+    result[mask != inner] = LINE_COLOUR
+    return result
+
+
+def side_by_side(picture: Picture, probability: Probability) -> Picture:
+    """The picture and its overlay next to each other: ``(H, 2 W, 3)``."""
+    return np.concatenate([picture, overlay(picture, probability)], axis=1)
+
+
+def cutout(picture: Picture, probability: Probability) -> Picture:
+    """The picture with the probability as its transparency: ``(H, W, 4)`` uint8 RGBA, colours not premultiplied."""
+    return np.dstack([picture, probability])
+
+
+def replace_background(
+    picture: Picture, probability: Probability, background: Colour | Picture | Literal["blur"]
+) -> Picture:
+    """The foreground before a colour, before another picture (scaled to fill, its edges cropped) or before a blur."""
+    if isinstance(background, str):
+        behind = _blur(picture, probability)
+    elif isinstance(background, tuple):
+        behind = np.full_like(picture, background)
+    else:
+        behind = _fill(background, picture.shape[0], picture.shape[1])
+    return _blend(picture, behind, probability)
+
+
+def parse_background(spec: str) -> Background:
+    """The function that a ``--background`` value stands for.
+
+    ``overlay``, ``side-by-side``, ``blur``, ``#rrggbb``, a name in ``COLOURS``, or the path of a picture.
+
+    Raises:
+        UsageError: it is none of these.
+        SourceError: the picture cannot be read.
+    """
+    if spec == "overlay":
+        return overlay
+    if spec == "side-by-side":
+        return side_by_side
+    if spec == "blur":
+        return lambda picture, probability: replace_background(picture, probability, "blur")
+    if spec in COLOURS or re.fullmatch(r"#[0-9a-fA-F]{6}", spec):
+        colour = COLOURS[spec] if spec in COLOURS else (int(spec[1:3], 16), int(spec[3:5], 16), int(spec[5:], 16))
+        return lambda picture, probability: replace_background(picture, probability, colour)
+    if not Path(spec).is_file():
+        known = ", ".join(["overlay", "side-by-side", "blur", *COLOURS])
+        raise UsageError(f"--background {spec} is neither a picture's path nor #rrggbb nor one of: {known}")
+    return _PictureBackground(read_picture(Path(spec)))
+
+
+class _PictureBackground:
+    """Keeps the background at the size of the last frame, because scaling it costs more than all the rest."""
+
+    def __init__(self, background: Picture) -> None:
+        self._original = background
+        self._scaled = background
+
+    def __call__(self, picture: Picture, probability: Probability) -> Picture:
+        if self._scaled.shape != picture.shape:
+            self._scaled = _fill(self._original, picture.shape[0], picture.shape[1])
+        return replace_background(picture, probability, self._scaled)
+
+
+def _blend(front: Picture, behind: Picture, probability: Probability) -> Picture:
+    """``front`` where the probability is 255, ``behind`` where it is 0; may write into ``behind``."""
+    left, top, width, height = cv2.boundingRect(probability)
+    if width == 0:
+        return behind
+    # Only the rectangle that holds foreground: most of most frames does not.
+    window = np.s_[top : top + height, left : left + width]
+    alpha = cv2.cvtColor(np.ascontiguousarray(probability[window]), cv2.COLOR_GRAY2RGB)
+    mixed = cv2.add(
+        cv2.multiply(front[window], alpha, scale=1 / 255),
+        cv2.multiply(behind[window], cv2.bitwise_not(alpha), scale=1 / 255),
+    )
+    behind[window] = mixed
+    return behind
+
+
+def _blur(picture: Picture, probability: Probability) -> Picture:
+    """The background out of focus, weighted by its own probability: no halo of the foreground around the foreground."""
+    height, width = picture.shape[:2]
+    small = (max(1, height // 8), max(1, width // 8))
+    unsure = cv2.resize(probability, (small[1], small[0]), interpolation=cv2.INTER_AREA)
+    weight = 1 - unsure.reshape(small).astype(np.float32) / 255 + np.float32(1e-3)
+    sigma = max(small) / 24
+    sums = cv2.GaussianBlur(resize(picture, small).astype(np.float32) * weight[..., None], (0, 0), sigma)
+    blurred = sums.reshape(*small, 3) / cv2.GaussianBlur(weight, (0, 0), sigma).reshape(*small, 1)
+    return np.asarray(cv2.resize(blurred.clip(0, 255).astype(np.uint8), (width, height)), np.uint8)
+
+
+def _fill(background: Picture, height: int, width: int) -> Picture:
+    """Scales and crops, so that the whole frame is covered and the proportions stay."""
+    scale = max(height / background.shape[0], width / background.shape[1])
+    size = (max(height, round(background.shape[0] * scale)), max(width, round(background.shape[1] * scale)))
+    scaled = resize(background, size)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return scaled[top : top + height, left : left + width].copy()

@@ -1,0 +1,137 @@
+"""What this machine can run, what is missing and what clashes."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from drc_runtime.errors import DRCError
+from drc_runtime.info import inspect_bundle
+from drc_runtime.machine import machine_name
+from drc_runtime.samples import sample_bundle
+
+Status = Literal["ok", "absent", "warning", "broken"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. ``broken``: the runtime cannot work; ``warning``: it works, but not as it could."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+# Packages that install the same module: the one installed last wins, and removing either breaks the other.
+_RIVALS = (
+    ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
+    ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
+)
+# What the extras bring, by distribution name; looked up without importing, because torch alone takes seconds.
+_OPTIONAL = {
+    "av": 'pip install "drc[video]" brings it',
+    "torch": 'pip install "drc[train]" brings it',
+    "onnx": 'pip install "drc[export]" brings it',
+    "tensorrt": "not installed",
+}
+
+
+def examine() -> list[Check]:
+    """Looks at Python, the packages, the display and the bundled sample; never raises for what it finds."""
+    return [
+        Check("python", "ok", f"{platform.python_version()} at {sys.executable}"),
+        Check("machine", "ok", f"{machine_name()} (the machine has {os.cpu_count()})"),
+        _guarded("numpy", lambda: str(import_module("numpy").__version__)),
+        _guarded("onnxruntime", _onnxruntime),
+        _guarded("opencv", _opencv),
+        *_clashes(),
+        _display(),
+        _cameras(),
+        *(_optional(name, way_out) for name, way_out in _OPTIONAL.items()),
+        _sample(),
+    ]
+
+
+def is_healthy(checks: list[Check]) -> bool:
+    """Whether nothing that the runtime needs is broken."""
+    return all(check.status != "broken" for check in checks)
+
+
+def _guarded(name: str, describe: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "ok", describe())
+    except Exception as error:  # noqa: BLE001 - a broken native library may raise anything on import
+        return Check(name, "broken", f"{type(error).__name__}: {error}; reinstall it")
+
+
+def _onnxruntime() -> str:
+    module: Any = import_module("onnxruntime")
+    return f"{module.__version__}; {', '.join(module.get_available_providers())}"
+
+
+def _opencv() -> str:
+    module: Any = import_module("cv2")
+    videos = "reads videos" if "FFMPEG" in _video_backends(module) else "cannot read video files (built without FFmpeg)"
+    return f"{module.__version__}; {videos}"
+
+
+def _video_backends(module: Any) -> set[str]:
+    registry = module.videoio_registry
+    return {registry.getBackendName(backend) for backend in registry.getStreamBackends()}
+
+
+def _clashes() -> list[Check]:
+    checks = []
+    for rivals in _RIVALS:
+        installed = [name for name in rivals if _version(name)]
+        if len(installed) > 1:
+            names = " and ".join(installed)
+            checks.append(Check("clash", "warning", f"{names} overwrite each other: uninstall them, then install one"))
+    return checks
+
+
+def _display() -> Check:
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return Check("display", "absent", "no DISPLAY or WAYLAND_DISPLAY: drc run writes files and shows no window")
+    try:
+        framework = str(import_module("cv2").currentUIFramework())
+    except Exception:  # noqa: BLE001 - as in _guarded; the opencv line reports it
+        framework = ""
+    if not framework:
+        return Check("display", "absent", "this OpenCV is built without windows (headless): drc run shows none")
+    return Check("display", "ok", framework)
+
+
+def _cameras() -> Check:
+    if sys.platform != "linux":
+        return Check("cameras", "ok", "not listed on this system; try drc run webcam")
+    found = sorted(path.name for path in Path("/dev").glob("video*"))
+    unreadable = [name for name in found if not os.access(f"/dev/{name}", os.R_OK | os.W_OK)]
+    if unreadable:
+        return Check("cameras", "warning", f"no permission for {', '.join(unreadable)}: join the group 'video'")
+    return Check("cameras", "ok" if found else "absent", ", ".join(found) or "no /dev/video*")
+
+
+def _optional(name: str, way_out: str) -> Check:
+    version = _version(name)
+    return Check(name, "ok", version) if version else Check(name, "absent", way_out)
+
+
+def _sample() -> Check:
+    try:
+        info = inspect_bundle(sample_bundle("scene"))
+    except DRCError as error:
+        return Check("sample", "warning", str(error))
+    problems = [graph.problem for graph in info.graphs if graph.problem]
+    return Check("sample", "warning" if problems else "ok", "; ".join(problems) or f"{info.manifest.name} is intact")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""

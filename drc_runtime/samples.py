@@ -1,0 +1,37 @@
+"""Where the bundled samples lie: beside the packages in a checkout, inside this package in an installed wheel."""
+
+from pathlib import Path
+
+from drc_runtime.errors import SourceError, UsageError
+
+SAMPLES = ("scene", "sprites")
+
+
+def sample_path(name: str) -> Path:
+    """The clip of a sample.
+
+    Raises:
+        UsageError: there is no sample of this name.
+        SourceError: this installation lacks it.
+    """
+    return _part(name, "clip.mp4")
+
+
+def sample_bundle(name: str) -> Path:
+    """The bundle folder of a sample's model.
+
+    Raises:
+        UsageError: there is no sample of this name.
+        SourceError: this installation lacks it.
+    """
+    return _part(name, "bundle")
+
+
+def _part(name: str, part: str) -> Path:
+    if name not in SAMPLES:
+        raise UsageError(f"no sample is called {name!r}; there are: {', '.join(SAMPLES)}")
+    package = Path(__file__).resolve().parent
+    for folder in (package / "_samples", package.parent / "samples"):
+        if (folder / name / part).exists():
+            return folder / name / part
+    raise SourceError(f"this installation lacks {part} of the sample {name}; reinstall drc, or name your own file")

@@ -1,0 +1,151 @@
+"""Sources that lie on the disk: a picture, a folder of pictures, a video. No frame of theirs is dropped or made up."""
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from drc_runtime.errors import SourceError
+from drc_runtime.preprocess import list_pictures, read_picture
+from drc_runtime.video.decoding import Decoder
+from drc_runtime.video.frame import Frame, Source
+
+
+class PictureSource(Source):
+    """One picture, read when the source is opened.
+
+    Raises:
+        SourceError: it is missing, not a picture, or cut short.
+    """
+
+    rate = None
+    count = 1
+    live = False
+    dropped = 0
+
+    def __init__(self, path: Path) -> None:
+        self.paths = _both_ends(path)
+        self.failures: list[str] = []
+        self._frame = Frame(read_picture(path), 0, 0.0, path.stem)
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield self._frame
+
+    def close(self) -> None:
+        pass
+
+
+class FolderSource(Source):
+    """The pictures of a folder in natural order; one that cannot be read is put down in ``failures`` and left out.
+
+    Raises:
+        SourceError: there are no pictures, or two whose results would have the same name.
+    """
+
+    rate = None
+    live = False
+    dropped = 0
+
+    def __init__(self, folder: Path) -> None:
+        self._pictures = list_pictures(folder)
+        self.count = len(self._pictures)
+        self.paths = frozenset({folder.resolve(), *(path.resolve() for path in self._pictures)})
+        self.failures: list[str] = []
+        by_stem: dict[str, Path] = {}
+        for path in self._pictures:
+            twin = by_stem.setdefault(path.stem, path)
+            if twin is not path:
+                raise SourceError(f"{twin.name} and {path.name} in {folder} would share one result; rename one of them")
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, path in enumerate(self._pictures):
+            try:
+                picture = read_picture(path)
+            except SourceError as error:
+                self.failures.append(str(error))
+                continue
+            yield Frame(picture, index, 0.0, path.stem)
+
+    def close(self) -> None:
+        pass
+
+
+class VideoSource(Source):
+    """Every frame of a video file, decoded in a worker process.
+
+    Raises:
+        SourceError: when opened, it is missing or not a video; while iterating, the decoder died of it.
+    """
+
+    live = False
+    dropped = 0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with open(path, "rb") as file:
+                self._cut_short = is_cut_short(file)
+        except OSError as error:
+            raise SourceError(f"cannot read {path}: {error.strerror}") from error
+        if path.stat().st_size == 0:
+            raise SourceError(f"{path} is empty; copy or download it again")
+        refusal = f"{path} is not a video that can be read; convert it, for example with ffmpeg -i IN OUT.mp4"
+        self._decoder = Decoder("file", str(path.resolve()), name=str(path), refusal=refusal)
+        self.rate: Fraction | None = self._decoder.rate
+        self.count = self._decoder.count
+        self.paths = _both_ends(path)
+        self.failures: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        expected = 0
+        for index, seconds, picture in self._decoder.frames():
+            if index > expected:
+                which = f"frame {expected}" if index == expected + 1 else f"frames {expected} to {index - 1}"
+                self.failures.append(f"{self._path} is damaged: {which} could not be decoded")
+            expected = index + 1
+            yield Frame(picture, index, seconds, f"{index:05d}")
+        # AVI states the number of its frames; in other containers the number is an estimate, or counts frames that
+        # an edit list hides.
+        missing = self._path.suffix.lower() == ".avi" and self.count is not None and expected < self.count
+        if self._cut_short or missing:
+            of = f" of {self.count}" if missing else ""
+            self.failures.append(f"{self._path} is cut short: it ends after {expected}{of} frames")
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
+def _both_ends(path: Path) -> frozenset[Path]:
+    """The file, and the symbolic link through which it was named: neither is to be overwritten."""
+    return frozenset({path.resolve(), path.parent.resolve() / path.name})
+
+
+def is_cut_short(file: BinaryIO) -> bool:
+    """Whether the last of the file's top-level boxes (MP4, MOV) or chunks (AVI) runs past its end.
+
+    OpenCV decodes such a file as far as it goes and calls that the end. What recorders append after the last box
+    or chunk is let be.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(8)
+    riff = head.startswith(b"RIFF")
+    if not riff and not head.endswith(b"ftyp"):
+        return False
+    position = 0
+    while position + 8 <= size:
+        file.seek(position)
+        head = file.read(16).ljust(16, b"\0")
+        length = 8 + _integer("<I", head, 4) if riff else _integer(">I", head, 0)
+        if not riff and length == 1:
+            length = _integer(">Q", head, 8)
+        foreign = not head.startswith(b"RIFF") if riff else not head[4:8].isalnum()
+        if foreign or length < 8:  # a length of 0 means: up to the end of the file
+            return False
+        position += length
+    return position > size + 8  # some writers count a header too much
+
+
+def _integer(layout: str, data: bytes, offset: int) -> int:
+    return int(struct.unpack_from(layout, data, offset)[0])

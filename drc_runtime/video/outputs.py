@@ -1,0 +1,89 @@
+"""Where results go: checked before the first frame is read, so that nothing a user had is lost, then opened."""
+
+from pathlib import Path
+
+from drc_runtime.compose import Background
+from drc_runtime.errors import OutputError, UsageError
+from drc_runtime.preprocess import PICTURE_SUFFIXES
+from drc_runtime.video.frame import Sink, Source
+from drc_runtime.video.sinks import MaskSink, PictureSink
+from drc_runtime.video.video_file import CODECS, VideoSink
+
+
+def open_sinks(
+    source: Source, *, out: Path | None, masks: Path | None, soft: bool, background: Background
+) -> list[Sink]:
+    """The sinks for checked outputs.
+
+    Raises:
+        OutputError: a folder cannot be made, or a file cannot be written there.
+    """
+    sinks: list[Sink] = []
+    if masks is not None:
+        sinks.append(MaskSink(masks, soft=soft))
+    if out is not None and source.rate is None:
+        sinks.append(PictureSink(out, background))
+    elif out is not None and source.rate is not None:
+        sinks.append(VideoSink(out, source.rate, background, hold=source.live))
+    return sinks
+
+
+def check_outputs(source: Source, *, out: Path | None, masks: Path | None, background: str, overwrite: bool) -> None:
+    """Refuses outputs that do not fit the source, that would replace what is read, or that exist already.
+
+    Raises:
+        UsageError: as said above.
+        OutputError: the place cannot be looked at.
+    """
+    inputs = set(source.paths)
+    if Path(background).is_file():
+        inputs.add(Path(background).resolve())
+    try:
+        if out is not None:
+            _check_kind(source, out)
+            if out.suffix.lower() in PICTURE_SUFFIXES | CODECS.keys():
+                _check_file(out, inputs, overwrite)
+            else:
+                _check_folder("--out", out, source, overwrite)
+        if masks is not None:
+            _check_folder("--masks", masks, source, overwrite)
+        if out is not None and masks is not None and masks.resolve() in (out.resolve(), out.resolve().parent):
+            if source.rate is None or masks.resolve() == out.resolve():
+                raise UsageError(f"--out {out} and --masks {masks} would overwrite each other; name two folders")
+    except OSError as error:
+        raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
+
+
+def _check_kind(source: Source, out: Path) -> None:
+    suffix = out.suffix.lower()
+    if source.rate is not None:
+        if suffix not in CODECS:
+            raise UsageError(f"--out {out}: a video is written as {' or '.join(CODECS)}; for pictures use --masks DIR")
+    elif suffix in CODECS:
+        raise UsageError(f"--out {out}: pictures do not become a video; name a .png or a folder")
+    elif suffix in PICTURE_SUFFIXES - {".png"}:
+        raise UsageError(f"--out {out}: a cut-out needs transparency; name a .png or a folder")
+    elif suffix == ".png" and any(path.is_dir() for path in source.paths):
+        raise UsageError(f"--out {out}: a folder of pictures becomes a folder; leave out {suffix}")
+
+
+def _check_file(path: Path, inputs: set[Path], overwrite: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"--out {path} is a folder; name a file")
+    if path.resolve() in inputs or (path.exists() and any(path.samefile(read) for read in inputs)):
+        raise UsageError(f"--out {path} is an input of this run; choose another name")
+    if path.exists() and not overwrite:
+        raise UsageError(f"--out {path} exists; choose another name or add --overwrite")
+
+
+def _check_folder(option: str, folder: Path, source: Source, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{option} {folder} is a file; name a folder")
+    # The result of a picture has the picture's name; that of a video's frame cannot be mistaken for the video.
+    read_from = {read if read.is_dir() else read.parent for read in source.paths} if source.rate is None else set()
+    if any(folder.samefile(place) for place in read_from):
+        raise UsageError(f"{option} {folder} is where the pictures are read from; choose another folder")
+    if not overwrite and any(folder.iterdir()):
+        raise UsageError(f"{option} {folder} is not empty; choose another folder or add --overwrite")

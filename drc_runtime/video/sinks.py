@@ -1,0 +1,89 @@
+"""Sinks that write one PNG for each frame; every file appears whole or not at all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.atomic import atomic_write
+from drc_runtime.compose import Background, cutout, overlay
+from drc_runtime.errors import OutputError
+from drc_runtime.video.frame import Frame, Sink
+
+if TYPE_CHECKING:
+    from drc_runtime.extractor import Extraction
+
+
+class MaskSink(Sink):
+    """``folder/NAME.png``, 8 bits, at the frame's size: 0 and 255 after the threshold; the probability if ``soft``.
+
+    Raises:
+        OutputError: the folder cannot be made, or a file cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, soft: bool = False) -> None:
+        _make_folder(folder)
+        self._folder = folder
+        self._soft = soft
+
+    def write(self, frame: Frame, extraction: "Extraction") -> None:
+        write_png(self._folder / f"{frame.name}.png", extraction.probability if self._soft else extraction.mask)
+
+    def close(self) -> None:
+        pass
+
+    def discard(self) -> None:
+        pass
+
+
+class PictureSink(Sink):
+    """The foreground of pictures as PNG: cut out (RGBA), or before the background that was asked for (RGB).
+
+    Args:
+        path: a file ending in ``.png``, for a source of one picture, or a folder that gets ``NAME.png``.
+        background: ``overlay`` stands for the cut-out here; a picture is kept for use, not for looking at.
+
+    Raises:
+        OutputError: the folder cannot be made, or a file cannot be written.
+    """
+
+    def __init__(self, path: Path, background: Background) -> None:
+        self._file = path if path.suffix.lower() == ".png" else None
+        self._folder = path
+        self._background = background
+        if self._file is None:
+            _make_folder(path)
+
+    def write(self, frame: Frame, extraction: "Extraction") -> None:
+        compose = cutout if self._background is overlay else self._background
+        write_png(self._file or self._folder / f"{frame.name}.png", compose(frame.picture, extraction.probability))
+
+    def close(self) -> None:
+        pass
+
+    def discard(self) -> None:
+        pass
+
+
+def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Writes ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, in one step.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    if picture.ndim == 3:
+        order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        picture = np.asarray(cv2.cvtColor(picture, order), np.uint8)
+    done, data = cv2.imencode(".png", picture)
+    if not done:
+        raise OutputError(f"cannot write {path}: OpenCV cannot encode PNG on this machine; reinstall opencv-python")
+    atomic_write(path, data.tobytes())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; choose another place") from error

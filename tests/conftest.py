@@ -1,0 +1,113 @@
+"""Shared by all tests: a bundle small enough to make anew for each test, with answers known in closed form."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from drc_runtime.bundle import GraphEntry, LatentSizes, Manifest, Sampler, write_bundle
+
+SIZE = (8, 12)
+LATENT = 4
+STEP_SIZE = 0.1
+SIGMA = 1.0
+
+
+def toy_posterior_step() -> bytes:
+    """White foreground, black background, pi_f one half everywhere, posterior N(0, 1) over z.
+
+    So responsibility = sigmoid(sum of the channels / sigma^2): bright pixels are foreground.
+    """
+    height, width = SIZE
+    vector, picture, plane = [1, LATENT], [1, 3, height, width], [1, 1, height, width]
+
+    def tensor(name: str, shape: list[int]) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    def constant(name: str, value: object) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.asarray(value, np.float32), name)
+
+    nodes = [
+        helper.make_node("Mul", ["z", "keep"], ["kept"]),
+        helper.make_node("Mul", ["noise", "step_size"], ["diffusion"]),
+        helper.make_node("Add", ["kept", "diffusion"], ["z_next"]),
+        helper.make_node("Mul", ["z", "z"], ["z_squared"]),
+        helper.make_node("ReduceSum", ["z_squared", "last"], ["norm"], keepdims=0),
+        helper.make_node("Mul", ["norm", "minus_half"], ["log_posterior"]),
+        helper.make_node("ReduceSum", ["image", "channels"], ["brightness"], keepdims=1),
+        helper.make_node("Mul", ["brightness", "contrast"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["responsibility"]),
+        helper.make_node("Identity", ["half_plane"], ["mask"]),
+        helper.make_node("Identity", ["white"], ["foreground"]),
+        helper.make_node("Identity", ["black"], ["background"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "posterior_step",
+        [tensor("z", vector), tensor("image", picture), tensor("noise", vector)],
+        [
+            tensor("z_next", vector),
+            tensor("log_posterior", [1]),
+            tensor("mask", plane),
+            tensor("responsibility", plane),
+            tensor("foreground", picture),
+            tensor("background", picture),
+        ],
+        [
+            constant("keep", 1 - STEP_SIZE**2 / 2),
+            constant("step_size", STEP_SIZE),
+            constant("minus_half", -0.5),
+            constant("contrast", 1 / SIGMA**2),
+            constant("half_plane", np.full(plane, 0.5)),
+            constant("white", np.ones(picture)),
+            constant("black", -np.ones(picture)),
+            numpy_helper.from_array(np.array([1]), "last"),
+            numpy_helper.from_array(np.array([1]), "channels"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def toy_manifest(graph: bytes) -> Manifest:
+    height, width = SIZE
+    picture, plane = (1, 3, height, width), (1, 1, height, width)
+    entry = GraphEntry.of(
+        "posterior_step.onnx",
+        graph,
+        inputs={"z": (1, LATENT), "image": picture, "noise": (1, LATENT)},
+        outputs={
+            "z_next": (1, LATENT),
+            "log_posterior": (1,),
+            "mask": plane,
+            "responsibility": plane,
+            "foreground": picture,
+            "background": picture,
+        },
+    )
+    return Manifest(
+        name="toy",
+        image_size=SIZE,
+        latent=LatentSizes(foreground=2, background=1, reassignment=1),
+        sampler=Sampler(step_size=STEP_SIZE, sigma=SIGMA, cold_steps=6, track_steps=2),
+        graphs={"posterior_step": entry},
+        training={"data": "none", "iterations": 0, "seed": 0, "version": "0.1.0"},
+        metrics={"iou": 0.5},
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_graph() -> bytes:
+    """The posterior_step graph of the toy bundle."""
+    return toy_posterior_step()
+
+
+@pytest.fixture
+def toy_bundle(tmp_path: Path, toy_graph: bytes) -> Path:
+    """A fresh toy bundle that the test may damage."""
+    folder = tmp_path / "toy-bundle"
+    write_bundle(folder, toy_manifest(toy_graph), {"posterior_step": toy_graph})
+    return folder

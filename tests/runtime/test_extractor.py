@@ -1,0 +1,116 @@
+"""Langevin loop and Extractor on the toy bundle, whose answers are known: bright pixels are foreground."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drc_runtime.bundle import Bundle
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.errors import EngineError, UsageError
+from drc_runtime.extractor import Extractor
+from drc_runtime.langevin import LangevinSampler
+
+KEEP = 1 - 0.1**2 / 2
+
+
+def sampler(toy_bundle: Path, **options: float) -> LangevinSampler:
+    return LangevinSampler(OnnxRuntimeEngine(Bundle.load(toy_bundle), threads=1), **options)
+
+
+def image(toy_bundle: Path) -> np.ndarray:
+    return np.zeros((1, 3, *Bundle.load(toy_bundle).manifest.image_size), np.float32)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_a_fixed_number_of_steps_without_noise(toy_bundle: Path, steps: int) -> None:
+    chain = sampler(toy_bundle)
+    start = chain.noise()
+    sample = chain.run(image(toy_bundle), start, steps)
+    np.testing.assert_allclose(sample.z, start * KEEP**steps, rtol=1e-5)
+    before_last = start * KEEP ** (steps - 1)
+    np.testing.assert_allclose(sample.log_posterior, -0.5 * np.square(before_last).sum(), rtol=1e-5)
+
+
+def test_noise_has_the_step_s_scale_and_the_seed_decides_it(toy_bundle: Path) -> None:
+    zero = np.zeros_like(sampler(toy_bundle).noise())
+    runs = [sampler(toy_bundle, temperature=1.0, seed=seed).run(image(toy_bundle), zero, 400).z for seed in (1, 1, 2)]
+    assert np.array_equal(runs[0], runs[1]) and not np.array_equal(runs[0], runs[2])
+    # 400 steps of size 0.1 are about two relaxation times of a standard normal posterior
+    ends = np.concatenate(
+        [sampler(toy_bundle, temperature=1.0, seed=s).run(image(toy_bundle), zero, 400).z for s in range(40)]
+    )
+    assert 0.6 < ends.std() < 1.2
+
+
+def test_a_diverged_chain_is_an_error(toy_bundle: Path) -> None:
+    chain = sampler(toy_bundle)
+    with pytest.raises(EngineError, match="diverged"):
+        chain.run(image(toy_bundle), np.full_like(chain.noise(), np.nan), 2)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """Left half black, right half white."""
+    found = np.zeros((height, width, 3), np.uint8)
+    found[:, width // 2 :] = 255
+    return found
+
+
+@pytest.mark.parametrize("size", [(8, 12), (90, 61), (1, 1), (3, 200)])
+def test_masks_have_the_picture_s_own_size(toy_bundle: Path, size: tuple[int, int]) -> None:
+    found = Extractor(toy_bundle).extract(picture(*size), steps=2)
+    assert found.probability.shape == found.mask.shape == size
+    np.testing.assert_array_equal(found.mask, picture(*size)[..., 0])
+    assert found.foreground_share == pytest.approx(1 - (size[1] // 2) / size[1])
+
+
+def test_the_responsibility_is_computed_against_the_picture_s_own_pixels(toy_bundle: Path) -> None:
+    """Eq. 7 with a white foreground, a black background, pi_f one half and sigma 1: sigmoid of the channels' sum."""
+    grey = np.full((20, 30, 3), 100, np.uint8)
+    value = 100 / 127.5 - 1
+    expected = 255 / (1 + np.exp(-3 * value))
+    found = Extractor(toy_bundle).extract(grey, steps=1).probability
+    np.testing.assert_allclose(found.astype(float), expected, atol=2.5)
+
+
+def test_one_bright_pixel_of_a_large_picture_is_found(toy_bundle: Path) -> None:
+    large = np.zeros((240, 320, 3), np.uint8)
+    large[17, 203] = 255
+    mask = Extractor(toy_bundle).extract(large, steps=1).mask
+    assert mask[17, 203] == 255 and int((mask > 0).sum()) == 1
+
+
+def test_the_mixture_reading_is_pi_and_ignores_the_pixels(toy_bundle: Path) -> None:
+    found = Extractor(toy_bundle, mask="mixture").extract(picture(9, 9), steps=1)
+    # one half, to the nearest entry of the 256 that the probabilities have
+    assert len(np.unique(found.probability)) == 1 and abs(int(found.probability[0, 0]) - 127.5) < 3
+
+
+def test_tracking_starts_cold_and_then_keeps_z(toy_bundle: Path) -> None:
+    extractor = Extractor(toy_bundle)
+    track = extractor.track(steps=3)
+    settings = extractor.manifest.sampler
+    first, second = track.step(picture(8, 12)), track.step(picture(8, 12))
+    assert (first.steps, second.steps) == (max(settings.cold_steps, 3), 3)
+    # the second frame went on from where the first one ended: its z has shrunk by exactly three more steps
+    assert second.log_posterior == pytest.approx(first.log_posterior * KEEP ** (2 * 3), rel=1e-3)
+
+
+def test_the_same_seed_gives_the_same_mask(toy_bundle: Path) -> None:
+    one, other = (Extractor(toy_bundle, seed=4).extract(picture(8, 12)) for _ in range(2))
+    assert one.log_posterior == other.log_posterior
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)]
+)
+def test_what_is_not_a_picture_is_refused(toy_bundle: Path, wrong: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="uint8 RGB"):
+        Extractor(toy_bundle).extract(wrong)
+
+
+def test_wrong_options(toy_bundle: Path) -> None:
+    with pytest.raises(UsageError, match="responsibility"):
+        Extractor(toy_bundle, mask="best")
+    with pytest.raises(UsageError, match="1 or more"):
+        Extractor(toy_bundle).extract(picture(4, 4), steps=-1)
