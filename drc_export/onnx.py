@@ -15,6 +15,9 @@ from drc_train.model import RegionModel
 
 OPSET = 18
 
+TURNED_MATRICES = (torch.ops.aten.t.default, torch.ops.aten.permute.default)
+"""Not folded for matrices: a linear layer needs its weight both ways, and backends turn it on loading; the file holds it once."""
+
 
 def trace(graph: Graph, model: RegionModel) -> GraphModule:
     """``graph.function`` as a graph of forward operators over its inputs alone: weights are constants of it."""
@@ -40,6 +43,8 @@ def fold_constants(traced: GraphModule) -> int:
     for node in list(traced.graph.nodes):
         if node.op == "get_attr":
             values[node] = getattr(traced, str(node.target))
+        elif node.target in TURNED_MATRICES and values.get(node.all_input_nodes[0], torch.empty(0)).ndim == 2:
+            continue
         elif node.op == "call_function" and node.all_input_nodes and all(n in values for n in node.all_input_nodes):
             arguments = torch.fx.node.map_arg(node.args, values.__getitem__)
             keywords = torch.fx.node.map_arg(node.kwargs, values.__getitem__)

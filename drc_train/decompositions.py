@@ -35,11 +35,11 @@ def convolution_input_gradient(
     stride 1 is a convolution with the kernel turned and its channels exchanged.
     """
     if output_mask[1] or output_mask[2] or groups != 1 or any(d != 1 for d in dilation) or any(output_padding):
-        raise NotImplementedError("only the input gradient of an ungrouped, undilated convolution has a decomposition")
+        raise ValueError("only the input gradient of an ungrouped, undilated convolution has a decomposition")
     if transposed:
         return aten.convolution(gradient, weight, None, stride, padding, [1, 1], False, [0, 0], 1), None, None
     if any(s != 1 for s in stride):
-        raise NotImplementedError("the input gradient of a strided convolution has no decomposition")
+        raise ValueError("the input gradient of a strided convolution has no decomposition")
     turned = weight.flip(2, 3).transpose(0, 1)
     rest = [size - 1 - p for size, p in zip(weight.shape[2:], padding, strict=True)]
     return aten.convolution(gradient, turned, None, [1, 1], rest, [1, 1], False, [0, 0], 1), None, None
@@ -48,7 +48,7 @@ def convolution_input_gradient(
 def slice_input_gradient(gradient: Tensor, input_sizes: list[int], dim: int, start: int, end: int, step: int) -> Tensor:
     """``aten.slice_backward`` as a pad with zeros: a scatter would cost more and is refused by TensorRT before 10.9."""
     if step != 1:
-        raise NotImplementedError("only the gradient of a slice of step 1 has a decomposition")
+        raise ValueError("only the gradient of a slice of step 1 has a decomposition")
     dim %= len(input_sizes)
     start = start + input_sizes[dim] if start < 0 else start
     padding = [0, 0] * (len(input_sizes) - 1 - dim) + [start, input_sizes[dim] - start - gradient.shape[dim]]

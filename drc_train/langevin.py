@@ -4,6 +4,7 @@ The gradient is taken inside the function and traced to plain operators (``trace
 training compiles and what the export writes into a graph.
 """
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -134,8 +135,10 @@ class Sampler:
         self._posterior, self._prior = torch.compile(self._posterior), torch.compile(self._prior)
         try:
             parameters = parameters_of(self.model)
-            self._posterior(parameters, z, image, noise)
-            self._prior(parameters, z, noise)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the compiler's remarks about itself
+                self._posterior(parameters, z, image, noise)
+                self._prior(parameters, z, noise)
         except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
             self._posterior, self._prior = plain
             self.note = f"training without the compiler, slower: {str(error).strip().splitlines()[0]}"

@@ -100,9 +100,11 @@ def grid_sample(source: Tensor, grid: Tensor) -> Tensor:
         ),
         1,
     )
-    inside = (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
-    weights = torch.where(inside, weights, torch.zeros_like(weights))
+    # asked this way round, so that what is not a number is not taken for outside, where it would become zero
+    outside = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
+    weights = torch.where(outside, torch.zeros_like(weights), weights)
     index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-    index = index.to(torch.int64).reshape(batch, 1, -1).expand(-1, channels, -1)
+    # and as an index it would be some integer: the gather has to stay inside
+    index = index.to(torch.int64).clamp(0, height * width - 1).reshape(batch, 1, -1).expand(-1, channels, -1)
     corners = source.reshape(batch, channels, -1).gather(2, index).reshape(batch, channels, 4, out_height, out_width)
     return (corners * weights.reshape(batch, 1, 4, out_height, out_width)).sum(2)

@@ -63,3 +63,9 @@ def test_grid_sample_at_the_very_edge_is_finite() -> None:
     source = torch.ones(1, 1, 4, 4)
     expected = F.grid_sample(source, grid.permute(0, 2, 3, 1), align_corners=False)
     torch.testing.assert_close(grid_sample(source, grid), expected)
+
+
+def test_grid_sample_of_what_is_no_number_is_no_number() -> None:
+    """A diverged chain has to be noticed by its figures, not by an index out of bounds."""
+    found = grid_sample(torch.ones(1, 1, 4, 4), torch.full((1, 2, 3, 3), float("nan")))
+    assert found.isnan().all()

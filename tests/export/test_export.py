@@ -1,0 +1,178 @@
+"""A run exported for real: what is in the graphs, that they compute the model, and what happens where they do not."""
+
+import collections
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from drc_export import export as module
+from drc_export.export import export
+from drc_export.onnx import fold_constants, to_onnx, trace
+from drc_export.posterior import graphs
+from drc_export.verify import Check, verify
+from drc_runtime.bundle import Bundle
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines.protocol import BoundGraph
+from drc_runtime.errors import OutputError, TrainingError, VerificationError
+from drc_runtime.extractor import Extractor
+from drc_train.checkpoint import load_model, save_checkpoint
+from drc_train.config import load_config
+from drc_train.em import Learner
+from drc_train.evaluate import load_extractor
+
+SMALL = ("model.image_size=16", "model.channels=[12, 8]", "model.base_channels=6", "model.classifier_channels=4")
+ABOUT = {"source": "test", "preset": "test", "pictures": 4, "seconds": 60.0}
+
+
+def make_run(folder: Path, preset: str, *overrides: str) -> Path:
+    config = load_config(preset, [*SMALL, "train.batch_size=4", *overrides])
+    pictures = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    learner = Learner(config, pictures, torch.device("cpu"), compiled=False)
+    learner.step()
+    folder.mkdir()
+    save_checkpoint(folder, learner, ABOUT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "run", "edge-32")
+
+
+@pytest.fixture(scope="module")
+def bundle(run: Path) -> Path:
+    report = export(run, run.parent / "bundle")
+    assert {check.graph for check in report.checks} == {"posterior_step", "render", "prior_step"}
+    return report.bundle
+
+
+def test_the_bundle_says_where_it_comes_from(bundle: Path) -> None:
+    manifest = Bundle.load(bundle).manifest
+    assert manifest.name == "bundle" and manifest.image_size == (16, 16)
+    assert manifest.training["data"] == "test" and manifest.training["iterations"] == 1
+    assert manifest.metrics["gradient_error"] < 1e-2
+
+
+def test_the_graphs_hold_no_leftovers(bundle: Path) -> None:
+    """Fixed shapes, one domain, kernels folded, no scatter without a reduction (TensorRT before 10.9 refuses it)."""
+    for path in bundle.glob("*.onnx"):
+        model = onnx.load(path)
+        assert [entry.domain for entry in model.opset_import] == [""]
+        kinds = collections.Counter(node.op_type for node in model.graph.node)
+        assert not {"Loop", "If", "Scan", "ScatterND", "RandomNormal", "RandomNormalLike", "GridSample"} & kinds.keys()
+        shapes = [d for value in (*model.graph.input, *model.graph.output) for d in value.type.tensor_type.shape.dim]
+        assert all(dim.HasField("dim_value") for dim in shapes)
+        weights = {tensor.name for tensor in model.graph.initializer}
+        for node in model.graph.node:
+            if node.op_type in ("Conv", "ConvTranspose"):
+                assert node.input[1] in weights, f"{path.name}: the kernel of {node.name} is computed at run time"
+
+
+def test_the_bundle_and_the_run_give_the_same_masks(run: Path, bundle: Path) -> None:
+    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    one, other = (
+        Extractor(bundle, seed=1).extract(picture, steps=1),
+        load_extractor(run, seed=1).extract(picture, steps=1),
+    )
+    assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-4)
+    assert np.abs(one.probability.astype(int) - other.probability).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [("static-camera", ()), ("edge-32", ("model.upsampling=bilinear",))],
+    ids=["static-camera", "bilinear"],
+)
+def test_the_other_kinds_of_model_pass_verification(preset: str, overrides: tuple[str, ...], tmp_path: Path) -> None:
+    report = export(make_run(tmp_path / "run", preset, *overrides), tmp_path / "bundle")
+    assert all(check.problem is None for check in report.checks)
+    assert Bundle.load(tmp_path / "bundle").manifest.latent.reassignment == (0 if preset == "static-camera" else 32)
+
+
+class Tampered:
+    """An engine that spoils one output."""
+
+    def __init__(self, engine: OnnxRuntimeEngine, graph: str, output: str, spoil: str) -> None:
+        self.engine, self.target, self.spoil = engine, (graph, output), spoil
+
+    def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
+        bound = self.engine.bind(graph, outputs)
+        if graph != self.target[0]:
+            return bound
+        run, name, spoil = bound.run, self.target[1], self.spoil
+        first: list[np.ndarray] = []
+
+        def spoiled() -> None:
+            run()
+            buffer = bound.outputs[name]
+            if spoil == "noise":
+                buffer += 1e-3 * np.random.default_rng(0).standard_normal(buffer.shape).astype(np.float32)
+            elif spoil == "nan":
+                buffer.flat[0] = np.nan
+            else:
+                first.append(buffer.copy())
+                buffer[:] = first[0]
+
+        bound.run = spoiled  # type: ignore[method-assign]
+        return bound
+
+
+@pytest.mark.parametrize("spoil", ["noise", "nan", "constant"])
+@pytest.mark.parametrize(("graph", "output"), [("posterior_step", "z_next"), ("prior_step", "energy")])
+def test_verification_names_what_is_wrong(run: Path, bundle: Path, graph: str, output: str, spoil: str) -> None:
+    model, config, _ = load_model(run)
+    engine = Tampered(OnnxRuntimeEngine(Bundle.load(bundle)), graph, output, spoil)
+    with pytest.raises(VerificationError, match=f"graph {graph}, output {output}"):
+        verify(engine, model, graphs(config))
+
+
+def test_a_failed_check_leaves_no_bundle(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module.OnnxRuntimeEngine
+    monkeypatch.setattr(module, "OnnxRuntimeEngine", lambda b: Tampered(real(b), "render", "image", "noise"))
+    with pytest.raises(VerificationError, match="graph render, output image, input"):
+        export(run, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tolerance_is_three_times_float32_s_own_error() -> None:
+    def check(error: float, float32: float, cosine: float = 1.0) -> str | None:
+        return Check("g", "o", error, float32, cosine, 0).problem
+
+    assert check(2.9e-4, 1e-4) is None
+    assert "3.0e-04 is allowed" in (check(3.1e-4, 1e-4) or "")
+    assert "1.0e-02 is allowed" in (check(2e-2, 1e-1) or "")
+    assert "cosine" in (check(1e-5, 1e-5, 1 - 2e-5) or "")
+    assert check(float("nan"), 1e-4)
+
+
+def test_an_existing_bundle_is_kept(run: Path, bundle: Path) -> None:
+    before = json.loads((bundle / "manifest.json").read_text())
+    with pytest.raises(OutputError, match="--overwrite"):
+        export(run, bundle)
+    assert json.loads((bundle / "manifest.json").read_text()) == before
+
+
+def test_no_run_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="holds no checkpoint"):
+        export(tmp_path, tmp_path / "bundle")
+
+
+def test_constants_are_folded_without_changing_the_result(run: Path) -> None:
+    model, config, _ = load_model(run)
+    step = graphs(config)[0]
+    inputs = step.random_inputs(torch.Generator().manual_seed(5))
+    traced = trace(step, model)
+    assert fold_constants(traced) == 0, "trace() has folded everything already"
+    for found, expected in zip(traced(*inputs), step.function(model, *inputs), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_weights_give_the_same_bytes(run: Path) -> None:
+    model, config, _ = load_model(run)
+    render = graphs(config)[1]
+    assert to_onnx(render, model) == to_onnx(render, model)

@@ -1,0 +1,65 @@
+"""Every ``drc`` command in the documents is one that the program accepts, with presets and files that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from drc_runtime.cli import COMMANDS, _load, app
+from drc_train.config import load_config
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("samples/*/*.md"))]
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for document in DOCUMENTS:
+        for block in re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL):
+            for line in block.splitlines():
+                words = line.split("#")[0].strip()
+                if re.match(r"([A-Z_]+=\S+ )*drc ", words):
+                    found.append((document.relative_to(ROOT).as_posix(), words))
+    return found
+
+
+def test_there_is_something_to_check() -> None:
+    assert {"train", "export", "run", "eval"} <= {
+        shlex.split(line)[1] for _, line in commands() if line.startswith("drc")
+    }
+
+
+@pytest.mark.parametrize(("document", "line"), commands())
+def test_a_command_of_the_documents_is_accepted(document: str, line: str) -> None:
+    words = shlex.split(line)
+    words = words[words.index("drc") + 1 :]
+    if words[0].startswith("-"):
+        return
+    assert words[0] in COMMANDS
+    command = _load(words[0])
+    command.make_context(words[0], words[1:])
+    if "--preset" in words:
+        preset = words[words.index("--preset") + 1]
+        load_config(str(ROOT / preset) if preset.endswith(".yaml") else preset)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_within_the_project_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_readme_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in COMMANDS if f"drc {name}" not in text] == []
+    assert get_command(app) is not None
+
+
+@pytest.mark.parametrize("recipe", sorted(ROOT.glob("samples/*/recipe.yaml")), ids=lambda path: path.parent.name)
+def test_a_sample_s_recipe_is_valid_and_its_command_is_in_its_card(recipe: Path) -> None:
+    load_config(str(recipe))
+    command = recipe.read_text().splitlines()[0].removeprefix("# ")
+    assert command.startswith("drc train ") and command in (recipe.parent / "card.md").read_text()
