@@ -48,10 +48,10 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
             image,
             noise,
             step_size=config.train.posterior_step_size,
-            sigma=config.model.sigma,
+            sigma=config.model.sigmas(),
             total_variation_weight=config.train.total_variation_weight,
         )
-        gamma = responsibility(regions, image, config.model.sigma)
+        gamma = responsibility(regions, image, config.model.sigmas())
         return z_next, value, regions.mask, gamma, regions.foreground, regions.background
 
     def render(model: RegionModel, z: Tensor) -> tuple[Tensor, ...]:

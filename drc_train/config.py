@@ -3,7 +3,7 @@
 from importlib import resources
 from math import log2
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
@@ -12,6 +12,13 @@ from drc_runtime.errors import ConfigError
 
 SMALLEST_MAP = 4
 """Height and width of the map that the fully connected layer makes (Table S2)."""
+
+
+class Sigmas(NamedTuple):
+    """Scale of each region's Laplace likelihood, in the network's range [-1, 1]."""
+
+    foreground: float
+    background: float
 
 
 class _Section(BaseModel):
@@ -41,6 +48,8 @@ class ModelConfig(_Section):
     """Channels of the 4x4 map."""
     channels: tuple[PositiveInt, ...]
     """Channels after each doubling of the resolution."""
+    background_channels: tuple[PositiveInt, ...] | None = None
+    """The background generator's own, where its picture is simpler than the foreground's; None takes ``channels``."""
     upsampling: Literal["nearest", "bilinear"]
     foreground_bias: float = 0.0
     """The foreground's mask logit before learning; below 0 the background gets a head start."""
@@ -55,15 +64,22 @@ class ModelConfig(_Section):
     """Channels of the auxiliary classifiers' first layer; doubled in each further one."""
     sigma: PositiveFloat = 0.25
     """Scale of the Laplace likelihood: each channel's log-likelihood is -|difference| / (2 sigma^2)."""
+    foreground_spread: float = Field(1.0, ge=1)
+    """The foreground's sigma over the background's. Above 1 the background has to be exact to win a pixel and wins it then,
+    the foreground need only be near: for a static camera."""
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> "ModelConfig":
         doublings = log2(self.image_size / SMALLEST_MAP)
         if doublings != int(doublings) or doublings < 1:
             raise ValueError(f"image_size {self.image_size} is not 4 times a power of two (8, 16, 32, 64, 128, 256)")
-        if len(self.channels) != int(doublings):
+        if any(len(widths) != int(doublings) for widths in (self.channels, self.background_channels or self.channels)):
             raise ValueError(f"channels needs {int(doublings)} numbers for image_size {self.image_size}")
         return self
+
+    def sigmas(self, sigma: float | None = None) -> Sigmas:
+        """Both regions' scales, where the background's is ``sigma``; None takes the likelihood's own."""
+        return Sigmas((sigma or self.sigma) * self.foreground_spread, sigma or self.sigma)
 
 
 class TrainConfig(_Section):

@@ -23,7 +23,11 @@ def manifest_of(config: Config, name: str) -> Manifest:
         image_size=(size, size),
         latent=LatentSizes(latent.foreground, latent.background, latent.reassignment),
         sampler=Sampler(
-            config.train.posterior_step_size, config.model.sigma, config.sampler.cold_steps, config.sampler.track_steps
+            config.train.posterior_step_size,
+            config.model.sigma,
+            config.sampler.cold_steps,
+            config.sampler.track_steps,
+            config.model.foreground_spread,
         ),
         graphs={},
     )
@@ -57,7 +61,7 @@ class _Binding:
             self._model,
             *(torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise")),
             step_size=train.posterior_step_size,
-            sigma=self._config.model.sigma,
+            sigma=self._config.model.sigmas(),
             total_variation_weight=train.total_variation_weight,
         )
         found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from drc_train.config import Config
+from drc_train.config import Config, Sigmas
 from drc_train.decompositions import Decompositions, training_decompositions
 from drc_train.model import RegionModel, Regions
 from drc_train.objective import log_posterior
@@ -33,7 +33,7 @@ def posterior_step(
     noise: Tensor,
     *,
     step_size: float,
-    sigma: float,
+    sigma: Sigmas,
     total_variation_weight: float,
 ) -> tuple[Tensor, Tensor, Regions]:
     """One step of the posterior chain.
@@ -44,7 +44,7 @@ def posterior_step(
         image: ``(B, 3, H, W)`` in [-1, 1].
         noise: ``(B, D)`` standard normal, or zeros for plain gradient ascent.
         step_size: s1 of Appendix B.
-        sigma: scale of the likelihood.
+        sigma: scales of the likelihoods.
         total_variation_weight: weight of Eq. 23.
 
     Returns:
@@ -114,7 +114,7 @@ class Sampler:
                 image,
                 noise,
                 step_size=config.train.posterior_step_size,
-                sigma=config.model.sigma,
+                sigma=config.model.sigmas(),
                 total_variation_weight=config.train.total_variation_weight,
             )[:2]
 

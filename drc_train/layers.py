@@ -104,7 +104,9 @@ def grid_sample(source: Tensor, grid: Tensor) -> Tensor:
     outside = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
     weights = torch.where(outside, torch.zeros_like(weights), weights)
     index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-    # and as an index it would be some integer: the gather has to stay inside
-    index = index.to(torch.int64).clamp(0, height * width - 1).reshape(batch, 1, -1).expand(-1, channels, -1)
+    # and as an index it would be some integer: the gather has to stay inside. Asked before the cast, because TensorRT's
+    # list of operators has no clamp of integers
+    index = torch.where(index >= 0, index, torch.zeros_like(index)).to(torch.int64)
+    index = index.reshape(batch, 1, -1).expand(-1, channels, -1)
     corners = source.reshape(batch, channels, -1).gather(2, index).reshape(batch, channels, 4, out_height, out_width)
     return (corners * weights.reshape(batch, 1, 4, out_height, out_width)).sum(2)

@@ -45,8 +45,9 @@ class RegionModel(nn.Module):
         super().__init__()
         self.config = config
         latent, shape = config.latent, (config.base_channels, config.channels)
+        background_shape = config.base_channels, config.background_channels or config.channels
         self.foreground = Generator(latent.foreground, *shape, outputs=4, upsampling=config.upsampling)
-        self.background = Generator(latent.background, *shape, outputs=4, upsampling=config.upsampling)
+        self.background = Generator(latent.background, *background_shape, outputs=4, upsampling=config.upsampling)
         self.foreground_energy = Energy(latent.foreground, config.energy_width, config.foreground_categories, 2)
         self.background_energy = Energy(latent.background, config.energy_width, config.background_categories, 2)
         if latent.reassignment:

@@ -1,20 +1,28 @@
 """The objective J of Eq. 12 in both its uses: its gradient with respect to z (E-step) and to the generators (M-step)."""
 
+from math import log
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drc_train.config import TrainConfig
+from drc_train.config import Sigmas, TrainConfig
 from drc_train.model import RegionModel, Regions
 
 
-def region_log_likelihoods(regions: Regions, image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Per pixel and channel, -|difference| / (2 sigma^2) of foreground and background: two ``(B, 3, H, W)``."""
-    scale = 1 / (2 * sigma**2)
-    return -scale * (regions.foreground - image).abs(), -scale * (regions.background - image).abs()
+def region_log_likelihoods(regions: Regions, image: Tensor, sigma: Sigmas) -> tuple[Tensor, Tensor]:
+    """Per pixel and channel, -|difference| / (2 sigma^2) of foreground and background: two ``(B, 3, H, W)``.
+
+    Where the two sigmas differ, so do the constants that make them densities: the foreground's is that much lower.
+    """
+    foreground = -(regions.foreground - image).abs() / (2 * sigma.foreground**2)
+    background = -(regions.background - image).abs() / (2 * sigma.background**2)
+    if sigma.foreground != sigma.background:
+        foreground = foreground - 2 * log(sigma.foreground / sigma.background)
+    return foreground, background
 
 
-def mixture_log_likelihood(regions: Regions, image: Tensor, sigma: float) -> Tensor:
+def mixture_log_likelihood(regions: Regions, image: Tensor, sigma: Sigmas) -> Tensor:
     """log(pi_f p_f + pi_b p_b) of Eq. 6 for each pixel and channel, without constants: ``(B, 3, H, W)``.
 
     Its gradient is the gradient of Eq. 12 with the responsibilities held fixed: that is the identity of Eq. 10, so nothing
@@ -25,7 +33,7 @@ def mixture_log_likelihood(regions: Regions, image: Tensor, sigma: float) -> Ten
     return background - F.softplus(regions.logit) + F.softplus(regions.logit + foreground - background)
 
 
-def responsibility(regions: Regions, image: Tensor, sigma: float) -> Tensor:
+def responsibility(regions: Regions, image: Tensor, sigma: Sigmas) -> Tensor:
     """The foreground's posterior responsibility of each pixel (Eq. 7), channels summed: ``(B, 1, H, W)`` in [0, 1]."""
     foreground, background = region_log_likelihoods(regions, image, sigma)
     return torch.sigmoid(regions.logit + (foreground - background).sum(1, keepdim=True))
@@ -44,7 +52,7 @@ def log_prior(model: RegionModel, z: Tensor) -> Tensor:
 
 
 def log_posterior(
-    model: RegionModel, z: Tensor, image: Tensor, sigma: float, total_variation_weight: float
+    model: RegionModel, z: Tensor, image: Tensor, sigma: Sigmas, total_variation_weight: float
 ) -> tuple[Tensor, Regions]:
     """The function whose gradient moves z (Eq. 19 and Listing 2): ``(B,)``, and the regions it was computed from."""
     regions = model(z)
@@ -84,7 +92,7 @@ def m_step_loss(model: RegionModel, z: Tensor, image: Tensor, train: TrainConfig
     The total variation is taken per element like the likelihood, so that the two keep the E-step's ratio.
     """
     regions = model(z)
-    parts = {"likelihood": -mixture_log_likelihood(regions, image, train.m_step_sigma).mean()}
+    parts = {"likelihood": -mixture_log_likelihood(regions, image, model.config.sigmas(train.m_step_sigma)).mean()}
     elements = image[0].numel()
     parts["total_variation"] = train.total_variation_weight * total_variation(regions.background).mean() / elements
     if train.pseudo_label_weight:

@@ -54,7 +54,7 @@ def test_the_compiled_chain_is_the_plain_chain(tiny_config: Config) -> None:
             image,
             torch.randn(z.shape, generator=noise),
             step_size=tiny_config.train.posterior_step_size,
-            sigma=tiny_config.model.sigma,
+            sigma=tiny_config.model.sigmas(),
             total_variation_weight=tiny_config.train.total_variation_weight,
         )
     torch.testing.assert_close(found, expected)

@@ -1,9 +1,11 @@
 """The objective against the formulas of the paper, written out the long way."""
 
+from math import log
+
 import pytest
 import torch
 
-from drc_train.config import ModelConfig, load_config
+from drc_train.config import ModelConfig, Sigmas, load_config
 from drc_train.langevin import posterior_step, prior_step
 from drc_train.layers import grid_sample
 from drc_train.model import RegionModel
@@ -17,6 +19,7 @@ from drc_train.objective import (
 )
 
 SIGMA, WEIGHT = 0.25, 0.01
+BOTH = Sigmas(SIGMA, SIGMA)
 
 
 def small_model(reassignment: int = 6) -> RegionModel:
@@ -51,7 +54,24 @@ def test_mixture_is_the_logarithm_of_the_weighted_sum() -> None:
     p_foreground = torch.exp(-(regions.foreground - image).abs() / (2 * SIGMA**2))
     p_background = torch.exp(-(regions.background - image).abs() / (2 * SIGMA**2))
     expected = torch.log(pi * p_foreground + (1 - pi) * p_background)
-    torch.testing.assert_close(mixture_log_likelihood(regions, image, SIGMA), expected)
+    torch.testing.assert_close(mixture_log_likelihood(regions, image, BOTH), expected)
+
+
+def test_two_sigmas_are_two_densities() -> None:
+    """Laplace densities with 1 / (2 sigma^2) as their rate; the background's normalising constant is left out of both."""
+    model = small_model()
+    z, image, _ = batch(model)
+    regions = model(z)
+    wide = Sigmas(2 * SIGMA, SIGMA)
+    rates = [1 / (2 * scale**2) for scale in wide]
+    densities = [
+        rate * torch.exp(-rate * (picture - image).abs())
+        for rate, picture in zip(rates, (regions.foreground, regions.background), strict=True)
+    ]
+    expected = torch.log(regions.mask * densities[0] + (1 - regions.mask) * densities[1]) - log(rates[1])
+    torch.testing.assert_close(mixture_log_likelihood(regions, image, wide), expected)
+    ratio = (densities[0] / densities[1]).prod(1, keepdim=True) * regions.mask / (1 - regions.mask)
+    torch.testing.assert_close(responsibility(regions, image, wide), ratio / (1 + ratio))
 
 
 def test_step_follows_listing_2_with_detached_responsibilities() -> None:
@@ -67,7 +87,7 @@ def test_step_follows_listing_2_with_detached_responsibilities() -> None:
     objective = -expected_log.sum() + WEIGHT * total_variation(regions.background).sum()
     objective = objective + model.energy(start).sum() + 0.5 * start.square().sum()
     (gradient,) = torch.autograd.grad(objective, start)
-    found, _, _ = posterior_step(model, z, image, noise, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT)
+    found, _, _ = posterior_step(model, z, image, noise, step_size=0.1, sigma=BOTH, total_variation_weight=WEIGHT)
     torch.testing.assert_close(found, z - 0.5 * 0.1**2 * gradient + 0.1 * noise)
 
 
@@ -76,14 +96,14 @@ def test_finite_difference_of_the_log_posterior_along_its_own_step(part: str) ->
     """The contract of the exported graph; the background's part is left out because its map is detached."""
     model = small_model()
     z, image, noise = batch(model, 1)
-    found, _, _ = posterior_step(model, z, image, noise * 0, step_size=0.1, sigma=SIGMA, total_variation_weight=WEIGHT)
+    found, _, _ = posterior_step(model, z, image, noise * 0, step_size=0.1, sigma=BOTH, total_variation_weight=WEIGHT)
     gradient = (found - z) / (0.1**2 / 2)
     columns = slice(0, 5) if part == "foreground" else slice(8, None)
     direction = torch.zeros_like(z)
     direction[:, columns] = gradient[:, columns]
     direction /= direction.norm()
     step = 1e-6
-    ahead, behind = (log_posterior(model, z + sign * step * direction, image, SIGMA, WEIGHT)[0] for sign in (1, -1))
+    ahead, behind = (log_posterior(model, z + sign * step * direction, image, BOTH, WEIGHT)[0] for sign in (1, -1))
     difference = float((ahead - behind) / (2 * step))
     assert difference == pytest.approx(float((gradient * direction).sum()), rel=1e-4)
 
@@ -109,7 +129,7 @@ def test_responsibility_sums_the_channels() -> None:
     regions = model(z)
     weight = torch.exp(-(regions.foreground - image).abs().sum(1, keepdim=True) / (2 * SIGMA**2)) * regions.mask
     other = torch.exp(-(regions.background - image).abs().sum(1, keepdim=True) / (2 * SIGMA**2)) * (1 - regions.mask)
-    torch.testing.assert_close(responsibility(regions, image, SIGMA), weight / (weight + other))
+    torch.testing.assert_close(responsibility(regions, image, BOTH), weight / (weight + other))
 
 
 def test_the_map_that_re_assignment_reads_is_detached() -> None:
