@@ -44,7 +44,8 @@ def fold_constants(traced: GraphModule) -> int:
         if node.op == "get_attr":
             values[node] = getattr(traced, str(node.target))
         elif node.target in TURNED_MATRICES and values.get(node.all_input_nodes[0], torch.empty(0)).ndim == 2:
-            continue
+            # what is made of the turned matrix and weights alone, such as a kernel, is a constant all the same
+            values[node] = values[node.all_input_nodes[0]].T
         elif node.op == "call_function" and node.all_input_nodes and all(n in values for n in node.all_input_nodes):
             arguments = torch.fx.node.map_arg(node.args, values.__getitem__)
             keywords = torch.fx.node.map_arg(node.kwargs, values.__getitem__)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,12 +14,23 @@ from drc_runtime.errors import VerificationError
 from drc_train.model import RegionModel
 
 INPUTS = 6
-RATIO = 3.0
-"""How much further from float64 than float32 autograd the backend may be, largest error against largest error."""
 FLOOR = 1e-6
 """Relative errors below this are rounding, whatever float32 autograd happened to reach."""
-CEILING = 1e-2
-COSINE = 1 - 1e-5
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a precision is held to."""
+
+    ratio: float
+    """How much further from float64 than float32 autograd the backend may be, largest error against largest error."""
+    ceiling: float
+    """Largest relative error, whatever the ratio allows."""
+    cosine: float
+
+
+FLOAT32 = Tolerance(ratio=3.0, ceiling=1e-2, cosine=1 - 1e-5)
+FLOAT16 = Tolerance(ratio=float("inf"), ceiling=0.1, cosine=0.995)
 
 
 @dataclass(frozen=True)
@@ -33,20 +44,29 @@ class Check:
     cosine: float
     """Smallest over all inputs."""
     worst_input: int
+    tolerance: Tolerance = FLOAT32
+    backend: str = "onnxruntime"
 
     @property
     def problem(self) -> str | None:
         """What is out of tolerance, or None."""
-        where = f"graph {self.graph}, output {self.output}, input {self.worst_input}"
-        limit = min(max(RATIO * self.float32_error, FLOOR), CEILING)
+        where = f"{self.backend}, graph {self.graph}, output {self.output}, input {self.worst_input}"
+        limit = min(max(self.tolerance.ratio * self.float32_error, FLOOR), self.tolerance.ceiling)
         if not self.error <= limit:
             return f"{where}: off by {self.error:.1e} where {limit:.1e} is allowed"
-        if not self.cosine >= COSINE:
-            return f"{where}: 1 - cosine is {1 - self.cosine:.1e} where {1 - COSINE:.0e} is allowed"
+        if not self.cosine >= self.tolerance.cosine:
+            return f"{where}: 1 - cosine is {1 - self.cosine:.1e} where {1 - self.tolerance.cosine:.0e} is allowed"
         return None
 
 
-def verify(engine: Engine, model: RegionModel, graphs: Sequence[Graph], seed: int = 1) -> list[Check]:
+def verify(
+    engine: Engine,
+    model: RegionModel,
+    graphs: Sequence[Graph],
+    seed: int = 1,
+    tolerance: Tolerance = FLOAT32,
+    backend: str = "onnxruntime",
+) -> list[Check]:
     """Runs every graph on fresh inputs; ``z_next`` is compared as the step that it takes, first without and then with noise.
 
     Raises:
@@ -54,14 +74,20 @@ def verify(engine: Engine, model: RegionModel, graphs: Sequence[Graph], seed: in
             baked in as a constant).
     """
     exact = copy.deepcopy(model).double()
-    checks = [check for graph in graphs for check in _verify_graph(engine, model, exact, graph, seed)]
+    checks = [
+        replace(check, tolerance=tolerance, backend=backend)
+        for graph in graphs
+        for check in _verify_graph(engine, model, exact, graph, seed, backend)
+    ]
     problems = [check.problem for check in checks if check.problem]
     if problems:
         raise VerificationError(f"the export does not compute what the model does: {problems[0]}")
     return checks
 
 
-def _verify_graph(engine: Engine, model: RegionModel, exact: RegionModel, graph: Graph, seed: int) -> list[Check]:
+def _verify_graph(
+    engine: Engine, model: RegionModel, exact: RegionModel, graph: Graph, seed: int, backend: str
+) -> list[Check]:
     random = torch.Generator().manual_seed(seed)
     bound = engine.bind(graph.name, graph.outputs)
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in graph.outputs}
@@ -78,13 +104,15 @@ def _verify_graph(engine: Engine, model: RegionModel, exact: RegionModel, graph:
         for name, float32, float64 in zip(graph.outputs, plain, truth, strict=True):
             found = torch.from_numpy(bound.outputs[name].copy())
             if not bool(found.isfinite().all()):
-                raise VerificationError(f"graph {graph.name}, output {name}, input {index}: not finite")
+                raise VerificationError(f"{backend}, graph {graph.name}, output {name}, input {index}: not finite")
             start = tensors["z"] if name == "z_next" else torch.zeros(())
             rows[name].append(_compare(found - start, float32 - start, float64 - start))
             seen[name].append(found.numpy())
     for name, values in seen.items():
         if all(np.array_equal(values[0], value) for value in values[1:]):
-            raise VerificationError(f"graph {graph.name}, output {name}: the same for every input, so it was baked in")
+            raise VerificationError(
+                f"{backend}, graph {graph.name}, output {name}: the same for every input, so it was baked in"
+            )
     return [_summary(graph.name, name, row) for name, row in rows.items()]
 
 

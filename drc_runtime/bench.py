@@ -12,9 +12,10 @@ import numpy as np
 import onnxruntime
 
 from drc_runtime import __version__
-from drc_runtime.bundle import Bundle
+from drc_runtime.bundle import Bundle, Manifest
 from drc_runtime.compose import overlay
-from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines import load_engine
+from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.extractor import Extractor
 from drc_runtime.machine import available_cores, machine_name
@@ -48,6 +49,8 @@ class BenchReport:
         track_steps: Langevin steps a frame.
         threads: that the network and OpenCV could use.
         frames: how many measurements the percentiles are of.
+        engine: the backend.
+        precision: of its convolutions.
         latencies: ``step``: one run of ``posterior_step``; ``frame``: a picture to its mask, at the picture's size;
             ``end to end``: the same and the overlay drawn; ``OpenCV MOG2`` and ``OpenCV KNN``: a picture to its mask.
             Decoding, writing and showing are in none of them.
@@ -61,11 +64,19 @@ class BenchReport:
     track_steps: int
     threads: int
     frames: int
+    engine: str
+    precision: str
     latencies: dict[str, Latency]
 
 
 def bench(
-    bundle: Path | None = None, *, clip: Path | None = None, frames: int = 200, threads: int | None = None
+    bundle: Path | None = None,
+    *,
+    clip: Path | None = None,
+    frames: int = 200,
+    threads: int | None = None,
+    engine: str = "onnxruntime",
+    precision: str = "fp32",
 ) -> BenchReport:
     """Measures tracking at 1280 x 720, and background subtraction on the same frames right after it.
 
@@ -74,21 +85,25 @@ def bench(
         clip: a video, repeated as needed and scaled to 1280 x 720; the bundled clip if None.
         frames: how many to measure, at least 1.
         threads: for the network and for OpenCV; all usable cores if None.
+        engine: the backend, see ``drc_runtime.engines.ENGINES``.
+        precision: ``fp32``, or ``fp16`` if the bundle has it.
 
     Raises:
-        UsageError: ``frames`` is below 1.
+        UsageError: ``frames`` is below 1; no such engine or precision.
+        MissingDependencyError: the backend's package is not installed.
         SourceError: the clip cannot be read.
         BundleError, EngineError: the bundle cannot be used.
     """
     if frames < 1:
         raise UsageError(f"{frames} frames cannot be measured; use 1 or more")
-    loaded = Bundle.load(bundle or sample_bundle("scene"))
+    loaded = Bundle.load(bundle or sample_bundle("scene")).at_precision(precision)
     clip = clip or sample_path("scene")
     threads = threads or available_cores()
     before = cv2.getNumThreads()
     cv2.setNumThreads(threads)
     try:
-        latencies = _measure_bundle(loaded, clip, frames, threads) | _measure_subtractors(clip, frames)
+        backend = load_engine(engine, loaded, threads)
+        latencies = _measure_bundle(backend, loaded.manifest, clip, frames) | _measure_subtractors(clip, frames)
     finally:
         cv2.setNumThreads(before)
     manifest = loaded.manifest
@@ -101,14 +116,15 @@ def bench(
         track_steps=manifest.sampler.track_steps,
         threads=threads,
         frames=frames,
+        engine=engine,
+        precision=precision,
         latencies=latencies,
     )
 
 
-def _measure_bundle(bundle: Bundle, clip: Path, frames: int, threads: int) -> dict[str, Latency]:
-    engine = OnnxRuntimeEngine(bundle, threads)
+def _measure_bundle(engine: Engine, manifest: Manifest, clip: Path, frames: int) -> dict[str, Latency]:
     step = engine.bind("posterior_step", ("z_next",))
-    track = Extractor.over(engine, bundle.manifest).track()
+    track = Extractor.over(engine, manifest).track()
     clock = _Clock()
     for picture in _pictures(clip, frames + _WARM_UP):
         with clock.measure("end to end"):

@@ -5,16 +5,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
-from drc_runtime.errors import BundleError, OutputError
-from drc_runtime.manifest import FORMAT, GraphEntry, LatentSizes, Manifest, Sampler
+from drc_runtime.errors import BundleError, OutputError, UsageError
+from drc_runtime.manifest import FORMAT, HALF_PRECISION, FileEntry, GraphEntry, LatentSizes, Manifest, Sampler
 from drc_runtime.onnx_check import check_model
 
 __all__ = [
     "FORMAT",
+    "PRECISIONS",
     "Bundle",
+    "FileEntry",
     "GraphEntry",
     "LatentSizes",
     "Manifest",
@@ -24,6 +27,7 @@ __all__ = [
     "write_bundle",
 ]
 
+PRECISIONS = ("fp32", "fp16")
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1 << 20
 _LARGEST_GRAPH = (1 << 31) - 1  # what a protobuf message can be
@@ -36,6 +40,8 @@ class Bundle:
     folder: Path
     manifest: Manifest
     _graphs: Mapping[str, bytes]
+    _torchscript: Mapping[str, bytes] = field(default_factory=dict)
+    """Of a bundle that is not written yet; otherwise read when asked for."""
 
     @classmethod
     def load(cls, folder: Path) -> "Bundle":
@@ -57,6 +63,39 @@ class Bundle:
         if name not in self._graphs:
             raise BundleError(f"{self.folder} has no graph {name!r}; it has {', '.join(sorted(self._graphs))}")
         return self._graphs[name]
+
+    def torchscript_bytes(self, name: str) -> bytes:
+        """The TorchScript file of the graph ``name``, read and checked now: it holds pickled data, so nobody reads it unasked.
+
+        Raises:
+            BundleError: the bundle has none of this name, or it is missing, damaged or outside the folder.
+        """
+        if name in self._torchscript:
+            return self._torchscript[name]
+        if name not in self.manifest.torchscript:
+            raise BundleError(
+                f"{self.folder} holds no TorchScript of {name!r}: export it with drc export --torchscript"
+            )
+        return read_file(self.folder, self.manifest.torchscript[name])
+
+    def at_precision(self, precision: str) -> "Bundle":
+        """The same bundle with each graph in the given precision (one of ``PRECISIONS``) under its plain name.
+
+        Raises:
+            UsageError: no such precision.
+            BundleError: the bundle has no graphs of this precision.
+        """
+        if precision not in PRECISIONS:
+            raise UsageError(f"no precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+        if precision == "fp32":
+            return self
+        halves = {name.removesuffix(HALF_PRECISION): name for name in self._graphs if name.endswith(HALF_PRECISION)}
+        if "posterior_step" not in halves:
+            raise BundleError(f"{self.folder} has no fp16 graphs: export it with drc export --precision fp32,fp16")
+        entries, graphs = dict(self.manifest.graphs), dict(self._graphs)
+        for plain, half in halves.items():
+            entries[plain], graphs[plain] = entries[half], graphs[half]
+        return Bundle(self.folder, replace(self.manifest, graphs=entries, torchscript={}), graphs)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -82,23 +121,41 @@ def read_graph(folder: Path, entry: GraphEntry) -> bytes:
     Raises:
         BundleError: missing, too large, outside the folder, another hash than the manifest's, or not allowed.
     """
+    data = read_file(folder, entry)
+    check_model(data, str(folder / entry.file))
+    return data
+
+
+def read_file(folder: Path, entry: GraphEntry | FileEntry) -> bytes:
+    """Reads one file of a bundle and checks its hash.
+
+    Raises:
+        BundleError: missing, too large, outside the folder, or another hash than the manifest's.
+    """
     data = _read(folder, entry.file, _LARGEST_GRAPH)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise BundleError(
             f"{folder / entry.file} is not the file that the manifest describes (its SHA-256 differs): "
             "copy the bundle again"
         )
-    check_model(data, str(folder / entry.file))
     return data
 
 
-def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+def write_bundle(
+    folder: Path,
+    manifest: Manifest,
+    graphs: Mapping[str, bytes],
+    torchscript: Mapping[str, bytes] = MappingProxyType({}),
+    *,
+    overwrite: bool = False,
+) -> None:
     """Writes a bundle so that ``folder`` holds either all of it or what it held before.
 
     Args:
         folder: where the bundle goes; its parent must exist.
         manifest: must describe exactly ``graphs``, hashes included.
         graphs: the ONNX models by the names of the manifest.
+        torchscript: the TorchScript files, likewise.
         overwrite: replace a bundle that is there already.
 
     Raises:
@@ -109,6 +166,10 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes], 
     _refuse_existing(folder, overwrite)
     if graphs.keys() != manifest.graphs.keys():
         raise BundleError(f"the manifest describes {sorted(manifest.graphs)} but the graphs are {sorted(graphs)}")
+    if torchscript.keys() != manifest.torchscript.keys():
+        raise BundleError(
+            f"the manifest describes the TorchScript files {sorted(manifest.torchscript)} but they are {sorted(torchscript)}"
+        )
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     except OSError as error:
@@ -117,8 +178,12 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, bytes], 
         temporary.chmod(0o755)
         for name, data in graphs.items():
             _write_synced(temporary / manifest.graphs[name].file, data)
+        for name, data in torchscript.items():
+            _write_synced(temporary / manifest.torchscript[name].file, data)
         _write_synced(temporary / _MANIFEST, manifest.to_json().encode())
-        Bundle.load(temporary)
+        written = Bundle.load(temporary)
+        for name in torchscript:
+            written.torchscript_bytes(name)
         _move_into_place(temporary, folder)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from drc_runtime.info import BundleInfo
     from drc_runtime.run import Progress, RunReport
 
+EngineName = Annotated[str, typer.Option("--engine", help="onnxruntime, or torchscript or tensorrt if exported so.")]
+Precision = Annotated[str, typer.Option(help="fp32, or fp16 if the bundle has it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
 
 
@@ -45,6 +47,8 @@ def run(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
     seed: Annotated[int, typer.Option(help="Of the Langevin noise.")] = 0,
+    engine: EngineName = "onnxruntime",
+    precision: Precision = "fp32",
     as_json: Json = False,
 ) -> None:
     """Cut out the foreground of a camera, video, folder or picture; exit code 1 if any item failed."""
@@ -64,6 +68,8 @@ def run(
             overwrite=overwrite,
             threads=threads,
             seed=seed,
+            engine=engine,
+            precision=precision,
             progress=progress,
         )
     if as_json:
@@ -81,12 +87,14 @@ def run(
 def bench(
     bundle: Annotated[Path | None, typer.Argument(metavar="[BUNDLE]", help="Default: the bundled sample.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
+    engine: EngineName = "onnxruntime",
+    precision: Precision = "fp32",
     as_json: Json = False,
 ) -> None:
     """Measure a bundle on this machine at 1280 x 720, beside OpenCV's background subtractors on the same frames."""
     from drc_runtime.bench import bench as measure
 
-    report = measure(bundle, threads=threads)
+    report = measure(bundle, threads=threads, engine=engine, precision=precision)
     if as_json:
         _print_json(asdict(report))
     else:
@@ -158,7 +166,8 @@ def _print_bench(report: "BenchReport") -> None:
     _print_rows(
         [
             ("machine", report.machine),
-            ("bundle", f"{report.bundle}, {report.track_steps} steps a frame, frames of {width} x {height}"),
+            ("bundle", f"{report.bundle}, {report.precision} on {report.engine}"),
+            ("work", f"{report.track_steps} steps a frame, frames of {width} x {height}"),
         ]
     )
     print()
@@ -200,6 +209,13 @@ def _print_info(report: "BundleInfo") -> None:
                 *((f"  in  {name}", list(shape)) for name, shape in graph.entry.inputs.items()),
                 *((f"  out {name}", list(shape)) for name, shape in graph.entry.outputs.items()),
             ]
+        )
+
+    if report.torchscript:
+        print()
+        _print_rows(
+            (f"torchscript {it.name}", f"{it.file}, {it.size:,} bytes, {it.problem or 'intact'}")
+            for it in report.torchscript
         )
 
 

@@ -36,7 +36,7 @@ _OPTIONAL = {
     "av": 'pip install "drc[video]" brings it',
     "torch": 'pip install "drc[train]" brings it',
     "onnx": 'pip install "drc[export]" brings it',
-    "tensorrt": "not installed",
+    "tensorrt": 'pip install "drc[trt]" brings it, for NVIDIA GPUs',
 }
 
 

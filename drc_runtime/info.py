@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drc_runtime.bundle import GraphEntry, Manifest, read_graph, read_manifest
+from drc_runtime.bundle import FileEntry, GraphEntry, Manifest, read_file, read_graph, read_manifest
 from drc_runtime.errors import BundleError
 
 
@@ -20,17 +20,30 @@ class GraphInfo:
 
 
 @dataclass(frozen=True)
+class TorchScriptInfo:
+    """One TorchScript file and what is wrong with it; ``problem`` is None if nothing is."""
+
+    name: str
+    file: str
+    size: int
+    """Bytes on the disk, 0 if there is no such file."""
+    problem: str | None
+
+
+@dataclass(frozen=True)
 class BundleInfo:
     """A bundle's manifest and the state of its graphs."""
 
     folder: Path
     manifest: Manifest
     graphs: list[GraphInfo]
+    torchscript: list[TorchScriptInfo]
 
     @property
     def intact(self) -> bool:
-        """Whether every graph is there, unchanged and allowed."""
-        return all(graph.problem is None for graph in self.graphs)
+        """Whether every file is there, unchanged and allowed."""
+        problems = [graph.problem for graph in self.graphs] + [item.problem for item in self.torchscript]
+        return not any(problems)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -46,6 +59,9 @@ class BundleInfo:
                 graph.name: {**vars(graph.entry), "bytes": graph.size, "problem": graph.problem}
                 for graph in self.graphs
             },
+            "torchscript": {
+                item.name: {"file": item.file, "bytes": item.size, "problem": item.problem} for item in self.torchscript
+            },
             "training": manifest.training,
             "metrics": manifest.metrics,
         }
@@ -59,7 +75,21 @@ def inspect_bundle(folder: Path) -> BundleInfo:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    return BundleInfo(folder, manifest, [_inspect(folder, name, entry) for name, entry in manifest.graphs.items()])
+    return BundleInfo(
+        folder,
+        manifest,
+        [_inspect(folder, name, entry) for name, entry in manifest.graphs.items()],
+        [_inspect_torchscript(folder, name, entry) for name, entry in manifest.torchscript.items()],
+    )
+
+
+def _inspect_torchscript(folder: Path, name: str, entry: FileEntry) -> TorchScriptInfo:
+    """Its hash only: the file is not loaded, because loading runs what it holds."""
+    try:
+        return TorchScriptInfo(name, entry.file, len(read_file(folder, entry)), None)
+    except BundleError as error:
+        path = folder / entry.file
+        return TorchScriptInfo(name, entry.file, path.stat().st_size if path.is_file() else 0, str(error))
 
 
 def _inspect(folder: Path, name: str, entry: GraphEntry) -> GraphInfo:

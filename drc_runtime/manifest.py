@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from drc_runtime.errors import BundleError
 
 FORMAT = "drc-bundle-1"
+HALF_PRECISION = "_fp16"
+"""Suffix of graphs that compute what those without it do, convolutions in float16; inputs and outputs stay float32."""
 Shape = tuple[int, ...]
 
 # A file name that means the same on every system and can neither leave the folder nor hide in it.
@@ -63,6 +65,19 @@ class GraphEntry:
 
 
 @dataclass(frozen=True)
+class FileEntry:
+    """One further file of a bundle."""
+
+    file: str
+    sha256: str
+
+    @classmethod
+    def of(cls, file: str, data: bytes) -> "FileEntry":
+        """Describes ``data``, to be written as ``file``."""
+        return cls(file, hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True)
 class LatentSizes:
     """How many numbers of z belong to each generator; they are concatenated in this order (0: no re-assignment)."""
 
@@ -88,6 +103,8 @@ class Sampler:
     """Steps from noise to a mask."""
     track_steps: int
     """Steps a frame when z is kept from the frame before."""
+    foreground_spread: float = 1.0
+    """The foreground's sigma over the background's, which is ``sigma``; 1 where a manifest does not say."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,8 @@ class Manifest:
     """Where the weights come from: data, iterations, seed, version."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Figures measured on the exported model; any JSON."""
+    torchscript: dict[str, FileEntry] = field(default_factory=dict)
+    """The same functions as TorchScript, by the names of ``graphs``, with inputs and outputs in the order given there."""
 
     def to_json(self) -> str:
         """The text of ``manifest.json``; ``parse`` reads it back unchanged.
@@ -112,7 +131,10 @@ class Manifest:
             BundleError: a number in it is infinite or not a number, which JSON cannot say.
         """
         try:
-            return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, allow_nan=False) + "\n"
+            values = {"format": FORMAT, **asdict(self)}
+            if not self.torchscript:
+                del values["torchscript"]
+            return json.dumps(values, indent=2, allow_nan=False) + "\n"
         except ValueError as error:
             raise BundleError(f"the manifest of {self.name!r} holds a number that is not finite") from error
 
@@ -146,10 +168,12 @@ class Manifest:
                 sampler.positive("sigma"),
                 sampler.size("cold_steps"),
                 sampler.size("track_steps"),
+                sampler.positive("foreground_spread") if "foreground_spread" in sampler.values else 1.0,
             ),
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
             metrics=root.child("metrics").values,
+            torchscript={name: _file(node) for name, node in _optional(root, "torchscript")},
         )
         _check_graphs(manifest)
         return manifest
@@ -240,16 +264,25 @@ def _is_size(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _LARGEST_SIZE
 
 
-def _graph(node: _Node) -> GraphEntry:
+def _optional(root: _Node, key: str) -> list[tuple[str, _Node]]:
+    return root.child(key).children() if key in root.values else []
+
+
+def _file(node: _Node) -> FileEntry:
     file, sha256 = node.text("file"), node.text("sha256")
     if not _FILE_NAME.fullmatch(file) or file == "manifest.json":
         node.refuse("file", "must be a plain file name inside the bundle: letters, digits, '_', '-' and '.'")
     if not _SHA256.fullmatch(sha256):
         node.refuse("sha256", "must be 64 hexadecimal digits")
+    return FileEntry(file, sha256)
+
+
+def _graph(node: _Node) -> GraphEntry:
+    file = _file(node)
     inputs, outputs = node.child("inputs"), node.child("outputs")
     return GraphEntry(
-        file,
-        sha256,
+        file.file,
+        file.sha256,
         {name: inputs.sizes(name) for name in inputs.values},
         {name: outputs.sizes(name) for name in outputs.values},
     )
@@ -259,18 +292,25 @@ def _check_graphs(manifest: Manifest) -> None:
     """The graphs of version 1 must have the tensors and shapes that the sizes of picture and latent vector imply."""
     if "posterior_step" not in manifest.graphs:
         raise BundleError("manifest.json: graphs.posterior_step is missing")
+    for name in manifest.torchscript:
+        if name not in manifest.graphs:
+            raise BundleError(
+                f"manifest.json: torchscript.{name} has no graph of the same name that says what it takes"
+            )
     sizes = {"D": manifest.latent.total, "H": manifest.image_size[0], "W": manifest.image_size[1], "1": 1, "3": 3}
-    for name in _GRAPHS.keys() & manifest.graphs.keys():
-        graph = manifest.graphs[name]
-        inputs, outputs = _GRAPHS[name]
+    for name, graph in manifest.graphs.items():
+        kind = name.removesuffix(HALF_PRECISION)
+        if kind not in _GRAPHS:
+            continue
+        inputs, outputs = _GRAPHS[kind]
         unknown = sorted(graph.inputs.keys() - inputs.keys())
         if unknown:
             raise BundleError(f"manifest.json: graphs.{name}.inputs.{unknown[0]} is not an input of version 1")
         batch = graph.inputs.get("z", (1,))[0]
         for side, known, given in (("inputs", inputs, graph.inputs), ("outputs", outputs, graph.outputs)):
-            for tensor, kind in known.items():
+            for tensor, axes in known.items():
                 where = f"manifest.json: graphs.{name}.{side}.{tensor}"
-                expected = tuple(batch if axis == "B" else sizes[axis] for axis in kind)
+                expected = tuple(batch if axis == "B" else sizes[axis] for axis in axes)
                 if tensor not in given:
                     raise BundleError(f"{where} is missing")
                 if given[tensor] != expected:

@@ -71,6 +71,8 @@ def run(
     overwrite: bool = False,
     threads: int | None = None,
     seed: int = 0,
+    engine: str = "onnxruntime",
+    precision: str = "fp32",
     progress: Progress | None = None,
 ) -> RunReport:
     """Extracts the foreground of every frame of a source and writes or shows it.
@@ -91,6 +93,8 @@ def run(
         overwrite: allows existing outputs to be replaced.
         threads: of the network; all cores if None.
         seed: of the Langevin noise.
+        engine: the backend, see ``drc_runtime.engines.ENGINES``.
+        precision: ``fp32``, or ``fp16`` if the bundle has it.
         progress: called with the number of frames done and their total, if known, after each frame.
 
     Raises:
@@ -107,7 +111,9 @@ def run(
     with ExitStack() as stack:
         # The network loads while the source opens: both wait for other things than this interpreter.
         pool = stack.enter_context(ThreadPoolExecutor(1))
-        loading = pool.submit(_load_extractor, bundle, threads=threads, mask=mask, seed=seed)
+        loading = pool.submit(
+            _load_extractor, bundle, threads=threads, mask=mask, seed=seed, engine=engine, precision=precision
+        )
         opened = stack.enter_context(open_source(source))
         shown = display and (opened.live or (out is None and masks is None)) and display_available()
         if out is None and masks is None and _is_sample(source):
@@ -176,11 +182,13 @@ def _extraction_method(source: Source, extractor: "Extractor", steps: int | None
     return lambda frame: track.step(frame.picture)
 
 
-def _load_extractor(bundle: Path, *, threads: int | None, mask: str, seed: int) -> "Extractor":
+def _load_extractor(
+    bundle: Path, *, threads: int | None, mask: str, seed: int, engine: str, precision: str
+) -> "Extractor":
     # Imported here, in the loading thread, because onnxruntime takes a good part of the start-up time.
     from drc_runtime.extractor import Extractor
 
-    return Extractor(bundle, threads=threads, mask=mask, seed=seed)
+    return Extractor(bundle, threads=threads, mask=mask, seed=seed, engine=engine, precision=precision)
 
 
 def _is_sample(source: str) -> bool:

@@ -63,7 +63,7 @@ def test_command(
     toy_bundle: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "drc_runtime.bench.bench", lambda bundle, threads: bench(bundle, clip=clip, frames=1, threads=threads)
+        "drc_runtime.bench.bench", lambda bundle, **options: bench(bundle, clip=clip, frames=1, **options)
     )
     for arguments in (["--json"], []):
         monkeypatch.setattr(sys, "argv", ["drc", "bench", str(toy_bundle), "--threads", "1", *arguments])

@@ -246,7 +246,8 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("drc_runtime.run.run", fake_run)
     options = "--model m --out o --masks k --soft --steps 5 --mask mixture --background blur --no-display --overwrite"
-    assert drc("run", "clip.mp4", *options.split(), "--threads", "1", "--seed", "7")[0] == 0
+    backend = ("--engine", "torchscript", "--precision", "fp16")
+    assert drc("run", "clip.mp4", *options.split(), "--threads", "1", "--seed", "7", *backend)[0] == 0
     assert given == {
         "source": "clip.mp4",
         "model": Path("m"),
@@ -260,6 +261,8 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
         "overwrite": True,
         "threads": 1,
         "seed": 7,
+        "engine": "torchscript",
+        "precision": "fp16",
         "progress": None,
     }
 

@@ -55,9 +55,9 @@ def test_arrows_point_one_way(package: str) -> None:
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
 
 
-def test_the_runtime_never_names_torch() -> None:
-    for path in sources("drc_runtime"):
-        assert "torch" not in imports(path), path
+def test_the_runtime_names_torch_in_one_engine_only() -> None:
+    naming = {path.relative_to(ROOT).as_posix() for path in sources("drc_runtime") if "torch" in imports(path)}
+    assert naming == {"drc_runtime/engines/torchscript.py"}  # inside its functions: see the test after this one
 
 
 def test_every_module_of_the_runtime_loads_with_the_base_packages_only() -> None:

@@ -1,0 +1,95 @@
+"""Mixed precision written into the graph: convolutions and matrix products in float16, everything else in float32.
+
+Normalisation, responsibilities, the sums of the energy, indices and the step of z stay in float32, because there float16 loses
+the gradient or overflows. So does everything that indices are computed from, the re-assignment generator's forward pass: a grid
+that is off by a thousandth of the picture samples other pixels, and 1 - cosine of the gradient was 100 times as large. The casts
+are nodes of the graph, so that a backend without precision flags (TensorRT 11) does what one with them would do. Inputs and
+outputs stay float32.
+"""
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+HALF_OPERATORS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+INDEXED_OPERATORS = {"Gather", "GatherElements", "ScatterElements"}
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+def to_half(graph: bytes) -> bytes:
+    """A graph as ``to_onnx`` writes it, with its convolutions and matrix products in float16.
+
+    An operator of which a weight is outside float16's range stays in float32.
+    """
+    model = onnx.load_from_string(graph)
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    nodes: list[NodeProto] = []
+    halves: dict[str, str] = {}
+    exact = _behind_indices(model)
+    chosen = {
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type in HALF_OPERATORS
+        and node.output[0] not in exact
+        and all(_fits(weights.get(name)) for name in node.input)
+    }
+    others = {name for node in model.graph.node if node.output[0] not in chosen for name in node.input}
+    for node in model.graph.node:
+        if node.output[0] in chosen:
+            nodes += _converted(model, node, weights, halves)
+        elif node.op_type == "Transpose" and node.input[0] in weights and node.output[0] not in others:
+            # a layer's weights the other way round, for its gradient: turned in float16, so that the file holds them once
+            nodes += _converted(model, node, weights, halves)[:-1]
+            halves[node.output[0]] = nodes[-1].output[0]
+        else:
+            nodes.append(node)
+    del model.graph.node[:], model.graph.value_info[:]
+    model.graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def _behind_indices(model: ModelProto) -> set[str]:
+    """The tensors from which the indices of gathers and scatters are computed."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    pending = [node.input[1] for node in model.graph.node if node.op_type in INDEXED_OPERATORS]
+    found: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += makers[name].input if name in makers else []
+    return found
+
+
+def _fits(weight: np.ndarray | None) -> bool:
+    return weight is None or bool((np.abs(weight) <= _LARGEST).all())
+
+
+def _converted(
+    model: ModelProto, node: NodeProto, weights: dict[str, np.ndarray], halves: dict[str, str]
+) -> list[NodeProto]:
+    """The operator in float16 between casts; ``halves`` remembers what has been cast already."""
+    before = []
+    for name in node.input:
+        if not name or name in halves:
+            continue
+        halves[name] = f"{name}_half"
+        if name in weights:
+            half = numpy_helper.from_array(weights[name].astype(np.float16), halves[name])
+            model.graph.initializer.append(half)
+        else:
+            before.append(
+                helper.make_node("Cast", [name], [halves[name]], f"{halves[name]}_cast", to=TensorProto.FLOAT16)
+            )
+    output = node.output[0]
+    half_output = f"{output}_of_halves"
+    changed = NodeProto()
+    changed.CopyFrom(node)
+    changed.input[:] = [halves.get(name, name) for name in node.input]
+    changed.output[:] = [half_output]
+    return [*before, changed, helper.make_node("Cast", [half_output], [output], f"{output}_cast", to=TensorProto.FLOAT)]

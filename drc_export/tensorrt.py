@@ -1,0 +1,209 @@
+"""``drc export --trt``: TensorRT engines of a bundle's steps, built on the machine that will run them.
+
+One way for TensorRT 10 and 11: a strongly typed network, so that the precision is the ONNX file's own (11 has nothing else).
+Only what the runtime runs is built: ``posterior_step`` in each precision of the bundle.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from drc_export.verify import FLOAT16, FLOAT32
+from drc_runtime.atomic import atomic_write
+from drc_runtime.bundle import Bundle, GraphEntry
+from drc_runtime.engines.cuda import Cuda
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines.tensorrt import TensorRTEngine
+from drc_runtime.engines.tensorrt_files import EngineRecord, engine_path, load_tensorrt, write_engine
+from drc_runtime.errors import EngineError, OutputError, VerificationError
+from drc_runtime.manifest import HALF_PRECISION
+
+GRAPHS = ("posterior_step", f"posterior_step{HALF_PRECISION}")
+INPUTS = 4
+Progress = Callable[[str], None]
+"""Called with a line that says what is being done and for how long it has been."""
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """One engine that ``build_engines`` wrote."""
+
+    graph: str
+    file: Path
+    seconds: float
+    bytes: int
+
+
+def build_engines(folder: Path, *, verified: bool = True, progress: Progress | None = None) -> list[BuiltEngine]:
+    """Builds and checks the engines of a bundle and puts them into its folder; its other files are not touched.
+
+    Args:
+        folder: a bundle.
+        verified: compare each engine with onnxruntime on fresh inputs, and remove it if it computes something else.
+        progress: told what goes on; from another thread as well.
+
+    Raises:
+        BundleError: no bundle, or a damaged one.
+        MissingDependencyError: TensorRT or cuda-python is not installed.
+        EngineError: a version of TensorRT that is not supported, no GPU, or TensorRT refuses a graph.
+        VerificationError: an engine computes something else than its ONNX graph.
+        OutputError: the disk refuses a file, or another process is building here.
+    """
+    bundle = Bundle.load(folder)
+    tensorrt, device = load_tensorrt(), Cuda().device()
+    built = []
+    with _lock(folder):
+        for graph in GRAPHS:
+            if graph not in bundle.manifest.graphs:
+                continue
+            entry, started = bundle.manifest.graphs[graph], time.monotonic()
+            cache = folder / f".tensorrt-{tensorrt.__version__}-{device.compute_capability}.cache"
+            plan = _build(tensorrt, bundle.graph_bytes(graph), graph, cache, progress)
+            record = EngineRecord(
+                gpu=device.name,
+                compute_capability=device.compute_capability,
+                tensorrt=str(tensorrt.__version__),
+                precision="fp16" if graph.endswith(HALF_PRECISION) else "fp32",
+                onnx_sha256=entry.sha256,
+                engine_sha256=hashlib.sha256(plan).hexdigest(),
+            )
+            path = engine_path(folder, entry)
+            write_engine(path, plan, record)
+            if verified:
+                _verify(bundle, graph, entry, path)
+            built.append(BuiltEngine(graph, path, time.monotonic() - started, len(plan)))
+    return built
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / ".tensorrt.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(f"another drc export --trt is at work in {folder}: wait until it is done") from error
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(tensorrt: Any, onnx: bytes, graph: str, cache_file: Path, progress: Progress | None) -> bytes:
+    """The serialised engine of one graph; the timings of its kernels are kept for the next build."""
+    logger = _logger(tensorrt)
+    tensorrt.init_libnvinfer_plugins(logger, "")  # scatter-add is a plugin
+    builder = tensorrt.Builder(logger)
+    flag = getattr(tensorrt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # 11 knows no other networks
+    network = builder.create_network(0 if flag is None else 1 << int(flag))
+    parser = tensorrt.OnnxParser(network, logger)
+    if not parser.parse(onnx):
+        reasons = [parser.get_error(index).desc() for index in range(parser.num_errors)]
+        raise EngineError(
+            f"TensorRT {tensorrt.__version__} cannot read graph {graph}: {_line(reasons + logger.errors)}"
+        )
+    config = builder.create_builder_config()
+    if hasattr(tensorrt.BuilderFlag, "TF32"):
+        config.clear_flag(tensorrt.BuilderFlag.TF32)  # it keeps 10 bits of a number, and calls that float32
+    cache = config.create_timing_cache(_read(cache_file))
+    if not config.set_timing_cache(cache, False):
+        config.set_timing_cache(config.create_timing_cache(b""), False)
+    if progress is not None:
+        config.progress_monitor = _monitor(tensorrt, graph, progress)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise EngineError(f"TensorRT {tensorrt.__version__} cannot build graph {graph}: {_line(logger.errors)}")
+    with suppress(OutputError):  # only the next build would have been faster
+        atomic_write(cache_file, bytes(config.get_timing_cache().serialize()))
+    return bytes(plan)
+
+
+def _logger(tensorrt: Any) -> Any:
+    class Logger(tensorrt.ILogger):  # type: ignore[misc]
+        """Keeps the errors, so that the last one can stand in the message; the rest of the talk is dropped."""
+
+        def __init__(self) -> None:
+            tensorrt.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (tensorrt.ILogger.Severity.ERROR, tensorrt.ILogger.Severity.INTERNAL_ERROR):
+                self.errors.append(message)
+
+    return Logger()
+
+
+def _monitor(tensorrt: Any, graph: str, progress: Progress) -> Any:
+    class Monitor(tensorrt.IProgressMonitor):  # type: ignore[misc]
+        """Says how far the innermost phase is; TensorRT calls it from several threads."""
+
+        def __init__(self) -> None:
+            tensorrt.IProgressMonitor.__init__(self)
+            self.started, self.steps = time.monotonic(), dict[str, int]()
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self.steps[phase] = steps
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            seconds = time.monotonic() - self.started
+            progress(f"{graph}: {phase} {step + 1}/{self.steps.get(phase, step + 1)}, {seconds:.0f} s")
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            self.steps.pop(phase, None)
+
+    return Monitor()
+
+
+def _verify(bundle: Bundle, graph: str, entry: GraphEntry, path: Path) -> None:
+    """Compares the engine with onnxruntime on the same graph; one that is off, or cannot run, is removed."""
+    try:
+        _compare(bundle, graph, entry)
+    except (EngineError, VerificationError):
+        for file in (path.with_name(f"{path.name}.json"), path):
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _compare(bundle: Bundle, graph: str, entry: GraphEntry) -> None:
+    tolerance = FLOAT16 if graph.endswith(HALF_PRECISION) else FLOAT32
+    tested, reference = (
+        engine.bind(graph, tuple(entry.outputs)) for engine in (TensorRTEngine(bundle), OnnxRuntimeEngine(bundle))
+    )
+    random = np.random.default_rng(1)
+    for index in range(INPUTS):
+        for name, buffer in reference.inputs.items():
+            drawn = random.uniform(-1, 1, buffer.shape) if name == "image" else random.standard_normal(buffer.shape)
+            buffer[:] = tested.inputs[name][:] = drawn.astype(np.float32)
+        for bound in (tested, reference):
+            bound.run()
+        for name in entry.outputs:
+            start = reference.inputs["z"] if name == "z_next" else np.float32(0)
+            found, expected = ((bound.outputs[name] - start).ravel().astype(float) for bound in (tested, reference))
+            norm = np.linalg.norm(expected) + 1e-30
+            error = np.linalg.norm(found - expected) / norm
+            cosine = found @ expected / (np.linalg.norm(found) * norm + 1e-30)
+            if not (error <= tolerance.ceiling and cosine >= tolerance.cosine):
+                raise VerificationError(
+                    f"TensorRT, graph {graph}, output {name}, input {index}: off by {error:.1e} from onnxruntime, "
+                    f"1 - cosine {1 - cosine:.1e}; no engine was kept, and the ONNX bundle is as it was"
+                )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _line(messages: list[str]) -> str:
+    return " ".join(messages[0].split()) if messages else "it gives no reason"

@@ -1,0 +1,458 @@
+"""TensorRT without TensorRT: the calls that are made of it, and that every way to fail is one line and leaves the bundle whole.
+
+A fake stands in for the package and for cuda-python. Its "engine" is the ONNX file, run by onnxruntime on "device" memory that
+is a dictionary of arrays, so what goes in and comes out of an engine is checked as well.
+"""
+
+import ctypes
+import errno
+import hashlib
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from filelock import FileLock
+
+from drc_export.tensorrt import build_engines
+from drc_runtime import atomic, cli
+from drc_runtime.bundle import Bundle
+from drc_runtime.engines import load_engine
+from drc_runtime.errors import DRCError, EngineError, MissingDependencyError, OutputError, VerificationError
+from drc_runtime.extractor import Extractor
+
+
+class FakeCuda(ModuleType):
+    """cuda.bindings.runtime on the host: addresses are those of numpy arrays, a captured graph is what was queued."""
+
+    def __init__(self) -> None:
+        super().__init__("cuda.bindings.runtime")
+        self.cudaError_t = SimpleNamespace(cudaSuccess=0)
+        self.cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2)
+        self.cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
+        self.count, self.name, self.status, self.capturable = 1, b"Fake GPU", 0, True
+        self.memory: dict[int, np.ndarray] = {}
+        self.recorded: list[Any] | None = None
+        self.launches = 0
+
+    def cudaGetDeviceCount(self) -> tuple[int, int]:
+        return self.status, self.count
+
+    def cudaGetDeviceProperties(self, device: int) -> tuple[int, Any]:
+        return 0, SimpleNamespace(name=self.name + bytes(8), major=9, minor=0)
+
+    def cudaMalloc(self, size: int) -> tuple[int, int]:
+        array = np.zeros(size, np.uint8)
+        self.memory[array.ctypes.data] = array
+        return 0, array.ctypes.data
+
+    def cudaFree(self, address: int) -> tuple[int]:
+        del self.memory[address]
+        return (0,)
+
+    def cudaStreamCreate(self) -> tuple[int, int]:
+        return 0, 77
+
+    def cudaMemcpyAsync(self, target: int, source: int, size: int, kind: int, stream: int) -> tuple[int]:
+        assert self.recorded is None and stream == 77 and (target if kind == 1 else source) in self.memory
+        ctypes.memmove(target, source, size)
+        return (0,)
+
+    def cudaStreamSynchronize(self, stream: int) -> tuple[int]:
+        return (0,)
+
+    def cudaStreamBeginCapture(self, stream: int, mode: int) -> tuple[int]:
+        self.recorded = []
+        return (0,)
+
+    def cudaStreamEndCapture(self, stream: int) -> tuple[int, Any]:
+        recorded, self.recorded = self.recorded, None
+        return (0, recorded) if self.capturable else (900, None)
+
+    def cudaGraphInstantiate(self, graph: Any, flags: int) -> tuple[int, Any]:
+        return 0, graph
+
+    def cudaGraphLaunch(self, graph: Any, stream: int) -> tuple[int]:
+        self.launches += 1
+        for work in graph:
+            work()
+        return (0,)
+
+
+class FakeTensorRT(ModuleType):
+    """The package, as its documentation has it; version 11 lacks the flag for strong typing, which it always has on."""
+
+    def __init__(self, cuda: FakeCuda, version: str) -> None:
+        super().__init__("tensorrt")
+        self.__version__, self.cuda, self.calls = version, cuda, list[Any]()
+        self.parses, self.builds, self.loads, self.error = True, True, True, "an\nerror"
+        self.float32 = "float32"
+        self.NetworkDefinitionCreationFlag = SimpleNamespace()
+        if version.startswith("10."):
+            self.NetworkDefinitionCreationFlag.STRONGLY_TYPED = 1
+        self.BuilderFlag = SimpleNamespace(TF32=7)
+        fake = self
+
+        class ILogger:
+            Severity = SimpleNamespace(INTERNAL_ERROR=0, ERROR=1)
+
+        class Logger(ILogger):
+            ERROR = 1
+
+            def __init__(self, severity: int) -> None:
+                pass
+
+        class IProgressMonitor:
+            pass
+
+        class Config:
+            progress_monitor: Any = None
+
+            def clear_flag(self, flag: int) -> None:
+                fake.calls.append(("clear_flag", flag))
+
+            def create_timing_cache(self, data: bytes) -> SimpleNamespace:
+                return SimpleNamespace(data=data, serialize=lambda: b"timings of " + fake.__version__.encode())
+
+            def set_timing_cache(self, cache: SimpleNamespace, ignore_mismatch: bool) -> bool:
+                fake.calls.append(("timing cache", cache.data))
+                self.cache = cache
+                return True
+
+            def get_timing_cache(self) -> SimpleNamespace:
+                return self.cache
+
+        class Builder:
+            def __init__(self, logger: Any) -> None:
+                self.logger = logger
+
+            def create_network(self, flags: int) -> SimpleNamespace:
+                fake.calls.append(("create_network", flags))
+                return SimpleNamespace(onnx=b"")
+
+            def create_builder_config(self) -> Config:
+                return Config()
+
+            def build_serialized_network(self, network: SimpleNamespace, config: Config) -> memoryview | None:
+                if config.progress_monitor is not None:
+                    config.progress_monitor.phase_start("tactics", None, 5)
+                    assert config.progress_monitor.step_complete("tactics", 0) is True
+                    config.progress_monitor.phase_finish("tactics")
+                if not fake.builds:
+                    self.logger.log(1, fake.error)
+                return memoryview(network.onnx) if fake.builds else None
+
+        class OnnxParser:
+            num_errors = 1
+
+            def __init__(self, network: SimpleNamespace, logger: Any) -> None:
+                self.network = network
+
+            def parse(self, onnx: bytes) -> bool:
+                self.network.onnx = onnx
+                return fake.parses
+
+            def get_error(self, index: int) -> SimpleNamespace:
+                return SimpleNamespace(desc=lambda: fake.error)
+
+        class Context:
+            def __init__(self, session: onnxruntime.InferenceSession) -> None:
+                self.session, self.addresses = session, dict[str, int]()
+
+            def set_tensor_address(self, name: str, address: int) -> bool:
+                self.addresses[name] = address
+                return True
+
+            def execute_async_v3(self, stream: int) -> bool:
+                assert stream == 77
+                if fake.cuda.recorded is not None:
+                    fake.cuda.recorded.append(self.compute)
+                else:
+                    self.compute()
+                return True
+
+            def compute(self) -> None:
+                def view(tensor: Any) -> np.ndarray:
+                    return fake.cuda.memory[self.addresses[tensor.name]].view(np.float32).reshape(tensor.shape)
+
+                found = self.session.run(None, {tensor.name: view(tensor) for tensor in self.session.get_inputs()})
+                for tensor, value in zip(self.session.get_outputs(), found, strict=True):
+                    view(tensor)[...] = value
+
+        class Engine:
+            def __init__(self, data: bytes) -> None:
+                self.session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+                self.tensors = [*self.session.get_inputs(), *self.session.get_outputs()]
+                self.num_io_tensors = len(self.tensors)
+
+            def get_tensor_name(self, index: int) -> str:
+                return str(self.tensors[index].name)
+
+            def get_tensor_shape(self, name: str) -> list[int]:
+                return next(tensor.shape for tensor in self.tensors if tensor.name == name)
+
+            def get_tensor_dtype(self, name: str) -> str:
+                return "float32"
+
+            def create_execution_context(self) -> Context:
+                return Context(self.session)
+
+        class Runtime:
+            def __init__(self, logger: Any) -> None:
+                pass
+
+            def deserialize_cuda_engine(self, data: bytes) -> Engine | None:
+                return Engine(data) if fake.loads else None
+
+        self.ILogger, self.Logger, self.IProgressMonitor = ILogger, Logger, IProgressMonitor
+        self.Builder, self.OnnxParser, self.Runtime = Builder, OnnxParser, Runtime
+
+    def init_libnvinfer_plugins(self, logger: Any, namespace: str) -> bool:
+        self.calls.append("plugins")
+        return True
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+    fake = FakeCuda()
+    monkeypatch.setitem(sys.modules, "cuda", ModuleType("cuda"))
+    monkeypatch.setitem(sys.modules, "cuda.bindings", ModuleType("cuda.bindings"))
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", fake)
+    return fake
+
+
+@pytest.fixture(params=["10.0.1", "11.4.1"])
+def tensorrt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, cuda: FakeCuda) -> FakeTensorRT:
+    fake = FakeTensorRT(cuda, request.param)
+    monkeypatch.setitem(sys.modules, "tensorrt", fake)
+    return fake
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name[0] != "."
+    }
+
+
+def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensorrt: FakeTensorRT) -> None:
+    before, said = files(copy), list[str]()
+    built = build_engines(copy, progress=said.append)
+    assert [engine.graph for engine in built] == ["posterior_step", "posterior_step_fp16"]
+    assert ("create_network", 2 if tensorrt.__version__ == "10.0.1" else 0) in tensorrt.calls
+    assert tensorrt.calls.index("plugins") == 0 and ("clear_flag", 7) in tensorrt.calls
+    assert said[0].startswith("posterior_step: tactics 1/5, ") and len(said) == 2
+    record = json.loads((copy / "posterior_step_fp16.engine.json").read_text())
+    assert record == {
+        "gpu": "Fake GPU",
+        "compute_capability": "9.0",
+        "tensorrt": tensorrt.__version__,
+        "precision": "fp16",
+        "onnx_sha256": before["posterior_step_fp16.onnx"],
+        "engine_sha256": files(copy)["posterior_step_fp16.engine"],
+    }
+    # the second engine starts from the first one's timings, and so does the next build
+    timings = b"timings of " + tensorrt.__version__.encode()
+    assert [call[1] for call in tensorrt.calls if call[0] == "timing cache"] == [b"", timings]
+    after = files(copy)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {
+        f"{graph}.engine{end}" for graph in ("posterior_step", "posterior_step_fp16") for end in ("", ".json")
+    }
+
+
+def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: FakeTensorRT) -> None:
+    build_engines(copy, verified=False)
+    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    one, other = (
+        Extractor(copy, seed=1, engine=name).extract(picture, steps=5) for name in ("onnxruntime", "tensorrt")
+    )
+    assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-5)
+    np.testing.assert_array_equal(one.probability, other.probability)
+    assert tensorrt.cuda.launches == 4  # the first run prepares, the rest are one CUDA graph
+
+
+def test_an_engine_that_cannot_be_captured_runs_all_the_same(copy: Path, tensorrt: FakeTensorRT) -> None:
+    build_engines(copy, verified=False)
+    tensorrt.cuda.capturable = False
+    bound = load_engine("tensorrt", Bundle.load(copy)).bind("posterior_step", ("z_next",))
+    found = []
+    for value in (0.0, 1.0, -1.0):
+        bound.inputs["z"][:] = value
+        bound.run()
+        found.append(bound.outputs["z_next"].copy())
+    assert tensorrt.cuda.launches == 0 and len({array.tobytes() for array in found}) == 3
+
+
+def test_device_memory_is_given_back(copy: Path, tensorrt: FakeTensorRT) -> None:
+    build_engines(copy)
+    assert tensorrt.cuda.memory == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"gpu": "Old GPU"}, "for the GPU Old GPU, but here it is Fake GPU"),
+        ({"compute_capability": "8.6"}, "for compute capability 8.6, but here it is 9.0"),
+        ({"tensorrt": "10.9.0"}, "by TensorRT 10.9.0, but here it is"),
+        ({"onnx_sha256": "0" * 64}, "from the ONNX file with SHA-256 000"),
+        ({"engine_sha256": "0" * 64}, "is not the file that its record describes"),
+        ({"gpu": None}, "but here it is Fake GPU"),
+    ],
+)
+def test_an_engine_of_something_else_is_refused(
+    copy: Path, tensorrt: FakeTensorRT, change: dict[str, Any], complaint: str
+) -> None:
+    build_engines(copy, verified=False)
+    path = copy / "posterior_step.engine.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(EngineError, match=complaint) as error:
+        Extractor(copy, engine="tensorrt")
+    assert "drc export BUNDLE --trt" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{}", None])
+def test_records_that_are_none(copy: Path, tensorrt: FakeTensorRT, record: str | None) -> None:
+    build_engines(copy, verified=False)
+    path = copy / "posterior_step.engine.json"
+    path.unlink() if record is None else path.write_text(record)
+    with pytest.raises(EngineError, match="drc export BUNDLE --trt"):
+        Extractor(copy, engine="tensorrt")
+
+
+def test_an_engine_that_tensorrt_refuses_or_that_has_other_shapes(copy: Path, tensorrt: FakeTensorRT) -> None:
+    build_engines(copy, verified=False)
+    tensorrt.loads = False
+    with pytest.raises(EngineError, match="cannot load .*posterior_step.engine"):
+        Extractor(copy, engine="tensorrt")
+    tensorrt.loads = True
+    bundle = Bundle.load(copy)
+    entry = bundle.manifest.graphs["posterior_step"]
+    smaller = replace(entry, outputs={**entry.outputs, "z_next": (1, 2)})
+    lying = replace(bundle, manifest=replace(bundle.manifest, graphs={"posterior_step": smaller}))
+    with pytest.raises(EngineError, match="but the manifest says"):
+        load_engine("tensorrt", lying).bind("posterior_step", ("z_next",))
+
+
+def refuse_to_parse(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.parses = False
+
+
+def refuse_to_build(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.builds = False
+
+
+def no_card(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.cuda.count = 0
+
+
+def no_driver(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.cuda.status = 35
+
+
+def another_version(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.__version__ = "8.6.1"
+
+
+def no_package(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+
+
+def no_cuda_python(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cuda", "cuda.bindings", "cuda.bindings.runtime", "cuda.cudart"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def full_disk(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "fsync", full)
+
+
+def off(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is made of another model's graph: the shapes agree, the numbers do not."""
+    parser = fake.OnnxParser
+    parse = parser.parse
+
+    def other(self: Any, onnx: bytes) -> bool:
+        import onnx as package
+
+        model = package.load_from_string(onnx)
+        for tensor in model.graph.initializer:
+            if tensor.data_type == package.TensorProto.FLOAT and len(tensor.dims) == 4:
+                values = package.numpy_helper.to_array(tensor) * np.float32(1.1)
+                tensor.CopyFrom(package.numpy_helper.from_array(values, tensor.name))
+        return bool(parse(self, model.SerializeToString()))
+
+    monkeypatch.setattr(parser, "parse", other)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "complaint"),
+    [
+        (refuse_to_parse, EngineError, "cannot read graph posterior_step: an error"),
+        (refuse_to_build, EngineError, "cannot build graph posterior_step: an error"),
+        (no_card, EngineError, "no NVIDIA GPU in this machine"),
+        (no_driver, EngineError, "no NVIDIA GPU can be used here"),
+        (another_version, EngineError, "TensorRT 8.6.1 is not supported: install 10.x or 11.x"),
+        (no_package, MissingDependencyError, r"drc\[trt\]"),
+        (no_cuda_python, MissingDependencyError, r"cuda-python .*drc\[trt\]"),
+        (full_disk, OutputError, "No space left on device"),
+        (off, VerificationError, "TensorRT, graph posterior_step, output z_next"),
+    ],
+)
+@pytest.mark.parametrize("tensorrt", ["10.0.1"], indirect=True)
+def test_failures_are_one_line_and_leave_the_bundle_as_it_was(
+    copy: Path,
+    tensorrt: FakeTensorRT,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Any,
+    error: type[DRCError],
+    complaint: str,
+) -> None:
+    before = files(copy)
+    spoil(tensorrt, copy, monkeypatch)
+    with pytest.raises(error, match=complaint) as caught:
+        build_engines(copy)
+    assert "\n" not in str(caught.value)
+    assert files(copy) == before
+    Bundle.load(copy)
+
+
+@pytest.mark.parametrize("tensorrt", ["11.4.1"], indirect=True)
+def test_one_build_at_a_time(copy: Path, tensorrt: FakeTensorRT) -> None:
+    with FileLock(copy / ".tensorrt.lock"), pytest.raises(OutputError, match="another drc export --trt"):
+        build_engines(copy)
+    build_engines(copy)
+
+
+@pytest.mark.parametrize("tensorrt", ["11.4.1"], indirect=True)
+def test_the_command_adds_engines_to_a_bundle(
+    copy: Path, tensorrt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def drc(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["drc", "export", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    code, out, _ = drc(str(copy), "--trt", "--json")
+    assert code == 0
+    assert [engine["graph"] for engine in json.loads(out)["engines"]] == ["posterior_step", "posterior_step_fp16"]
+    code, out, err = drc(str(copy))
+    assert code == 2 and "is a bundle already" in err and err.count("\n") == 1
+    tensorrt.cuda.count = 0
+    code, out, err = drc(str(copy), "--trt")
+    assert code == 1 and err.endswith("use --engine onnxruntime\n")

@@ -1,0 +1,141 @@
+"""TorchScript: the same numbers, read only when asked for, and as strictly as ONNX."""
+
+import hashlib
+import io
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from drc_export.posterior import graphs
+from drc_export.verify import verify
+from drc_runtime.bundle import Bundle, Manifest
+from drc_runtime.engines import load_engine
+from drc_runtime.engines.torchscript import TorchScriptEngine
+from drc_runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError, VerificationError
+from drc_runtime.extractor import Extractor
+from drc_runtime.info import inspect_bundle
+from drc_train.checkpoint import load_model
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def replace_script(folder: Path, data: bytes) -> None:
+    """Another file under the same name, its hash in the manifest."""
+    (folder / "posterior_step.pt").write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["torchscript"]["posterior_step"]["sha256"] = hashlib.sha256(data).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def scripted(function: object) -> bytes:
+    buffer = io.BytesIO()
+    inputs = (torch.zeros(1, 2), torch.zeros(1, 3, 4, 4), torch.zeros(1, 2))
+    torch.jit.save(torch.jit.trace(function, inputs), buffer)
+    return buffer.getvalue()
+
+
+def test_it_gives_the_masks_that_onnx_gives(bundle: Path) -> None:
+    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    one, other = (
+        Extractor(bundle, seed=1, engine=name).extract(picture, steps=2) for name in ("onnxruntime", "torchscript")
+    )
+    assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-4)
+    assert np.abs(one.probability.astype(int) - other.probability).max() <= 3
+
+
+def test_buffers_are_shared_and_only_what_is_asked_for_is_copied(bundle: Path) -> None:
+    engine = load_engine("torchscript", Bundle.load(bundle), 1)
+    step, whole = engine.bind("prior_step", ("z_next",)), engine.bind("prior_step", ("z_next", "energy"))
+    assert step.inputs is whole.inputs and set(step.outputs) == {"z_next"}
+    step.inputs["z"][:] = 1
+    step.run()
+    assert step.outputs["z_next"].any() and not whole.outputs["z_next"].any()
+    with pytest.raises(EngineError, match="no output 'masks'"):
+        engine.bind("prior_step", ("masks",))
+    with pytest.raises(EngineError, match="no graph 'posterior'"):
+        engine.bind("posterior", ())
+
+
+def test_a_damaged_file_is_never_loaded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = copy / "posterior_step.pt"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("loaded"))
+    Extractor(copy)  # what does not use it does not look at it
+    with pytest.raises(BundleError, match=r"posterior_step\.pt is not the file that the manifest describes"):
+        Extractor(copy, engine="torchscript")
+    info = inspect_bundle(copy)
+    assert not info.intact and [item.name for item in info.torchscript if item.problem] == ["posterior_step"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no archive", scripted(lambda z, image, noise: (z,))], ids=["empty", "text", "one output"]
+)
+def test_files_of_something_else_are_errors_of_one_line(copy: Path, data: bytes) -> None:
+    replace_script(copy, data)
+    with pytest.raises(EngineError) as error:
+        Extractor(copy, engine="torchscript").extract(np.zeros((8, 8, 3), np.uint8), steps=1)
+    assert "\n" not in str(error.value) and "posterior_step" in str(error.value)
+
+
+def test_bundles_and_machines_without_it(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BundleError, match="drc export --torchscript"):
+        Extractor(toy_bundle, engine="torchscript")
+    with pytest.raises(UsageError, match="no engine 'torch'"):
+        Extractor(toy_bundle, engine="torch")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependencyError, match=r"drc\[train\]"):
+        Extractor(toy_bundle, engine="torchscript")
+
+
+def test_a_gradient_baked_in_as_a_constant_is_noticed(run: Path, bundle: Path) -> None:
+    model, config, _ = load_model(run)
+    step = graphs(config)[0]
+    inputs = step.random_inputs(torch.Generator().manual_seed(0))
+    found = step.function(model, *inputs)
+
+    class Constant(torch.nn.Module):
+        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return tuple(tensor + 0 * tensors[0].sum() for tensor in found)
+
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(Constant(), inputs), buffer)
+    baked = replace(Bundle.load(bundle), _torchscript={"posterior_step": buffer.getvalue()})
+    with pytest.raises(VerificationError, match="TorchScript, graph posterior_step, output z_next: the same for every"):
+        verify(TorchScriptEngine(baked), model, [step], backend="TorchScript")
+
+
+def test_the_manifest_stays_version_1(bundle: Path, toy_bundle: Path) -> None:
+    manifest = Bundle.load(bundle).manifest
+    assert Manifest.parse(manifest.to_json()) == manifest and set(manifest.torchscript) == {
+        "posterior_step",
+        "render",
+        "prior_step",
+    }
+    assert "torchscript" not in json.loads((toy_bundle / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ({"later": {"file": "a.pt", "sha256": "0" * 64}}, "torchscript.later has no graph"),
+        ({"posterior_step": {"file": "../a.pt", "sha256": "0" * 64}}, "torchscript.posterior_step.file"),
+        ({"posterior_step": {"file": "a.pt"}}, "torchscript.posterior_step.sha256 is missing"),
+        ([], "torchscript must be an object"),
+    ],
+)
+def test_entries_of_the_manifest_are_checked(toy_bundle: Path, entry: object, complaint: str) -> None:
+    values = json.loads((toy_bundle / "manifest.json").read_text())
+    (toy_bundle / "manifest.json").write_text(json.dumps(values | {"torchscript": entry}))
+    with pytest.raises(BundleError, match=complaint):
+        Bundle.load(toy_bundle)
