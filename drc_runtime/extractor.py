@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.bundle import Bundle
-from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.langevin import LangevinSampler, PosteriorSample
 from drc_runtime.manifest import Manifest
-from drc_runtime.preprocess import Picture, to_picture, to_tensor
+from drc_runtime.preprocess import Picture, resize, to_picture, to_tensor
 
 MASKS = ("responsibility", "mixture")
+READING = 2
+"""Eq. 7 is evaluated at this many times the network's resolution.
+
+At the frame's own, every fine edge of the background that the network cannot draw speaks for the foreground; at the
+network's, the mask loses its outline. Measured in benchmarks/README.md.
+"""
 _LARGEST_LOG_ODDS = 8.0
 """Beyond this an 8-bit probability does not change any more."""
 
@@ -47,23 +53,33 @@ class Extractor:
     """A loaded bundle. Not for several threads at once: a second thread takes a second Extractor."""
 
     def __init__(
-        self, bundle: Path | str, *, threads: int | None = None, mask: str = "responsibility", seed: int = 0
+        self,
+        bundle: Path | str,
+        *,
+        threads: int | None = None,
+        mask: str = "responsibility",
+        seed: int = 0,
+        engine: str = "onnxruntime",
+        precision: str = "fp32",
     ) -> None:
         """Loads and checks a bundle.
 
         Args:
             bundle: the bundle's folder.
             threads: cores to use; None takes all that this process may use.
-            mask: ``responsibility`` (Eq. 7 against the picture's own pixels) or ``mixture`` (pi_f, the paper's reading).
+            mask: ``responsibility`` (Eq. 7, against the picture) or ``mixture`` (pi_f, the paper's reading).
             seed: of the noise that cold starts begin from.
+            engine: the backend, one of ``drc_runtime.engines.ENGINES``.
+            precision: ``fp32``, or ``fp16`` if the bundle has it.
 
         Raises:
-            BundleError: the bundle is damaged.
+            BundleError: the bundle is damaged, or lacks what the backend or the precision needs.
             EngineError: the backend cannot run it.
-            UsageError: no such kind of mask.
+            MissingDependencyError: the backend's package is not installed.
+            UsageError: no such kind of mask, backend or precision.
         """
-        loaded = Bundle.load(Path(bundle))
-        self._set_up(loaded.manifest, OnnxRuntimeEngine(loaded, threads), mask, seed)
+        loaded = Bundle.load(Path(bundle)).at_precision(precision)
+        self._set_up(loaded.manifest, load_engine(engine, loaded, threads), mask, seed)
 
     @classmethod
     def over(cls, engine: Engine, manifest: Manifest, *, mask: str = "responsibility", seed: int = 0) -> "Extractor":
@@ -110,28 +126,35 @@ class Extractor:
     def probability(self, picture: Picture, sample: PosteriorSample, mask: str) -> NDArray[np.uint8]:
         """The foreground's probability ``(H, W)`` in [0, 255] for each pixel of ``picture``, read from a posterior sample.
 
-        ``mask`` as in the constructor. pi, foreground and background are scaled up to the picture's size.
+        ``mask`` as in the constructor. The log-odds are taken at ``READING`` times the network's resolution and scaled up.
         """
-        size = picture.shape[1], picture.shape[0]
-        log_odds = cv2.resize(_logit(sample.mask[0, 0]), size, interpolation=cv2.INTER_LINEAR)
+        height, width = (READING * side for side in self.manifest.image_size)
+        log_odds = cv2.resize(_logit(sample.mask[0, 0]), (width, height), interpolation=cv2.INTER_LINEAR)
         if mask == "responsibility":
-            log_odds = log_odds + self._evidence(picture, sample)
-        return _sigmoid(np.asarray(log_odds, np.float32))
+            log_odds = log_odds + self._evidence(resize(picture, (height, width)), sample)
+        scaled = cv2.resize(log_odds, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+        return _sigmoid(np.asarray(scaled, np.float32))
 
     def _evidence(self, picture: Picture, sample: PosteriorSample) -> Array:
-        """The likelihoods' log-odds of each pixel (Eq. 7, channels summed) against the picture's own pixels.
-
-        In 8-bit arithmetic, because outside the network this is what a frame spends most of its time on.
-        """
+        """The likelihoods' log-odds of each pixel (Eq. 7, channels summed): ``(H, W)`` of ``picture``."""
         size = picture.shape[1], picture.shape[0]
         foreground, background = (
             cv2.resize(to_picture(region[0]), size, interpolation=cv2.INTER_LINEAR)
             for region in (sample.foreground, sample.background)
         )
-        nearer = cv2.subtract(cv2.absdiff(picture, background), cv2.absdiff(picture, foreground), dtype=cv2.CV_16S)
+        spread = self.manifest.sampler.foreground_spread
         # 127.5 grey levels are 1 in the network's range
         scale = 1 / (127.5 * 2 * self.manifest.sampler.sigma**2)
-        return np.asarray(cv2.transform(nearer.astype(np.float32), np.full((1, 3), scale, np.float32)), np.float32)
+        nearer = cv2.addWeighted(
+            cv2.absdiff(picture, background),
+            scale,
+            cv2.absdiff(picture, foreground),
+            -scale / spread**2,
+            0,
+            dtype=cv2.CV_32F,
+        )
+        constant = -3 * 2 * np.log(spread)  # of the densities, for three channels
+        return np.asarray(cv2.transform(nearer, np.array([[1, 1, 1, constant]], np.float32)), np.float32)
 
 
 class Track:
