@@ -6,6 +6,7 @@ import numpy as np
 
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import EngineError
+from drc_runtime.noise import NormalNoise
 
 MAPS = ("log_posterior", "mask", "foreground", "background")
 
@@ -39,11 +40,11 @@ class LangevinSampler:
         self._last = engine.bind("posterior_step", ("z_next", *MAPS))
         self._inputs = self._last.inputs
         self._temperature = temperature
-        self._random = np.random.Generator(np.random.Philox(seed))
+        self._random = NormalNoise(seed)
 
     def noise(self) -> Array:
         """A latent ``(B, D)`` from the reference distribution N(0, I): where a cold start begins."""
-        return self._random.standard_normal(self._inputs["z"].shape, np.float32)
+        return self._random.draw(self._inputs["z"].shape)
 
     def run(self, image: Array, z: Array, steps: int) -> PosteriorSample:
         """``steps`` steps from ``z (B, D)`` towards the posterior of ``image (B, 3, H, W)`` in [-1, 1].
