@@ -32,7 +32,8 @@ def test_every_rewrite_is_measured_and_changes_no_number(run: Path, monkeypatch:
         torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-4)
     whole, upsampling, norm, _, slices, folding = variants
     assert upsampling.flops > 1.3 * whole.flops
-    assert whole.nodes < min(norm.nodes, slices.nodes, folding.nodes)
+    assert whole.nodes < min(norm.nodes, slices.nodes)
+    assert whole.nodes <= folding.nodes  # the exporter folds kernels as small as these by itself
     assert all(variant.milliseconds > 0 for variant in variants)
     assert to_onnx(step, model) == files[0]  # nothing stays exchanged
 

@@ -216,11 +216,18 @@ print(report.interrupted, report.frames)
 """
 
 
+def heed_interrupts() -> None:
+    """A shell starts its background jobs deaf to Ctrl-C, and the tests may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends the signal the POSIX way")
 def test_ctrl_c_in_the_terminal_reaches_the_run_and_not_its_decoder(make_video, toy_bundle, tmp_path: Path) -> None:
     clip = make_video("long.avi", frames=4000)
     command = [sys.executable, "-c", CTRL_C, str(clip), str(toy_bundle), str(tmp_path / "out.avi")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stdout.readline() == "running\n"
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
         interrupted, frames = process.communicate(timeout=30)[0].split()
@@ -292,7 +299,7 @@ def test_the_seed_decides_the_noise_and_the_options_reach_the_extractor(go, clip
 
     monkeypatch.setattr("drc_runtime.extractor.Extractor", Recorded)
     go(clip, masks=tmp_path / "masks", seed=5, mask="mixture")
-    assert made == [{"threads": 1, "mask": "mixture", "seed": 5}]
+    assert made == [{"threads": 1, "mask": "mixture", "seed": 5, "engine": "onnxruntime", "precision": "fp32"}]
     assert read(tmp_path / "masks" / "00000.png").min() == 255  # pi_f is one half everywhere, and one half counts
 
 

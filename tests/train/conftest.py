@@ -9,6 +9,7 @@ from drc_train.config import Config, load_config
 TINY = (
     "model.image_size=8",
     "model.channels=[8]",
+    "model.background_channels=null",
     "model.base_channels=4",
     "model.classifier_channels=4",
     "model.energy_width=8",
