@@ -1,12 +1,13 @@
 # make demo: install what running needs (no torch) and cut the foreground out of the sample clip
 # make test: install the rest and run the tests      make lint: style and types
+# make native: the C++ runtime and drc-live (build/native-release)      make native-test: its tests
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: demo test lint
+.PHONY: demo test lint native native-test
 
 demo: $(VENV)/.runtime-installed
 	mkdir -p demo
@@ -30,3 +31,17 @@ $(VENV)/.runtime-installed: pyproject.toml constraints.txt
 $(VENV)/.all-installed: $(VENV)/.runtime-installed
 	$(INSTALL) '.[video,train,export,dev]'
 	touch $@
+
+# What it is built from is installed, or named where that cannot be done; ONNXRUNTIME_ROOT names another ONNX Runtime.
+NATIVE_PRESET ?= release
+NATIVE_JOBS ?= $(shell nproc)
+
+native: $(VENV)/.runtime-installed
+	roots=$$(sh cmake/native_dependencies.sh "$(CURDIR)/build/onnxruntime-headers" \
+		"$$(cd $(BIN) && ./python -c 'import onnxruntime; print(onnxruntime.__path__[0])')") && \
+	cmake --preset $(NATIVE_PRESET) $${roots:+-DONNXRUNTIME_ROOT="$$roots"}
+	cmake --build --preset $(NATIVE_PRESET) --parallel $(NATIVE_JOBS)
+
+# drc itself is needed as well: its masks are what the native ones are compared with
+native-test: $(VENV)/.all-installed native
+	ctest --preset $(NATIVE_PRESET)

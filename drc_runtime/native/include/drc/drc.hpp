@@ -1,0 +1,108 @@
+// The C++17 face of drc.h: handles that close themselves and exceptions instead of statuses.
+//
+//     drc::Extractor extractor("bundle");
+//     drc::Track track(extractor);
+//     std::vector<std::uint8_t> mask(720 * 1280);
+//     drc_result result = track.step({pixels, 1280, 720, 3 * 1280, DRC_BGR}, {mask.data(), mask.size()});
+#ifndef DRC_DRC_HPP
+#define DRC_DRC_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <drc/drc.h>
+
+namespace drc {
+
+// What a failed call had to say; status() tells the kinds apart.
+class Error : public std::runtime_error {
+public:
+    explicit Error(drc_status status) : std::runtime_error(drc_last_error()), status_(status) {}
+    drc_status status() const noexcept { return status_; }
+
+private:
+    drc_status status_;
+};
+
+// The bytes that a mask is written into, rows without gaps.
+struct MaskView {
+    std::uint8_t *data;
+    std::size_t size;
+};
+
+namespace detail {
+
+inline void require(drc_status status) {
+    if (status != DRC_OK) throw Error(status);
+}
+
+// The C functions cannot know how long the caller's buffer is.
+inline std::size_t stride_of(const drc_picture &picture, MaskView mask) {
+    const auto width = static_cast<std::size_t>(picture.width > 0 ? picture.width : 0);
+    const auto height = static_cast<std::size_t>(picture.height > 0 ? picture.height : 0);
+    if (mask.size < width * height) throw std::invalid_argument("the mask's buffer is smaller than the picture");
+    return width;
+}
+
+struct Close {
+    void operator()(drc_extractor *it) const noexcept { drc_extractor_close(it); }
+    void operator()(drc_track *it) const noexcept { drc_track_close(it); }
+};
+
+}  // namespace detail
+
+// A loaded bundle.
+class Extractor {
+public:
+    explicit Extractor(const std::string &bundle, drc_extractor_params params = drc_extractor_default_params()) {
+        drc_extractor *opened = nullptr;
+        detail::require(drc_extractor_open(bundle.c_str(), &params, &opened));
+        handle_.reset(opened);
+    }
+
+    // One picture, from noise; steps 0 takes the bundle's own number.
+    drc_result extract(const drc_picture &picture, MaskView mask, int steps = 0) {
+        drc_result result{};
+        detail::require(
+            drc_extract(handle_.get(), &picture, steps, mask.data, detail::stride_of(picture, mask), &result));
+        return result;
+    }
+
+    drc_bundle_info info() const {
+        drc_bundle_info info{};
+        detail::require(drc_extractor_info(handle_.get(), &info));
+        return info;
+    }
+
+    drc_extractor *handle() const noexcept { return handle_.get(); }
+
+private:
+    std::unique_ptr<drc_extractor, detail::Close> handle_;
+};
+
+// The state of one video; its extractor must outlive it.
+class Track {
+public:
+    explicit Track(Extractor &extractor, int steps = 0) {
+        drc_track *opened = nullptr;
+        detail::require(drc_track_open(extractor.handle(), steps, &opened));
+        handle_.reset(opened);
+    }
+
+    drc_result step(const drc_picture &picture, MaskView mask) {
+        drc_result result{};
+        detail::require(
+            drc_track_step(handle_.get(), &picture, mask.data, detail::stride_of(picture, mask), &result));
+        return result;
+    }
+
+private:
+    std::unique_ptr<drc_track, detail::Close> handle_;
+};
+
+}  // namespace drc
+
+#endif

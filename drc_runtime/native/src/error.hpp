@@ -1,0 +1,21 @@
+// The one exception inside the library; the C functions turn it into a status and a message.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include <drc/drc.h>
+
+namespace drc::detail {
+
+class Failure : public std::runtime_error {
+public:
+    Failure(drc_status kind, const std::string &message) : std::runtime_error(message), status(kind) {}
+    const drc_status status;
+};
+
+[[noreturn]] inline void refuse_bundle(const std::string &message) { throw Failure(DRC_ERROR_BUNDLE, message); }
+[[noreturn]] inline void refuse_usage(const std::string &message) { throw Failure(DRC_ERROR_USAGE, message); }
+[[noreturn]] inline void fail_engine(const std::string &message) { throw Failure(DRC_ERROR_ENGINE, message); }
+
+}  // namespace drc::detail

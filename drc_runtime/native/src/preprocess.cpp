@@ -1,0 +1,56 @@
+#include "preprocess.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <opencv2/imgproc.hpp>
+
+namespace drc::detail {
+
+const cv::Mat &Scaler::scale(const cv::Mat &picture) {
+    // Area averaging where a side shrinks (no aliasing), then bilinear where one grows.
+    const cv::Size smaller(std::min(size_.width, picture.cols), std::min(size_.height, picture.rows));
+    const cv::Mat *current = &picture;
+    if (current->size() != smaller) {
+        cv::resize(*current, shrunk_, smaller, 0, 0, cv::INTER_AREA);
+        current = &shrunk_;
+    }
+    if (current->size() != size_) {
+        cv::resize(*current, scaled_, size_, 0, 0, cv::INTER_LINEAR);
+        current = &scaled_;
+    }
+    return *current;
+}
+
+void Preprocessor::to_tensor(const cv::Mat &picture, bool bgr, float *tensor) {
+    const cv::Mat &scaled = scaler_.scale(picture);
+    const cv::Size size = scaler_.size();
+    const auto plane = static_cast<std::size_t>(size.area());
+    for (int row = 0; row < size.height; ++row) {
+        const std::uint8_t *pixels = scaled.ptr(row);
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+            const std::uint8_t *from = pixels + (bgr ? 2 - channel : channel);
+            float *to = tensor + channel * plane + static_cast<std::size_t>(row) * static_cast<std::size_t>(size.width);
+            for (int column = 0; column < size.width; ++column)
+                to[column] = static_cast<float>(from[3 * column]) / 127.5f - 1.0f;
+        }
+    }
+}
+
+void to_picture(const float *tensor, bool bgr, cv::Mat &picture) {
+    const auto plane = static_cast<std::size_t>(picture.total());
+    for (int row = 0; row < picture.rows; ++row) {
+        std::uint8_t *pixels = picture.ptr(row);
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+            const float *from = tensor + channel * plane + static_cast<std::size_t>(row) * static_cast<std::size_t>(picture.cols);
+            std::uint8_t *to = pixels + (bgr ? 2 - channel : channel);
+            for (int column = 0; column < picture.cols; ++column) {
+                const float value = std::nearbyint((from[column] + 1.0f) * 127.5f);
+                // in this order, so that what is not a number becomes 0
+                to[3 * column] = static_cast<std::uint8_t>(value > 0.0f ? std::min(value, 255.0f) : 0.0f);
+            }
+        }
+    }
+}
+
+}  // namespace drc::detail

@@ -1,0 +1,65 @@
+"""What is installed is enough for a project outside of the tree, by CMake and by pkg-config, and finds its libraries."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+BUILD = Path(os.environ["DRC_BUILD"])
+EXAMPLE = Path(os.environ["DRC_EXAMPLE"])
+MODEL = Path(os.environ["DRC_GOLDEN"]) / "toy"
+
+
+def run(*command: object, **options: object) -> str:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    run("cmake", "--install", BUILD, "--prefix", folder)
+    return folder
+
+
+def check_program(program: Path, folder: Path) -> None:
+    """The toy's foreground is what is bright: the right half."""
+    picture = np.zeros((10, 20, 3), np.uint8)
+    picture[:, 10:] = 255
+    with open(folder / "mask.pgm", "wb") as mask:
+        data = cv2.imencode(".ppm", picture)[1].tobytes()
+        subprocess.run([program, MODEL], input=data, stdout=mask, check=True)
+    found = cv2.imread(str(folder / "mask.pgm"), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(found >= 128, picture[..., 0] == 255)
+
+
+def test_a_cmake_project(prefix: Path, tmp_path: Path) -> None:
+    run("cmake", "-S", EXAMPLE, "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", tmp_path)
+    check_program(tmp_path / "cut_out", tmp_path)
+
+
+def test_pkg_config(prefix: Path, tmp_path: Path) -> None:
+    description = next(prefix.rglob("drc.pc")).parent
+    flags = run(
+        "pkg-config", "--cflags", "--libs", "drc", env=os.environ | {"PKG_CONFIG_PATH": str(description)}
+    ).split()
+    library = next(prefix.rglob("libdrc.so")).parent
+    run("c++", "-std=c++17", EXAMPLE / "cut_out.cpp", *flags, f"-Wl,-rpath,{library}", "-o", tmp_path / "cut_out")
+    check_program(tmp_path / "cut_out", tmp_path)
+
+
+def test_only_the_interface_is_visible(prefix: Path) -> None:
+    symbols = run("nm", "--dynamic", "--defined-only", "--extern-only", next(prefix.rglob("libdrc.so"))).splitlines()
+    names = {line.split()[2] for line in symbols}
+    assert {name for name in names if name.startswith("drc_")} >= {"drc_extract", "drc_last_error", "drc_track_step"}
+    assert not [name for name in names if not name.startswith("drc_") and "drc" in name]
+
+
+def test_the_binaries_are_small(prefix: Path) -> None:
+    files = [path for path in (*prefix.rglob("drc-live"), *prefix.rglob("libdrc.so.*")) if not path.is_symlink()]
+    assert len(files) == 2 and sum(path.stat().st_size for path in files) < 2 << 20

@@ -1,0 +1,240 @@
+"""Writes what the native tests compare themselves with: what the Python runtime says to the same bytes.
+
+    python tests/native/golden.py FOLDER
+
+FOLDER gets ``manifests.json`` and ``graphs.json`` (damaged inputs and whether Python's checks accept them) and for each
+model a folder with its bundle, its pictures and their masks.
+"""
+
+import copy
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from conftest import toy_manifest, toy_posterior_step  # noqa: E402 - after the path is set
+
+from drc_runtime.bundle import GraphEntry, LatentSizes, Manifest, Sampler, write_bundle  # noqa: E402
+from drc_runtime.errors import BundleError  # noqa: E402
+from drc_runtime.extractor import Extractor  # noqa: E402
+from drc_runtime.onnx_check import check_model  # noqa: E402
+from drc_runtime.video import open_source  # noqa: E402
+from drc_runtime.video.sinks import write_png  # noqa: E402
+
+SEED = 0x1_2345_6789  # more than 32 bits
+FRAME_SIZES = ((24, 40), (1, 1), (90, 61), (11, 200), (480, 640), (720, 1280))
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, 0, -1, 1, 3, 1.0, 1.5, 1e9, 65537, 10**30),
+    *("", " ", "x", "a\nb", "Käfer 虫 🪲", "a\u00a0b", "\u200b", "\u2028", "../x", "manifest.json", ".x"),
+    *("x" * 129, "0" * 64, "A" * 64),
+    *([], [0], [8, 12], [1, 4], [1, 4.0], [True], [1, [1]], {}, {"z": [1, 4]}),
+)
+
+
+def main(folder: Path) -> None:
+    """Replaces ``folder``."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    graph = toy_posterior_step()
+    manifest = toy_manifest(graph)
+    write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in manifests(manifest.to_json())])
+    write_json(folder / "graphs.json", {"graph": graph.hex(), "changes": list(damaged_graphs(graph))})
+    write_bundle(folder / "toy", manifest, {"posterior_step": graph})
+    write_masks(folder / "toy", [noise_picture(size) for size in FRAME_SIZES])
+    graph = random_posterior_step()
+    write_bundle(folder / "random", random_manifest(graph), {"posterior_step": graph})
+    write_masks(folder / "random", [noise_picture(size) for size in FRAME_SIZES])
+    sample = ROOT / "samples" / "scene"
+    if (sample / "bundle" / "manifest.json").is_file():
+        shutil.copytree(sample / "bundle", folder / "scene")
+        with open_source(str(sample / "clip.mp4")) as source:
+            write_masks(folder / "scene", [frame.picture for frame in islice(source, 12)])
+
+
+def write_masks(bundle: Path, pictures: list[np.ndarray]) -> None:
+    """Cold masks of both kinds for each picture and those of a track over all, beside the bundle's own files."""
+    cases = []
+    for index, picture in enumerate(pictures):
+        write_png(bundle / f"picture-{index}.png", picture)
+    for kind in ("responsibility", "mixture"):
+        extractor = Extractor(bundle, threads=1, mask=kind, seed=SEED)
+        track = extractor.track(steps=3)
+        for how, extract in (("extract", extractor.extract), ("track", track.step)):
+            for index, picture in enumerate(pictures):
+                found = extract(picture)
+                name = f"{kind}-{how}-{index}.png"
+                write_png(bundle / name, found.probability)
+                cases.append(
+                    {"mask": name, "picture": f"picture-{index}.png", "kind": kind, "how": how, "steps": found.steps}
+                    | {"log_posterior": found.log_posterior, "foreground_share": found.foreground_share}
+                )
+    write_json(bundle / "golden.json", {"seed": SEED, "track_steps": 3, "cases": cases})
+
+
+def noise_picture(size: tuple[int, int]) -> np.ndarray:
+    """Blobs of every scale, so that resizing in either direction has something to get wrong."""
+    random = np.random.default_rng(size)
+    coarse = cv2.resize(random.integers(0, 256, (4, 5, 3), np.uint8), size[::-1], interpolation=cv2.INTER_CUBIC)
+    return cv2.addWeighted(coarse, 0.75, random.integers(0, 256, (*size, 3), np.uint8), 0.25, 0)
+
+
+def random_posterior_step() -> bytes:
+    """Maps that are linear in z with random weights, batch 2; z moves towards the picture's mean."""
+    (batch, latent), (height, width) = (2, 6), (24, 40)
+    random = np.random.default_rng(3)
+    vector, picture, plane = [batch, latent], [batch, 3, height, width], [batch, 1, height, width]
+
+    def tensor(name: str, shape: list[int]) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    constants = {"keep": np.float32(0.95), "drift": np.float32(0.05)}
+    shapes: dict[str, list[int]] = {"mask": plane, "foreground": picture, "background": picture}
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
+        helper.make_node("Mul", ["z", "keep"], ["kept"]),
+        helper.make_node("Mul", ["column", "drift"], ["pull"]),
+        helper.make_node("Add", ["kept", "pull"], ["moved"]),
+        helper.make_node("Add", ["moved", "noise"], ["z_next"]),
+        helper.make_node("ReduceSum", ["z", "last"], ["log_posterior"], keepdims=0),
+        helper.make_node("Identity", ["mask"], ["responsibility"]),
+    ]
+    for name, shape in shapes.items():
+        constants[f"{name}_weights"] = random.normal(0, 1, (latent, int(np.prod(shape[1:])))).astype(np.float32)
+        nodes += [
+            helper.make_node("MatMul", ["z", f"{name}_weights"], [f"{name}_flat"]),
+            helper.make_node("Reshape", [f"{name}_flat", f"{name}_shape"], [f"{name}_raw"]),
+            helper.make_node("Sigmoid" if name == "mask" else "Tanh", [f"{name}_raw"], [name]),
+        ]
+    order = [*nodes[:7], *nodes[8:], nodes[7]]
+    initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    initializers += [numpy_helper.from_array(np.array(shape), f"{name}_shape") for name, shape in shapes.items()]
+    initializers += [
+        numpy_helper.from_array(np.array([1, 2, 3]), "axes"),
+        numpy_helper.from_array(np.array([1]), "last"),
+    ]
+    outputs = {"z_next": vector, "log_posterior": [batch], "mask": plane, "responsibility": plane}
+    outputs |= {"foreground": picture, "background": picture}
+    graph = helper.make_graph(
+        order,
+        "posterior_step",
+        [tensor("z", vector), tensor("image", picture), tensor("noise", vector)],
+        [tensor(name, shape) for name, shape in outputs.items()],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def random_manifest(graph: bytes) -> Manifest:
+    """The manifest of ``random_posterior_step``."""
+    picture, plane, vector = (2, 3, 24, 40), (2, 1, 24, 40), (2, 6)
+    inputs = {"z": vector, "image": picture, "noise": vector}
+    outputs = {"z_next": vector, "log_posterior": (2,), "mask": plane, "responsibility": plane}
+    outputs |= {"foreground": picture, "background": picture}
+    return replace(
+        toy_manifest(graph),
+        name="random",
+        image_size=(24, 40),
+        latent=LatentSizes(foreground=3, background=2, reassignment=1),
+        sampler=Sampler(step_size=0.1, sigma=0.3, cold_steps=7, track_steps=2, foreground_spread=1.3),
+        graphs={"posterior_step": GraphEntry.of("posterior_step.onnx", graph, inputs, outputs)},
+    )
+
+
+def manifests(text: str) -> Iterator[str]:
+    """The manifest and its variations: each key gone, doubled, or with each of the odd values."""
+    yield text
+    whole = json.loads(text)
+    graph = whole["graphs"]["posterior_step"]
+    whole["torchscript"] = {"posterior_step": {"file": "posterior_step.pt", "sha256": graph["sha256"]}}
+    yield json.dumps(whole)
+    for path in paths(whole):
+        changed = copy.deepcopy(whole)
+        parent = changed
+        for key in path[:-1]:
+            parent = parent[key]
+        del parent[path[-1]]
+        yield json.dumps(changed)
+        for value in ODD_VALUES:
+            parent[path[-1]] = value
+            yield json.dumps(changed)
+    for cut in range(0, len(text), 97):
+        yield text[:cut]
+    yield text.replace('"name"', '"name": "a", "name"', 1)
+    yield text.replace('"iou"', '"iou": 0, "iou"', 1)
+    yield text.replace('"posterior_step.onnx"', '"posterior_step.onnx", "more": 3', 1)
+    for number in ("NaN", "Infinity", "-Infinity", "1e999", "1e-999", "01", "+1", ".5", "1.", "-0", "0x1", "1e5"):
+        yield text.replace("0.5", number, 1)
+    for string in (r"\ud800", r"\udc00x", r"\ud83d\ude00", r"\u0000", r"\x", "\t", r"\t", "\x7f"):
+        yield text.replace('"toy"', f'"{string}"', 1)
+    yield from (
+        "\ufeff" + text,
+        text + "x",
+        text + " \n",
+        "// c\n" + text,
+        "[]",
+        "3",
+        "null",
+        text.replace("}", ",}", 1),
+    )
+    for depth in (10, 100, 100_000):
+        yield text.replace("0.5", "[" * depth + "]" * depth, 1)
+    other = copy.deepcopy(whole)
+    for name in ("render", "prior_step", "posterior_step_fp16", "render_fp16", "mine"):
+        other["graphs"] = whole["graphs"] | {name: graph}
+        yield json.dumps(other)
+
+
+def paths(value: Any) -> Iterator[tuple[str, ...]]:
+    """Where every value of nested objects stands."""
+    for key, child in value.items():
+        yield (key,)
+        if isinstance(child, dict):
+            yield from ((key, *path) for path in paths(child))
+
+
+def verdict_on_manifest(text: str) -> dict[str, str | None]:
+    """``refusal`` is Python's message, or None."""
+    try:
+        Manifest.parse(text)
+    except BundleError as error:
+        return {"text": text, "refusal": str(error)}
+    return {"text": text, "refusal": None}
+
+
+def damaged_graphs(graph: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Position, new value of the byte there (-1: cut here), whether Python still accepts the graph."""
+    for position in range(len(graph)):
+        for value in {graph[position] ^ 1, graph[position] ^ 0x80, 0x6A, -1} - {graph[position]}:
+            changed = graph[:position]
+            if value >= 0:
+                changed += bytes([value]) + graph[position + 1 :]
+            try:
+                check_model(changed, "graph")
+            except BundleError:
+                yield position, value, False
+            else:
+                yield position, value, True
+
+
+def write_json(path: Path, value: Any) -> None:
+    """ASCII only: what is odd inside a text travels as an escape and is odd again after parsing."""
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

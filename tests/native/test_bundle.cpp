@@ -1,0 +1,84 @@
+// A bundle that is damaged, incomplete or hostile is refused, with a message that says what to do.
+#include <doctest/doctest.h>
+
+#include "bundle.hpp"
+#include "error.hpp"
+#include "files.hpp"
+
+using namespace drc::detail;
+
+namespace {
+
+std::string refusal(const std::filesystem::path &folder) {
+    try {
+        load_bundle(folder);
+        return "";
+    } catch (const Failure &failure) {
+        CHECK(failure.status == DRC_ERROR_BUNDLE);
+        return failure.what();
+    }
+}
+
+bool mentions(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("an intact bundle") {
+    const files::ToyBundle toy;
+    const Bundle bundle = load_bundle(toy.folder);
+    CHECK(bundle.manifest.name == "toy");
+    CHECK(bundle.graphs.at("posterior_step") == files::read(toy.folder / "posterior_step.onnx"));
+}
+
+TEST_CASE("a missing folder or file") {
+    const files::ToyBundle toy;
+    CHECK(mentions(refusal(toy.folder / "not"), "no bundle at"));
+    CHECK(mentions(refusal(toy.folder / "manifest.json"), "no bundle at"));
+    files::fs::remove(toy.folder / "posterior_step.onnx");
+    CHECK(mentions(refusal(toy.folder), "posterior_step.onnx is missing; copy the bundle again"));
+    files::fs::create_directory(toy.folder / "posterior_step.onnx");
+    CHECK(mentions(refusal(toy.folder), "is not a file"));
+    files::fs::remove(toy.folder / "manifest.json");
+    CHECK(mentions(refusal(toy.folder), "manifest.json is missing"));
+}
+
+TEST_CASE("one other bit") {
+    const files::ToyBundle toy;
+    std::string data = files::read(toy.folder / "posterior_step.onnx");
+    data[data.size() / 2] = static_cast<char>(data[data.size() / 2] ^ 1);
+    files::write(toy.folder / "posterior_step.onnx", data);
+    CHECK(mentions(refusal(toy.folder), "its SHA-256 differs"));
+}
+
+TEST_CASE("another version") {
+    const files::ToyBundle toy;
+    toy.edit_manifest("drc-bundle-1", "drc-bundle-2");
+    CHECK(mentions(refusal(toy.folder), "format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"));
+}
+
+TEST_CASE("a manifest that is too large") {
+    const files::ToyBundle toy;
+    files::write(toy.folder / "manifest.json", std::string((1 << 20) + 1, ' '));
+    CHECK(mentions(refusal(toy.folder), "larger than the 1048576 bytes"));
+}
+
+TEST_CASE("links inside are followed, links to outside are not") {
+    const files::ToyBundle toy;
+    const auto graph = toy.folder / "posterior_step.onnx";
+    files::fs::rename(graph, toy.folder / "weights");
+    files::fs::create_symlink("weights", graph);
+    CHECK(refusal(toy.folder) == "");
+    files::fs::rename(toy.folder / "weights", toy.outside());
+    files::fs::remove(graph);
+    files::fs::create_symlink(toy.outside(), graph);
+    CHECK(mentions(refusal(toy.folder), "is a link to outside the bundle"));
+    files::fs::remove(graph);
+    files::fs::create_symlink("posterior_step.onnx", graph);
+    CHECK(mentions(refusal(toy.folder), "cannot read"));
+}
+
+TEST_CASE("a bundle that is itself reached through a link") {
+    const files::ToyBundle toy;
+    files::fs::create_directory_symlink(toy.folder, toy.outside());
+    CHECK(refusal(toy.outside()) == "");
+}

@@ -1,0 +1,71 @@
+// The manifest's checks refuse exactly what the Python runtime refuses, and say the same.
+#include <doctest/doctest.h>
+
+#include "error.hpp"
+#include "files.hpp"
+#include "manifest.hpp"
+
+using namespace drc::detail;
+
+namespace {
+
+std::string refusal(const std::string &text) {
+    try {
+        parse_manifest(text);
+        return "";
+    } catch (const Failure &failure) {
+        CHECK(failure.status == DRC_ERROR_BUNDLE);
+        return failure.what();
+    }
+}
+
+bool starts_with(const std::string &text, const std::string &start) { return text.compare(0, start.size(), start) == 0; }
+
+}  // namespace
+
+TEST_CASE("every damaged manifest meets the verdict of the Python runtime") {
+    const auto cases = files::read_json(files::golden() / "manifests.json");
+    std::size_t accepted = 0;
+    for (const auto &item : cases) {
+        const auto text = item["text"].get<std::string>();
+        const std::string found = refusal(text);
+        CAPTURE(text.substr(0, 3000));
+        if (item["refusal"].is_null()) {
+            CHECK(found == "");
+            ++accepted;
+            continue;
+        }
+        const auto expected = item["refusal"].get<std::string>();
+        // what stands in the brackets is the JSON parser's own wording
+        const bool syntax = starts_with(expected, "manifest.json is not valid JSON");
+        // Python shows an odd format in its own quoting
+        const bool version = starts_with(expected, "the bundle has format");
+        CHECK(found.substr(0, syntax ? 31 : version ? 21 : std::string::npos) ==
+              expected.substr(0, syntax ? 31 : version ? 21 : std::string::npos));
+    }
+    CHECK(cases.size() > 1000);
+    CHECK(accepted > 100);
+}
+
+TEST_CASE("bytes that are not UTF-8") {
+    const std::string text = files::read(files::golden() / "toy" / "manifest.json");
+    CHECK(refusal(text) == "");
+    for (const char *bad : {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xE2\x82"}) {
+        std::string changed = text;
+        changed.replace(changed.find("toy"), 3, bad);
+        CHECK(starts_with(refusal(changed), "manifest.json is not valid JSON"));
+    }
+}
+
+TEST_CASE("what is read from it") {
+    const Manifest manifest = parse_manifest(files::read(files::golden() / "random" / "manifest.json"));
+    CHECK(manifest.name == "random");
+    CHECK(manifest.height == 24);
+    CHECK(manifest.width == 40);
+    CHECK(manifest.latent == 6);
+    CHECK(manifest.sigma == 0.3);
+    CHECK(manifest.foreground_spread == 1.3);
+    CHECK(manifest.cold_steps == 7);
+    CHECK(manifest.track_steps == 2);
+    CHECK(manifest.graphs.at("posterior_step").inputs.at("z") == Shape{2, 6});
+}
