@@ -1,5 +1,6 @@
 """Langevin loop and Extractor on the toy bundle, whose answers are known: bright pixels are foreground."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,18 @@ def test_the_responsibility_is_computed_against_the_picture(toy_bundle: Path) ->
     expected = 255 / (1 + np.exp(-3 * value))
     found = Extractor(toy_bundle).extract(grey, steps=1).probability
     np.testing.assert_allclose(found.astype(float), expected, atol=2.5)
+
+
+def test_a_wider_foreground_pays_its_density_s_constant(toy_bundle: Path) -> None:
+    """Both regions' distances at their own sigma, and 2 log(spread) a channel against the foreground."""
+    bundle = Bundle.load(toy_bundle)
+    manifest = replace(bundle.manifest, sampler=replace(bundle.manifest.sampler, foreground_spread=2.0))
+    extractor = Extractor.over(OnnxRuntimeEngine(bundle, threads=1), manifest)
+    for level in (150, 230):
+        value = level / 127.5 - 1
+        log_odds = 3 * ((1 + value) / 2 - (1 - value) / (2 * 2**2) - 2 * np.log(2))
+        found = extractor.extract(np.full((20, 30, 3), level, np.uint8), steps=1).probability
+        np.testing.assert_allclose(found.astype(float), 255 / (1 + np.exp(-log_odds)), atol=2.5)
 
 
 def test_the_mask_shows_what_is_finer_than_the_network_s_pixels(toy_bundle: Path) -> None:
