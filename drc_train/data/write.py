@@ -1,4 +1,4 @@
-"""Writes the data sets that are drawn in the project's folder form, for ``drc data``.
+"""Writes the data sets that are drawn, in the project's folder form, for ``drc data``.
 
 Pictures: ``images/00000.png`` and ``masks/00000.png``. Clips: ``clip.mp4`` and ``masks/00000.png``, one per frame.
 """
@@ -48,12 +48,13 @@ def write_data_set(name: str, folder: Path, count: int, size: int, seed: int) ->
         raise UsageError(f"cannot draw {count} pictures with seed {seed}; give at least 1 and a seed from 0 on")
     if not 16 <= size <= 2048 or (name != "tm-dsprites" and size % 2):
         raise UsageError(f"cannot draw {size} pixels high; give 16 to 2048, and an even number for a clip")
-    with _staged(Path(folder)) as stage:
+    with staged(Path(folder)) as stage:
+        (stage / "masks").mkdir()
         if name == "tm-dsprites":
             (stage / "images").mkdir()
             for index, (picture, mask) in enumerate(tm_dsprites.draw_each(count, size, seed)):
-                _write_png(stage / "images" / f"{index:05d}.png", picture[..., ::-1])
-                _write_png(stage / "masks" / f"{index:05d}.png", mask)
+                write_png(stage / "images" / f"{index:05d}.png", picture[..., ::-1])
+                write_png(stage / "masks" / f"{index:05d}.png", mask)
         elif name == "sprites":
             frames = zip(*tm_dsprites.draw_clip(count, size, seed), strict=True)
             _write_clip(stage, frames, size, size)
@@ -64,8 +65,12 @@ def write_data_set(name: str, folder: Path, count: int, size: int, seed: int) ->
 
 
 @contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """Yields a hidden folder inside ``folder`` whose contents move up when all are written."""
+def staged(folder: Path) -> Iterator[Path]:
+    """Yields a hidden folder inside ``folder`` whose contents move up when all are written.
+
+    Raises:
+        OutputError: the folder is not empty, or the disk refuses.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -74,7 +79,6 @@ def _staged(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror or error}; choose another place") from error
     try:
-        (stage / "masks").mkdir()
         yield stage
         for entry in sorted(stage.iterdir()):
             os.replace(entry, folder / entry.name)
@@ -84,7 +88,8 @@ def _staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Writes ``(H, W)`` or ``(H, W, 3)`` BGR uint8 below a staged folder."""
     path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
 
 
@@ -99,5 +104,5 @@ def _write_clip(stage: Path, frames: Iterable[tuple[Picture, Picture]], height: 
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index, (picture, mask) in enumerate(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            _write_png(stage / "masks" / f"{index:05d}.png", mask)
+            write_png(stage / "masks" / f"{index:05d}.png", mask)
         container.mux(stream.encode())
