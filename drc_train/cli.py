@@ -60,59 +60,161 @@ def train(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run, a bundle, or none for the baselines alone.")],
-    data: Annotated[
-        str,
-        typer.Argument(metavar="DATA", help="A folder with images/ and masks/, a clip, or tm-dsprites[:N], scene[:N]."),
+    model: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... [DATA]",
+            help="Runs, bundles or folders of masks, or none for the baselines alone; then DATA, unless --data names it.",
+        ),
     ],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="As DATA, repeatable; a folder with train/ and test/ is both. Gives a table."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table there: .md, or .json with all figures.")
+    ] = None,
     masks: Annotated[
         str | None, typer.Option(metavar="DIR", help="The truth, where it is not beside the data.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Langevin steps. Default: the model's own.")] = None,
-    baseline: Annotated[str, typer.Option(help="Comma-separated: grabcut, mog2, knn.")] = "",
+    baseline: Annotated[str, typer.Option(help="Comma-separated: grabcut, mog2, knn, constant.")] = "",
     skip: Annotated[
         int | None, typer.Option(min=0, help="Frames at the start not to count. Default: 20 for a clip.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise that cold starts begin from.")] = 0,
+    size: Annotated[
+        int | None, typer.Option(min=8, max=4096, help="Scale pictures and masks to this size first.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw DATA's histograms and heat map of the true masks there.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure IoU, Dice and F1: pictures from noise, clips tracked."""
+    """Measure IoU, Dice and F1: pictures from noise, clips tracked.
+
+    DATA is a folder with images/ and masks/, a clip, or tm-dsprites[:N], scene[:N].
+    """
     from rich.console import Console
     from rich.table import Table
 
+    from drc_runtime.errors import UsageError
+    from drc_train.analysis import write_statistics
+    from drc_train.data.evaluation import load_evaluation
     from drc_train.evaluate import evaluate as measure
+    from drc_train.tables import markdown, measure_table, to_json, write_table
 
+    baselines = [name for name in baseline.split(",") if name]
+    if data or table:
+        if masks is not None or pictures is not None:
+            raise UsageError(
+                "--masks and --pictures are for one MODEL and DATA; for a table put the masks beside the data"
+            )
+        sets = data or model[1:]
+        models = [Path(name) for name in (model if data else model[:1]) if name != "none"]
+        with Console(stderr=True).status("measuring ...") as status:
+            cells = measure_table(
+                models,
+                sets,
+                baselines=baselines,
+                steps=steps,
+                skip=skip,
+                seed=seed,
+                size=size,
+                progress=lambda name, done: status.update(f"{name}: {done} pictures measured"),
+            )
+        if table:
+            write_table(table, cells)
+        print(to_json(cells) if as_json else markdown(cells), end="")
+        return
+    if len(model) != 2:
+        raise UsageError("give MODEL and DATA, or several models and --data once for each set")
     with Console(stderr=True).status("measuring ...") as status:
         figures = measure(
-            None if model == "none" else Path(model),
-            data,
+            None if model[0] == "none" else Path(model[0]),
+            model[1],
             masks=masks,
             steps=steps,
-            baselines=[name for name in baseline.split(",") if name],
+            baselines=baselines,
             skip=skip,
             seed=seed,
+            size=size,
             progress=lambda done: status.update(f"{done} pictures measured"),
         )
+        if pictures is not None:
+            write_statistics(pictures, load_evaluation(model[1], masks))
     if as_json:
         print(json.dumps(figures))
         return
-    table = Table("mask", "IoU", "Dice", "F1", "pictures", "with foreground", "ms")
+    rows = Table("mask", "IoU", "Dice", "F1", "pictures", "with foreground", "ms")
     for name, row in figures.items():
         percentages = [f"{100 * row[key]:.1f}" for key in ("iou", "dice", "f1")]
-        table.add_row(
+        rows.add_row(
             name, *percentages, str(row["pictures"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}"
         )
-    Console().print(table)
+    Console().print(rows)
+    for name, row in figures.items():
+        if "ari" in row:
+            print(f"{name}: ARI {row['ari']:.3f}, without background {row.get('ari_foreground', 0):.3f}")
 
 
 def data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="tm-dsprites, scene or sprites.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Drawn: tm-dsprites, scene, sprites. From a download: cub, dogs, cars, clevr6."
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-    count: Annotated[int, typer.Option(min=1, help="Pictures or frames.")] = 1000,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DOWNLOAD", help="The unpacked download, for cub, dogs, cars, clevr6."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Pictures or frames to draw.")] = 1000,
     size: Annotated[int, typer.Option(min=8, help="Height of a picture in pixels.")] = 128,
     seed: Annotated[int, typer.Option(min=0, help="Another draw.")] = 2,
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Approximate masks for dogs and cars; pictures without are left out."),
+    ] = None,
+    margin: Annotated[float, typer.Option(min=0, help="Widen the square round a box by this share of its side.")] = 0.0,
+    largest: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out pictures covered by more than this; the paper: 0.9 for dogs.")
+    ] = 1.0,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read.")
+    ] = False,
 ) -> None:
-    """Write a data set in this project's folder form: images/ and masks/, or clip.mp4 and masks/."""
-    from drc_train.data.write import write_data_set
+    """Write a data set in this project's folder form: images/ and masks/, or clip.mp4 and masks/.
 
-    print(f"{folder}: {write_data_set(name, folder, count, size, seed)} pictures")
+    Downloads are cropped as in the paper's Appendix A and become train/ and test/.
+    """
+    from drc_runtime.errors import UsageError
+    from drc_train.data.write import SETS, write_data_set
+
+    if name in SETS:
+        if source is not None:
+            raise UsageError(f"{name} is drawn, not read; leave --from out")
+        print(f"{folder}: {write_data_set(name, folder, count, size, seed)} pictures")
+        return
+    from rich.console import Console
+
+    from drc_train.data.convert import DOWNLOADS, convert_data_set
+
+    if name not in DOWNLOADS:
+        raise UsageError(f"no data set is called {name!r}; there are: {', '.join((*SETS, *DOWNLOADS))}")
+    if source is None:
+        raise UsageError(f"{name} is read from its download: name the unpacked folder with --from")
+    with Console(stderr=True).status("reading ...") as status:
+        report = convert_data_set(
+            name,
+            source,
+            folder,
+            size,
+            masks=masks,
+            margin=margin,
+            largest=largest,
+            skip_unreadable=skip_unreadable,
+            progress=lambda seen: status.update(f"{seen} pictures read"),
+        )
+    print(f"{folder}: {report}")

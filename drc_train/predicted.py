@@ -1,0 +1,64 @@
+"""Masks that another method wrote into a folder, measured by the code that measures ours."""
+
+from pathlib import Path
+
+import numpy as np
+
+from drc_runtime.errors import SourceError
+from drc_runtime.preprocess import resize
+from drc_train.data.evaluation import Labelled
+from drc_train.data.original import read_mask
+from drc_train.metrics import (
+    Mask,
+    adjusted_rand_index,
+    all_but_the_background,
+    all_slots,
+    best_permutation,
+    instances,
+)
+
+Found = dict[str, Mask]
+Partition = dict[str, float]
+
+
+def is_masks(folder: Path) -> bool:
+    """Whether ``folder`` holds masks: pictures ``NAME.png`` or folders ``NAME`` of them, and neither a run nor a bundle."""
+    if not folder.is_dir() or any((folder / name).exists() for name in ("checkpoint.json", "manifest.json")):
+        return False
+    return any(folder.glob("*.png")) or any(folder.glob("*/*.png"))
+
+
+def read_found(folder: Path, labelled: Labelled) -> tuple[Found, Partition]:
+    """What a method found in one picture, in each of the ways in which it may be read as a foreground.
+
+    Args:
+        folder: holds ``NAME.png``, a mask, or ``NAME/*.png``, one mask for each slot of a method that finds several.
+        labelled: the picture; masks of another size are scaled to it.
+
+    Returns:
+        For one mask ``as given`` and ``best permutation``; for slots ``one slot as background`` and ``all slots``
+        (Appendix E), and the partition's ``ari`` and ``ari_foreground`` against the parts of the truth.
+
+    Raises:
+        SourceError: no mask for this picture, or one that cannot be read.
+    """
+    shape, truth = labelled.mask.shape, labelled.mask
+    single = folder / f"{labelled.name}.png"
+    if single.is_file():
+        mask = _fitted(read_mask(single), shape)
+        return {"as given": mask, "best permutation": best_permutation(mask, truth)}, {}
+    paths = sorted((folder / labelled.name).glob("*.png"))
+    if len(paths) < 2:
+        raise SourceError(f"{folder} has neither {labelled.name}.png nor {labelled.name}/ with two or more slots")
+    slots = [_fitted(read_mask(path), shape) for path in paths]
+    found = {"one slot as background": all_but_the_background(slots, truth), "all slots": all_slots(slots)}
+    labels = np.argmax(np.stack(slots), 0)
+    objects = instances(truth)
+    partition = {"ari": adjusted_rand_index(labels, objects)}
+    if objects.any():
+        partition["ari_foreground"] = adjusted_rand_index(labels, objects, foreground=True)
+    return found, partition
+
+
+def _fitted(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    return mask if mask.shape == shape else resize(mask, (shape[0], shape[1]))
