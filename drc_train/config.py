@@ -96,6 +96,9 @@ class TrainConfig(_Section):
     posterior_step_size: PositiveFloat = 0.1
     redraw: float = Field(0.0, ge=0, le=1)
     """Chance that a picture's posterior chain starts anew from noise when its turn comes; 1 is the short-run chain of Table 2."""
+    follow: float = Field(0.0, ge=0, le=1)
+    """Chance that a picture's posterior chain starts where its predecessor's stands, as tracking does: for the frames of a
+    recording, in order."""
     generator_rate: PositiveFloat
     energy_rate: PositiveFloat
     beta1: float = Field(0.5, ge=0, lt=1)

@@ -43,7 +43,7 @@ class Learner:
         energies ``energy_posterior`` and ``energy_prior``.
         """
         train = self.config.train
-        index = self.chains.next_batch(self.batch, train.redraw, self.random)
+        index = self.chains.next_batch(self.batch, train.redraw, train.follow, self.random)
         image = to_network(self.pictures[index], self.device)
         posterior, log_posterior = self.sampler.posterior(
             self.chains.posterior[index].to(self.device), image, train.posterior_steps, self.noise

@@ -65,7 +65,7 @@ def test_the_compiled_chain_is_the_plain_chain(tiny_config: Config) -> None:
 def test_every_picture_comes_once_before_any_comes_twice() -> None:
     random = torch.Generator().manual_seed(0)
     chains = Chains(12, 3, random)
-    seen = torch.cat([chains.next_batch(4, 0.0, random) for _ in range(3)])
+    seen = torch.cat([chains.next_batch(4, 0.0, 0.0, random) for _ in range(3)])
     assert sorted(seen.tolist()) == list(range(12))
 
 
@@ -74,10 +74,18 @@ def test_redraw_starts_chains_anew(redraw: float, changed: int) -> None:
     random = torch.Generator().manual_seed(0)
     chains = Chains(12, 3, random)
     before = chains.posterior.clone()
-    index = chains.next_batch(4, redraw, random)
+    index = chains.next_batch(4, redraw, 0.0, random)
     assert int((chains.posterior != before).any(1).sum()) == changed
     if changed:
         assert (chains.posterior[index] != before[index]).all()
+
+
+def test_following_starts_a_frame_where_the_previous_frames_chain_stands() -> None:
+    random = torch.Generator().manual_seed(0)
+    chains = Chains(12, 3, random)
+    before = chains.posterior.clone()
+    index = chains.next_batch(4, 0.0, 1.0, random)
+    torch.testing.assert_close(chains.posterior[index], before[(index - 1).clamp(min=0)])
 
 
 def test_resumed_learning_gives_the_same_numbers_bit_for_bit(
