@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from drc_runtime.errors import UsageError
+
 if TYPE_CHECKING:
     from drc_runtime.bench import BenchReport
     from drc_runtime.info import BundleInfo
@@ -22,12 +24,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable o
 
 def run(
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="webcam, webcam:1, sample, sample:sprites, a picture, a folder, a video, an rtsp/http URL.",
+            help="webcam, webcam:1, /dev/video1, sample, a picture, a folder, 'pics/*.jpg', a video, an rtsp/http URL, -.",
         ),
-    ],
+    ] = None,
     model: Annotated[Path | None, typer.Option(metavar="BUNDLE", help="Default: the bundled sample.")] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Video (.mp4, .avi); for pictures a .png or a folder.")
@@ -36,7 +38,19 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Write one PNG mask a frame: 0 background, 255 foreground.")
     ] = None,
     soft: Annotated[bool, typer.Option("--soft", help="Masks keep the probabilities.")] = False,
-    steps: Annotated[int | None, typer.Option(help="Langevin steps a frame. Default: the bundle's own.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Langevin steps a frame. Default: the bundle's own, or fewer if --fps wants so.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second to choose the steps for. Default: a live source's own.")
+    ] = None,
+    raw: Annotated[
+        str | None, typer.Option(metavar="WxH[@FPS]", help="For SOURCE -: raw rgb24 frames instead of a picture.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Add one line of JSON a frame: steps, age, latencies, losses.")
+    ] = None,
+    list_sources: Annotated[bool, typer.Option("--list", help="Name the cameras and end.")] = False,
     mask: Annotated[
         Literal["responsibility", "mixture"], typer.Option(help="Posterior of the foreground, or the network's pi_f.")
     ] = "responsibility",
@@ -52,6 +66,11 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Cut out the foreground of a camera, video, folder or picture; exit code 1 if any item failed."""
+    if list_sources:
+        _print_cameras(as_json)
+        return
+    if source is None:
+        raise UsageError("SOURCE is missing: webcam, sample, a path or an address; drc run --list names the cameras")
     from drc_runtime.run import run as run_source
 
     with _progress() as progress:
@@ -62,6 +81,9 @@ def run(
             masks=masks,
             soft=soft,
             steps=steps,
+            fps=fps,
+            raw=raw,
+            log=log,
             mask=mask,
             background=background,
             display=display,
@@ -71,6 +93,7 @@ def run(
             engine=engine,
             precision=precision,
             progress=progress,
+            notice=_notice,
         )
     if as_json:
         _print_json({**asdict(report), "outputs": [str(path) for path in report.outputs]})
@@ -78,8 +101,8 @@ def run(
         _print_run(report)
     for failure in report.failures:
         print(f"drc: {_plain(failure)}", file=sys.stderr)
-    if report.interrupted:
-        raise typer.Exit(130)
+    if report.interrupted and not report.live:  # a signal is how one ends a live source
+        raise typer.Exit(128 + (report.signal or 2))
     if report.failures:
         raise typer.Exit(1)
 
@@ -145,11 +168,31 @@ def _progress() -> "Iterator[Progress | None]":
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _notice(line: str) -> None:
+    print(f"drc: {_plain(line)}", file=sys.stderr, flush=True)
+
+
+def _print_cameras(as_json: bool) -> None:
+    from drc_runtime.video.cameras import list_cameras
+
+    cameras = list_cameras()
+    if as_json:
+        _print_json([camera._asdict() for camera in cameras])
+    elif cameras:
+        _print_rows(cameras)
+    else:
+        print("no cameras found; connect one, or try: drc run sample")
+
+
 def _print_run(report: "RunReport") -> None:
     speed = f", {report.frames / report.seconds:.1f} frames/s" if report.frames > 1 and report.seconds else ""
     rows = [("frames", f"{report.frames} in {report.seconds:.1f} s{speed}")]
     if report.dropped:
         rows.append(("dropped", f"{report.dropped} that came while another one was at work"))
+    if report.reconnects:
+        rows.append(("lost", f"and opened again {report.reconnects} times; {report.state} at the end"))
+    if report.age_p50 is not None:
+        rows.append(("age", f"{report.age_p50:.1f} ms from capture to output, p95 {report.age_p95:.1f} ms"))
     if report.frames:
         rows.append(("foreground", f"{report.foreground_share:.1%} of the picture on average"))
     if report.first_mask_seconds is not None:

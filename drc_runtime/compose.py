@@ -47,6 +47,11 @@ def side_by_side(picture: Picture, probability: Probability) -> Picture:
     return np.concatenate([picture, overlay(picture, probability)], axis=1)
 
 
+def binary(probability: Probability, threshold: float) -> Probability:
+    """255 where the probability is ``threshold``, a share of 255, or more; else 0."""
+    return np.asarray(cv2.threshold(probability, threshold * 255 - 1e-6, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
 def cutout(picture: Picture, probability: Probability) -> Picture:
     """The picture with the probability as its transparency: ``(H, W, 4)`` uint8 RGBA, colours not premultiplied."""
     return np.dstack([picture, probability])

@@ -1,8 +1,10 @@
 """The public API: pictures in, foreground masks out."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +17,9 @@ from drc_runtime.errors import UsageError
 from drc_runtime.langevin import LangevinSampler, PosteriorSample
 from drc_runtime.manifest import Manifest
 from drc_runtime.preprocess import Picture, resize, to_picture, to_tensor
+
+if TYPE_CHECKING:
+    from drc_runtime.tracking import Track
 
 MASKS = ("responsibility", "mixture")
 READING = 2
@@ -37,6 +42,10 @@ class Extraction:
     """Of the latent that the masks come from, without constants."""
     steps: int
     """Langevin steps taken."""
+    milliseconds: dict[str, float] = field(default_factory=dict, compare=False)
+    """What went into it: ``preprocess``, ``steps`` and ``mask``."""
+    begun: float = field(default=0.0, compare=False)
+    """When, by ``time.monotonic()``."""
 
     @cached_property
     def mask(self) -> NDArray[np.uint8]:
@@ -105,23 +114,44 @@ class Extractor:
             EngineError: the chain diverged or the backend failed.
             UsageError: the picture is not ``(H, W, 3)`` uint8, or ``steps`` is below 1.
         """
-        return self._step(picture, self.sampler.noise(), steps or self.manifest.sampler.cold_steps)[0]
+        begun = time.monotonic()
+        image = self.prepare(picture)
+        prepared = time.monotonic()
+        if steps is not None and steps < 1:
+            raise UsageError(f"{steps} steps are none: give 1 or more")
+        steps = steps or self.manifest.sampler.cold_steps
+        sample = self.sampler.run(image, self.sampler.noise(), steps)
+        return self.read(picture, sample, steps, begun, prepared)
 
-    def track(self, *, steps: int | None = None) -> "Track":
-        """Follows a video: each frame starts where the last one's chain ended.
+    def track(self, *, steps: int | None = None, budget: int | None = None) -> "Track":
+        """Follows a video: each frame starts where the last one's chain ended; see ``drc_runtime.tracking.Track``.
 
-        ``steps`` a frame; None takes the manifest's ``track_steps``. The first frame is a cold start.
+        Args:
+            steps: for an ordinary frame; None takes the manifest's ``track_steps``. The first frame is a cold start.
+            budget: the most for a frame after the first, where the scene has changed; None sets no limit.
         """
-        return Track(self, steps or self.manifest.sampler.track_steps)
+        from drc_runtime.tracking import Track
 
-    def _step(self, picture: Picture, z: Array, steps: int) -> tuple[Extraction, Array]:
+        return Track(self, steps or self.manifest.sampler.track_steps, budget)
+
+    def prepare(self, picture: Picture) -> Array:
+        """A picture as the network takes it: ``(3, H, W)`` float32 in [-1, 1].
+
+        Raises:
+            UsageError: the picture is not ``(H, W, 3)`` uint8.
+        """
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise UsageError(f"a picture is (H, W, 3) uint8 RGB, not {picture.shape} {picture.dtype}")
-        if steps < 1:
-            raise UsageError(f"{steps} steps are none: give 1 or more")
-        sample = self.sampler.run(to_tensor(picture, self.manifest.image_size), z, steps)
+        return to_tensor(picture, self.manifest.image_size)
+
+    def read(self, picture: Picture, sample: PosteriorSample, steps: int, begun: float, prepared: float) -> Extraction:
+        """The mask of a posterior sample of ``picture``; ``begun`` and ``prepared`` by ``time.monotonic``."""
+        sampled = time.monotonic()
         probability = self.probability(picture, sample, self._mask)
-        return Extraction(probability, float(sample.log_posterior[0]), steps), sample.z
+        ended = time.monotonic()
+        stages = {"preprocess": prepared - begun, "steps": sampled - prepared, "mask": ended - sampled}
+        milliseconds = {name: 1000 * seconds for name, seconds in stages.items()}
+        return Extraction(probability, float(sample.log_posterior[0]), steps, milliseconds, begun)
 
     def probability(self, picture: Picture, sample: PosteriorSample, mask: str) -> NDArray[np.uint8]:
         """The foreground's probability ``(H, W)`` in [0, 255] for each pixel of ``picture``, read from a posterior sample.
@@ -155,26 +185,6 @@ class Extractor:
         )
         constant = -3 * 2 * np.log(spread)  # of the densities, for three channels
         return np.asarray(cv2.transform(nearer, np.array([[1, 1, 1, constant]], np.float32)), np.float32)
-
-
-class Track:
-    """The state of one video: its latent."""
-
-    def __init__(self, extractor: Extractor, steps: int) -> None:
-        """See ``Extractor.track``."""
-        self._extractor, self._steps = extractor, steps
-        self._z: Array | None = None
-
-    def step(self, picture: Picture) -> Extraction:
-        """The foreground of the next frame; as ``Extractor.extract`` otherwise."""
-        extractor = self._extractor
-        if self._z is None:
-            extraction, self._z = extractor._step(
-                picture, extractor.sampler.noise(), max(extractor.manifest.sampler.cold_steps, self._steps)
-            )
-        else:
-            extraction, self._z = extractor._step(picture, self._z, self._steps)
-        return extraction
 
 
 def _logit(mask: Array) -> Array:

@@ -1,6 +1,6 @@
 """The fixed-step Langevin loop over an exported step: K runs of one graph with buffers bound once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,6 +25,10 @@ class PosteriorSample:
     """(B, 3, H, W) in [-1, 1]."""
     background: Array
     """(B, 3, H, W) in [-1, 1], re-assigned."""
+
+    def copy(self) -> "PosteriorSample":
+        """The same, for keeps."""
+        return PosteriorSample(*(np.copy(getattr(self, field.name)) for field in fields(self)))
 
 
 class LangevinSampler:

@@ -4,15 +4,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from drc_runtime.compose import parse_background
+from drc_runtime.ending import Ending
 from drc_runtime.errors import UsageError
+from drc_runtime.run_log import FRAMES_KEPT, Meter, RunLog, percentiles
 from drc_runtime.samples import sample_bundle
 from drc_runtime.video.frame import Frame, Source
 from drc_runtime.video.outputs import check_outputs, open_sinks
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction, Extractor
 
 Progress = Callable[[int, int | None], None]
-FRAMES_TIMED = 10_000  # the latest ones: a run may go on for weeks
+Notice = Callable[[str], None]
 
 
 @dataclass
@@ -36,11 +37,15 @@ class RunReport:
         failures: one line for each item that could not be read; not empty means that the run failed in part.
         dropped: frames of a live source that came while an earlier one was at work.
         outputs: files and folders that were written.
-        interrupted: ended by Ctrl-C; what was finished is kept.
+        interrupted: ended by Ctrl-C or SIGTERM; what was finished is kept.
+        signal: the signal's number, or None.
+        live: the source was a camera or a stream.
+        state, reconnects: of the source at the end, see ``Source``.
+        age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
         seconds: from the call to the end.
         steps: Langevin steps spent on the last frame.
         first_mask_seconds: from the call to the first mask, loading included; None without frames.
-        milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last ``FRAMES_TIMED`` frames.
+        milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last ``FRAMES_KEPT`` frames.
         foreground_share: mean share of foreground pixels, in [0, 1].
     """
 
@@ -49,6 +54,12 @@ class RunReport:
     dropped: int = 0
     outputs: list[Path] = field(default_factory=list)
     interrupted: bool = False
+    signal: int | None = None
+    live: bool = False
+    state: str = "live"
+    reconnects: int = 0
+    age_p50: float | None = None
+    age_p95: float | None = None
     seconds: float = 0.0
     steps: int = 0
     first_mask_seconds: float | None = None
@@ -65,6 +76,9 @@ def run(
     masks: Path | None = None,
     soft: bool = False,
     steps: int | None = None,
+    fps: float | None = None,
+    raw: str | None = None,
+    log: Path | None = None,
     mask: str = "responsibility",
     background: str = "overlay",
     display: bool = True,
@@ -74,6 +88,7 @@ def run(
     engine: str = "onnxruntime",
     precision: str = "fp32",
     progress: Progress | None = None,
+    notice: Notice | None = None,
 ) -> RunReport:
     """Extracts the foreground of every frame of a source and writes or shows it.
 
@@ -86,7 +101,11 @@ def run(
             ``sample`` writes ``drc-sample.mp4`` into the current folder if neither ``out`` nor ``masks`` is given.
         masks: folder that gets one PNG for each frame.
         soft: masks keep the probability instead of 0 and 255.
-        steps: Langevin steps for each frame; the bundle's own numbers if None.
+        steps: Langevin steps for each frame. If None, as many as fit ``fps``, but no more than the bundle's own number.
+        fps: frames a second that the steps are to leave room for; None takes a live source's own rate, and for others
+            sets no limit. Measured once, on the first frame.
+        raw: ``WIDTHxHEIGHT[@FPS]`` of rgb24 frames on standard input, for the source ``-``.
+        log: a file that gets one line of JSON for each frame; added to if it exists.
         mask: ``responsibility`` (Eq. 7) or ``mixture`` (pi_f).
         background: see ``parse_background``.
         display: allows a window. One is opened for live sources, and for others if no output is named.
@@ -96,6 +115,7 @@ def run(
         engine: the backend, see ``drc_runtime.engines.ENGINES``.
         precision: ``fp32``, or ``fp16`` if the bundle has it.
         progress: called with the number of frames done and their total, if known, after each frame.
+        notice: called with a line, from any thread, when something changes: steps chosen, source lost, source back.
 
     Raises:
         UsageError: options contradict each other, or an output would replace something.
@@ -106,15 +126,20 @@ def run(
     started = time.perf_counter()
     if steps is not None and steps < 1:
         raise UsageError(f"--steps {steps} is too few; use 1 or more")
+    if fps is not None and not 0 < fps <= 1000:
+        raise UsageError(f"--fps {fps:g} is no rate; use a number above 0, up to 1000")
     compose = parse_background(background)
     bundle = _choose_bundle(source, model)
     with ExitStack() as stack:
+        ending = stack.enter_context(Ending())
+        records = stack.enter_context(closing(RunLog(log))) if log is not None else None
+        notice = _logged(notice, records)
         # The network loads while the source opens: both wait for other things than this interpreter.
         pool = stack.enter_context(ThreadPoolExecutor(1))
         loading = pool.submit(
             _load_extractor, bundle, threads=threads, mask=mask, seed=seed, engine=engine, precision=precision
         )
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
         shown = display and (opened.live or (out is None and masks is None)) and display_available()
         if out is None and masks is None and _is_sample(source):
             out = Path(source.replace(":", "-").replace("sample", "drc-sample") + ".mp4")
@@ -123,15 +148,20 @@ def run(
         check_outputs(opened, out=out, masks=masks, background=background, overwrite=overwrite)
         extractor = loading.result()
         report = RunReport()
-        writer = stack.enter_context(
-            BackgroundWriter(open_sinks(opened, out=out, masks=masks, soft=soft, background=compose))
-        )
+        meter = Meter(opened, records)
+        sinks = open_sinks(opened, out=out, masks=masks, soft=soft, background=compose)
+        writer = stack.enter_context(BackgroundWriter([*sinks, meter]))
         window = WindowSink(compose, rate=opened.rate, live=opened.live) if shown else None
         if window is not None:
             stack.enter_context(window)
-        _process(opened, extractor, writer, window, steps, report, started, progress)
-    report.dropped = opened.dropped
-    report.failures = opened.failures
+        choose = partial(_extraction_method, opened, extractor, steps, fps, notice)
+        _process(opened, choose, writer, window, report, started, progress)
+        ending.raising = False
+    report.dropped, report.reconnects, report.state = opened.dropped, opened.reconnects, opened.state
+    report.live, report.signal = opened.live, ending.received
+    report.interrupted = report.interrupted or report.signal is not None
+    report.age_p50, report.age_p95 = percentiles(meter.ages)
+    report.failures += opened.failures
     report.outputs = [path for path in (out, masks) if path is not None and report.frames]
     report.seconds = time.perf_counter() - started
     return report
@@ -139,21 +169,28 @@ def run(
 
 def _process(
     source: Source,
-    extractor: "Extractor",
+    choose: "Callable[[Frame], Callable[[Frame], Extraction]]",
     writer: BackgroundWriter,
     window: WindowSink | None,
-    steps: int | None,
     report: RunReport,
     started: float,
     progress: Progress | None,
 ) -> None:
     """Runs until the source ends, the window is closed or Ctrl-C; the last two keep what is finished."""
-    extract = _extraction_method(source, extractor, steps)
-    milliseconds: deque[float] = deque(maxlen=FRAMES_TIMED)
+    from drc_runtime.live import frames_of, tolerant
+
+    extract: Callable[[Frame], Extraction | None] | None = None
+    milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
+    frames = frames_of(source)
     try:
-        for frame in source:
+        for frame in frames:
+            if extract is None:
+                chosen = choose(frame)
+                extract = tolerant(chosen, report.failures) if source.live else chosen
             begun = time.perf_counter()
             extraction = extract(frame)
+            if extraction is None:
+                continue
             ended = time.perf_counter()
             milliseconds.append((ended - begun) * 1000)
             writer.write(frame, extraction)
@@ -170,16 +207,44 @@ def _process(
                     break
     except KeyboardInterrupt:
         report.interrupted = True
-    if milliseconds:
-        p50, p95 = np.percentile(milliseconds, [50, 95])
-        report.milliseconds_p50, report.milliseconds_p95 = float(p50), float(p95)
+    finally:
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
+    report.milliseconds_p50, report.milliseconds_p95 = percentiles(milliseconds)
 
 
-def _extraction_method(source: Source, extractor: "Extractor", steps: int | None) -> Callable[[Frame], "Extraction"]:
+def _extraction_method(
+    source: Source, extractor: "Extractor", steps: int | None, fps: float | None, notice: Notice | None, first: Frame
+) -> Callable[[Frame], "Extraction"]:
+    """Chosen when the first frame is there, whose size decides what a frame costs."""
     if source.rate is None:
         return lambda frame: extractor.extract(frame.picture, steps=steps)
-    track = extractor.track(steps=steps)
+    rate = fps if fps is not None else float(source.rate) if source.live else None
+    budget = None
+    if rate is not None:
+        from drc_runtime.calibration import calibrate
+
+        fits = calibrate(extractor, first.picture, rate)
+        steps = steps or fits.steps
+        budget = max(steps, fits.budget)
+        if notice is not None:
+            notice(f"{steps} steps a frame, of {fits.budget} that fit {rate:g} frames/s on this machine")
+    track = extractor.track(steps=steps, budget=budget)
     return lambda frame: track.step(frame.picture)
+
+
+def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:
+    """Notices that the log gets, too."""
+    if log is None:
+        return notice
+
+    def both(line: str) -> None:
+        log.write({"event": line})
+        if notice is not None:
+            notice(line)
+
+    return both
 
 
 def _load_extractor(

@@ -5,7 +5,8 @@ import math
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from io import BufferedReader
 from pathlib import Path
@@ -16,10 +17,13 @@ import numpy as np
 from drc_runtime.errors import SourceError
 from drc_runtime.preprocess import Picture
 from drc_runtime.video.decoder import FRAME
+from drc_runtime.video.watchdog import Watchdog
 
 PROGRAM = Path(__file__).with_name("decoder.py")
 PIPE_BYTES = 1 << 20  # the most that Linux grants; its default of 64 KiB halves the throughput
 UNSTATED_RATE = Fraction(25)
+OPENING_SECONDS = 15.0
+"""What a live source may take to its first frame; longer than the network's own limit in the worker."""
 
 
 class Decoder:
@@ -30,6 +34,8 @@ class Decoder:
         target: number, path or address.
         name: what errors call it.
         refusal: the error's text if not even a first frame can be had.
+        patience: seconds without a frame after which the worker is ended, for live sources; None waits for ever.
+        spawned: called with this decoder before the wait for the first frame, so that another thread can interrupt it.
 
     Attributes:
         rate: frames a second, exact; 25 where nothing is stated.
@@ -39,8 +45,17 @@ class Decoder:
         SourceError: there is no first frame.
     """
 
-    def __init__(self, kind: str, target: str, *, name: str, refusal: str) -> None:
-        self.name = name
+    def __init__(
+        self,
+        kind: str,
+        target: str,
+        *,
+        name: str,
+        refusal: str,
+        patience: float | None = None,
+        spawned: Callable[["Decoder"], None] | None = None,
+    ) -> None:
+        self.name, self._patience = name, patience
         # -P: the folder of decoder.py must not shadow what it imports. A process group of its own: Ctrl-C is for
         # this process, which then decides how the run ends.
         self._process = subprocess.Popen(
@@ -52,8 +67,12 @@ class Decoder:
             start_new_session=True,
         )
         self._pipe = cast(BufferedReader, self._process.stdout)
+        self._watchdog = Watchdog(self._process.kill) if patience is not None else None
         try:
-            line = self._pipe.readline()
+            if spawned is not None:
+                spawned(self)
+            with self._limit(OPENING_SECONDS):
+                line = self._pipe.readline()
             if not line.endswith(b"\n"):
                 ending = self._ending()
                 raise SourceError(refusal if ending is None else f"{refusal} (the decoder {ending})")
@@ -84,6 +103,8 @@ class Decoder:
                 break
             yield position, seconds, picture
             done += 1
+        if self._watchdog is not None and self._watchdog.barked:
+            raise SourceError(f"{self.name} sent nothing for {self._patience:g} s")
         raise SourceError(
             f"{self.name} is damaged: the decoder {self._ending() or 'stopped'} after {done} frames; "
             "repair or convert it first, for example with ffmpeg"
@@ -91,6 +112,8 @@ class Decoder:
 
     def close(self) -> None:
         """Ends the worker at once, whatever it is doing."""
+        if self._watchdog is not None:
+            self._watchdog.close()
         self._process.kill()
         self._process.wait()
         self._pipe.close()
@@ -100,7 +123,11 @@ class Decoder:
         self._process.kill()
 
     def _fill(self, buffer: bytearray | memoryview) -> bool:
-        return self._pipe.readinto(buffer) == memoryview(buffer).nbytes
+        with self._limit(self._patience):
+            return self._pipe.readinto(buffer) == memoryview(buffer).nbytes
+
+    def _limit(self, seconds: float | None) -> AbstractContextManager[None]:
+        return self._watchdog.within(seconds) if self._watchdog is not None and seconds is not None else nullcontext()
 
     def _ending(self) -> str | None:
         """How the worker died, or None if it ended in order."""

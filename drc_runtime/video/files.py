@@ -39,6 +39,10 @@ class PictureSource(Source):
 class FolderSource(Source):
     """The pictures of a folder in natural order; one that cannot be read is put down in ``failures`` and left out.
 
+    Args:
+        folder: where they are.
+        pictures: those to take, in their order; None takes all of the folder.
+
     Raises:
         SourceError: there are no pictures, or two whose results would have the same name.
     """
@@ -47,8 +51,8 @@ class FolderSource(Source):
     live = False
     dropped = 0
 
-    def __init__(self, folder: Path) -> None:
-        self._pictures = list_pictures(folder)
+    def __init__(self, folder: Path, pictures: list[Path] | None = None) -> None:
+        self._pictures = list_pictures(folder) if pictures is None else pictures
         self.count = len(self._pictures)
         self.paths = frozenset({folder.resolve(), *(path.resolve() for path in self._pictures)})
         self.failures: list[str] = []

@@ -22,12 +22,14 @@ class Frame:
         index: position in the source, from 0; a live source counts the frames that it dropped, too.
         seconds: presentation time; 0 for still pictures.
         name: what outputs are called: ``00000`` for frames of a video, the file's stem for a picture.
+        captured: ``time.monotonic()`` when the frame of a live source came; None for what lies on the disk.
     """
 
     picture: Picture
     index: int
     seconds: float
     name: str
+    captured: float | None = None
 
 
 class Source(Protocol):
@@ -40,6 +42,8 @@ class Source(Protocol):
         paths: resolved files and folders that are read, so that no output takes their place.
         failures: one line for each item that could not be read; the rest is read all the same.
         dropped: frames of a live source that were replaced by a later one before they were asked for.
+        state: ``connecting``, ``live`` or ``lost``; what lies on the disk is always ``live``.
+        reconnects: how often a live source was lost and opened anew.
     """
 
     rate: Fraction | None
@@ -48,6 +52,8 @@ class Source(Protocol):
     paths: frozenset[Path]
     failures: list[str]
     dropped: int
+    state: str = "live"
+    reconnects: int = 0
 
     def __iter__(self) -> Iterator[Frame]: ...
 

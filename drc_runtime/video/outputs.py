@@ -1,17 +1,29 @@
 """Where results go: checked before the first frame is read, so that nothing a user had is lost, then opened."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from drc_runtime.compose import Background
+from drc_runtime.controls import Controls
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.preprocess import PICTURE_SUFFIXES
+from drc_runtime.video.av_file import ALPHA, OPAQUE, AvVideoSink, part_of, require_av
 from drc_runtime.video.frame import Sink, Source
 from drc_runtime.video.sinks import MaskSink, PictureSink
 from drc_runtime.video.video_file import CODECS, VideoSink
 
+VIDEOS = CODECS.keys() | OPAQUE.keys()
+
 
 def open_sinks(
-    source: Source, *, out: Path | None, masks: Path | None, soft: bool, background: Background
+    source: Source,
+    *,
+    out: Path | None,
+    masks: Path | None,
+    soft: bool,
+    background: Background,
+    alpha: bool = False,
+    controls: Controls | None = None,
 ) -> list[Sink]:
     """The sinks for checked outputs.
 
@@ -20,19 +32,34 @@ def open_sinks(
     """
     sinks: list[Sink] = []
     if masks is not None:
-        sinks.append(MaskSink(masks, soft=soft))
-    if out is not None and source.rate is None:
-        sinks.append(PictureSink(out, background))
-    elif out is not None and source.rate is not None:
+        sinks.append(MaskSink(masks, soft=soft, controls=controls))
+    if out is None:
+        return sinks
+    if source.rate is None or out.suffix.lower() not in VIDEOS:
+        sinks.append(PictureSink(out, background, alpha=alpha))
+    elif uses_av(out):
+        sound = next(iter(source.paths), None) if len(source.paths) == 1 and not source.live else None
+        if sound is not None and not sound.is_file():
+            sound = None
+        sinks.append(AvVideoSink(out, source.rate, background, alpha=alpha, sound=sound, live=source.live))
+    else:
         sinks.append(VideoSink(out, source.rate, background, hold=source.live))
     return sinks
 
 
-def check_outputs(source: Source, *, out: Path | None, masks: Path | None, background: str, overwrite: bool) -> None:
+def uses_av(out: Path) -> bool:
+    """Whether PyAV writes this video; OpenCV's writer keeps neither the sound nor a variable rate."""
+    return out.suffix.lower() in OPAQUE and find_spec("av") is not None
+
+
+def check_outputs(
+    source: Source, *, out: Path | None, masks: Path | None, background: str, overwrite: bool, alpha: bool = False
+) -> None:
     """Refuses outputs that do not fit the source, that would replace what is read, or that exist already.
 
     Raises:
         UsageError: as said above.
+        MissingDependencyError: only PyAV writes such a video, and it is not installed.
         OutputError: the place cannot be looked at.
     """
     inputs = set(source.paths)
@@ -40,8 +67,8 @@ def check_outputs(source: Source, *, out: Path | None, masks: Path | None, backg
         inputs.add(Path(background).resolve())
     try:
         if out is not None:
-            _check_kind(source, out)
-            if out.suffix.lower() in PICTURE_SUFFIXES | CODECS.keys():
+            _check_kind(source, out, alpha)
+            if out.suffix.lower() in PICTURE_SUFFIXES | VIDEOS:
                 _check_file(out, inputs, overwrite)
             else:
                 _check_folder("--out", out, source, overwrite)
@@ -54,12 +81,19 @@ def check_outputs(source: Source, *, out: Path | None, masks: Path | None, backg
         raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
 
 
-def _check_kind(source: Source, out: Path) -> None:
+def _check_kind(source: Source, out: Path, alpha: bool) -> None:
     suffix = out.suffix.lower()
     if source.rate is not None:
-        if suffix not in CODECS:
-            raise UsageError(f"--out {out}: a video is written as {' or '.join(CODECS)}; for pictures use --masks DIR")
-    elif suffix in CODECS:
+        if alpha and suffix not in ALPHA and suffix:
+            raise UsageError(
+                f"--out {out}: {suffix} holds no transparency; use {' or '.join(ALPHA)}, or a folder for PNG"
+            )
+        if not alpha and suffix not in VIDEOS:
+            known = " or ".join(sorted(VIDEOS))
+            raise UsageError(f"--out {out}: a video is written as {known}; for pictures use --masks DIR")
+        if suffix in VIDEOS - CODECS.keys():
+            require_av()
+    elif suffix in VIDEOS:
         raise UsageError(f"--out {out}: pictures do not become a video; name a .png or a folder")
     elif suffix in PICTURE_SUFFIXES - {".png"}:
         raise UsageError(f"--out {out}: a cut-out needs transparency; name a .png or a folder")
@@ -74,6 +108,8 @@ def _check_file(path: Path, inputs: set[Path], overwrite: bool) -> None:
         raise UsageError(f"--out {path} is an input of this run; choose another name")
     if path.exists() and not overwrite:
         raise UsageError(f"--out {path} exists; choose another name or add --overwrite")
+    if path.suffix.lower() in VIDEOS and part_of(path).exists() and not overwrite:
+        raise UsageError(f"{part_of(path)} is what a broken run left; move it away or add --overwrite")
 
 
 def _check_folder(option: str, folder: Path, source: Source, overwrite: bool) -> None:

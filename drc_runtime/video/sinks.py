@@ -1,5 +1,6 @@
 """Sinks that write one PNG for each frame; every file appears whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.atomic import atomic_write
-from drc_runtime.compose import Background, cutout, overlay
+from drc_runtime.compose import Background, binary, cutout, overlay
+from drc_runtime.controls import Controls
 from drc_runtime.errors import OutputError
 from drc_runtime.video.frame import Frame, Sink
 
@@ -19,17 +21,26 @@ if TYPE_CHECKING:
 class MaskSink(Sink):
     """``folder/NAME.png``, 8 bits, at the frame's size: 0 and 255 after the threshold; the probability if ``soft``.
 
+    Args:
+        folder: made if it does not exist.
+        soft: no threshold.
+        controls: whose threshold holds, frame by frame; one half if None.
+
     Raises:
         OutputError: the folder cannot be made, or a file cannot be written.
     """
 
-    def __init__(self, folder: Path, *, soft: bool = False) -> None:
+    def __init__(self, folder: Path, *, soft: bool = False, controls: Controls | None = None) -> None:
         _make_folder(folder)
         self._folder = folder
+        self._controls = controls or Controls()
         self._soft = soft
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
-        write_png(self._folder / f"{frame.name}.png", extraction.probability if self._soft else extraction.mask)
+        write_png(self._folder / f"{frame.name}.png", extraction.probability if self._soft else self._mask(extraction))
+
+    def _mask(self, extraction: "Extraction") -> NDArray[np.uint8]:
+        return binary(extraction.probability, self._controls.settings.threshold)
 
     def close(self) -> None:
         pass
@@ -44,21 +55,22 @@ class PictureSink(Sink):
     Args:
         path: a file ending in ``.png``, for a source of one picture, or a folder that gets ``NAME.png``.
         background: ``overlay`` stands for the cut-out here; a picture is kept for use, not for looking at.
+        alpha: the cut-out, whatever the background.
 
     Raises:
         OutputError: the folder cannot be made, or a file cannot be written.
     """
 
-    def __init__(self, path: Path, background: Background) -> None:
+    def __init__(self, path: Path, background: Background, *, alpha: bool = False) -> None:
         self._file = path if path.suffix.lower() == ".png" else None
         self._folder = path
-        self._background = background
+        self._background: Callable[..., NDArray[np.uint8]] = cutout if alpha or background is overlay else background
         if self._file is None:
             _make_folder(path)
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
-        compose = cutout if self._background is overlay else self._background
-        write_png(self._file or self._folder / f"{frame.name}.png", compose(frame.picture, extraction.probability))
+        picture = self._background(frame.picture, extraction.probability)
+        write_png(self._file or self._folder / f"{frame.name}.png", picture)
 
     def close(self) -> None:
         pass

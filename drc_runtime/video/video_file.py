@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
-import numpy as np
 
 from drc_runtime.atomic import atomic_path
 from drc_runtime.compose import Background
 from drc_runtime.errors import OutputError, UsageError
-from drc_runtime.preprocess import Picture, resize
+from drc_runtime.preprocess import Picture
 from drc_runtime.video.frame import Frame, Sink
+from drc_runtime.video.picture_fit import fit
 
 if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction
@@ -54,7 +54,7 @@ class VideoSink(Sink):
         picture = self._background(frame.picture, extraction.probability)
         if self._writer is None:
             self._open(picture)
-        fitted = cv2.cvtColor(_fit(picture, self._size), cv2.COLOR_RGB2BGR)
+        fitted = cv2.cvtColor(fit(picture, self._size), cv2.COLOR_RGB2BGR)
         repeats = max(1, int(frame.seconds * self._rate) + 1 - self._written) if self._hold else 1
         for _ in range(repeats):
             assert self._writer is not None
@@ -100,19 +100,3 @@ class VideoSink(Sink):
 
 class _Discarded(Exception):
     """Thrown into the pending file so that it is removed."""
-
-
-def _fit(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Pads to ``size`` (height, width) where a row or a column is missing, scales and letterboxes otherwise."""
-    height, width = size
-    rows, columns = height - picture.shape[0], width - picture.shape[1]
-    if rows == columns == 0:
-        return picture
-    if rows in (0, 1) and columns in (0, 1):
-        return np.pad(picture, ((0, rows), (0, columns), (0, 0)), mode="edge")
-    scale = min(height / picture.shape[0], width / picture.shape[1])
-    inner = (max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale)))
-    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
-    fitted = np.zeros((height, width, 3), np.uint8)
-    fitted[top : top + inner[0], left : left + inner[1]] = resize(picture, inner)
-    return fitted

@@ -13,7 +13,7 @@ from drc_runtime import bench as bench_module
 from drc_runtime import cli
 from drc_runtime.bench import bench
 from drc_runtime.errors import SourceError, UsageError
-from drc_runtime.extractor import Track
+from drc_runtime.tracking import Track
 
 
 @pytest.fixture

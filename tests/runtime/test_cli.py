@@ -90,7 +90,7 @@ def test_every_command_of_the_runtime_has_help(drc: Drc, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["run"], "Missing argument 'SOURCE'. (see drc run --help)"),
+        (["run"], "SOURCE is missing: webcam, sample, a path or an address; drc run --list names the cameras"),
         (["rum"], "No such command 'rum'. Did you mean 'run'? (see drc --help)"),
         (["info", "x", "--jsn"], "--jsn"),
         (["run", "clip.mp4", "--threads", "0"], "--threads"),
@@ -247,7 +247,9 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("drc_runtime.run.run", fake_run)
     options = "--model m --out o --masks k --soft --steps 5 --mask mixture --background blur --no-display --overwrite"
     backend = ("--engine", "torchscript", "--precision", "fp16")
-    assert drc("run", "clip.mp4", *options.split(), "--threads", "1", "--seed", "7", *backend)[0] == 0
+    live = ("--fps", "30", "--raw", "4x2", "--log", "l")
+    assert drc("run", "clip.mp4", *options.split(), *live, "--threads", "1", "--seed", "7", *backend)[0] == 0
+    assert callable(given.pop("notice"))
     assert given == {
         "source": "clip.mp4",
         "model": Path("m"),
@@ -255,6 +257,9 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
         "masks": Path("k"),
         "soft": True,
         "steps": 5,
+        "fps": 30.0,
+        "raw": "4x2",
+        "log": Path("l"),
         "mask": "mixture",
         "background": "blur",
         "display": False,
@@ -271,11 +276,14 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
     ("report", "code", "complaint"),
     [
         (RunReport(frames=1, failures=["bad.jpg is cut short"]), 1, "drc: bad.jpg is cut short\n"),
-        (RunReport(frames=1, interrupted=True), 130, ""),
+        (RunReport(frames=1, interrupted=True, signal=2), 130, ""),
+        (RunReport(frames=1, interrupted=True, signal=15), 143, ""),
+        (RunReport(frames=1, interrupted=True, signal=2, live=True), 0, ""),
+        (RunReport(frames=1, interrupted=True, signal=15, live=True), 0, ""),
     ],
-    ids=["a failed item", "Ctrl-C"],
+    ids=["a failed item", "Ctrl-C", "SIGTERM", "Ctrl-C ends a camera", "SIGTERM ends a camera"],
 )
-def test_a_run_that_is_not_whole_does_not_exit_0(
+def test_the_exit_code_says_how_a_run_ended(
     drc: Drc, monkeypatch: pytest.MonkeyPatch, report: RunReport, code: int, complaint: str
 ) -> None:
     monkeypatch.setattr("drc_runtime.run.run", lambda source, **options: report)

@@ -36,9 +36,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         open_source(str(tmp_path))
 
 
-@pytest.mark.parametrize(("spec", "number"), [("webcam", 0), ("webcam:2", 2)])
+@pytest.mark.parametrize(("spec", "number"), [("webcam", 0), ("webcam:2", 2), ("/dev/video3", 3)])
 def test_the_number_of_a_camera(monkeypatch: pytest.MonkeyPatch, spec: str, number: int) -> None:
-    monkeypatch.setattr(sources, "open_camera", lambda given: given)
+    monkeypatch.setattr(sources, "open_camera", lambda given, notice: given)
     assert open_source(spec) == number
 
 
