@@ -71,13 +71,13 @@ def photograph(name: str) -> Picture:
 
 @cache
 def table(height: int, width: int) -> Floats:
-    """The empty scene, ``(height, width, 3)`` in [0, 255]: a paved table, warm stone in the light of a lamp.
+    """The empty scene, ``(height, width, 3)`` in [0, 255]: a paved table, green slate in the light of a lamp.
 
     The photograph is grey; stone and joints are given their colours here.
     """
     grey = photograph("brick.png")[..., 0]
     tones, steps = [25, 100, 150, 215], np.arange(256)
-    colours = [[46, 42, 44], [118, 104, 92], [172, 158, 138], [224, 214, 196]]
+    colours = [[34, 44, 46], [82, 112, 104], [132, 164, 150], [200, 222, 206]]
     ramp = np.stack([np.interp(steps, tones, channel) for channel in zip(*colours, strict=True)], 1)
     stone = ramp[grey].astype(np.float32)[64:448]
     shrinks = height <= stone.shape[0] and width <= stone.shape[1]
@@ -91,11 +91,11 @@ def table(height: int, width: int) -> Floats:
 def cutouts() -> tuple[CutOut, ...]:
     """The objects: a cup on its saucer, a model of the shuttle, an embroidered patch and two photographic prints."""
     return (
-        _traced("coffee.png", [_SAUCER, _CUP, _SPOON], span=0.44, lift=0.035),
-        _traced("astronaut.png", [_SHUTTLE], span=0.45, lift=0.03),
-        _traced("astronaut.png", [_ellipse(*_PATCH)], span=0.28, lift=0.012),
-        _print(photograph("chelsea.png")[4:296, 30:420], span=0.38),
-        _print(photograph("rocket.jpg")[60:420, 185:455], span=0.45),
+        _traced("coffee.png", [_SAUCER, _CUP, _SPOON], span=0.5, lift=0.02),
+        _traced("astronaut.png", [_SHUTTLE], span=0.75, lift=0.015),
+        _traced("astronaut.png", [_ellipse(*_PATCH)], span=0.42, lift=0.012),
+        _print(photograph("chelsea.png")[4:296, 30:420], span=0.44),
+        _print(photograph("rocket.jpg")[60:420, 185:455], span=0.52),
     )
 
 

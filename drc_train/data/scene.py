@@ -20,7 +20,7 @@ from drc_train.data.visits import Pose, Visit, visits
 RATE = 25
 NOISE = 4.0
 """Standard deviation of the camera's noise, in steps of 1/255."""
-SHADOW = 0.45
+SHADOW = 0.3
 LIGHT = 0.1
 """Largest change of brightness either way."""
 

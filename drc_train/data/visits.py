@@ -55,11 +55,11 @@ class Visit:
 
 
 def visits(random: np.random.Generator) -> Iterator[list[Visit]]:
-    """Groups of one to three visits that overlap in time, for ever; between two groups the scene is empty a while."""
+    """Groups of one or two visits that overlap in time, for ever; between two groups the scene is empty a while."""
     time = 0.0
     while True:
         time += random.uniform(0.2, LONGEST_GAP)
-        chosen = random.permutation(len(cutouts()))[: random.integers(1, 4)]
+        chosen = random.permutation(len(cutouts()))[: random.integers(1, 3)]
         group: list[Visit] = []
         for thing in chosen:
             # A few tries at a path that keeps clear of the others; an object that finds none stays away.
@@ -83,8 +83,8 @@ def _visit(thing: int, group: list[Visit], time: float, random: np.random.Genera
         begin=begin,
         end=begin + random.uniform(3.0, 6.0),
         path=(_outside(int(sides[0]), reach, random), *inner, _outside(int(sides[1]), reach, random)),
-        angle=random.uniform(-0.5, 0.5),
-        turn=random.uniform(-0.7, 0.7),
+        angle=random.uniform(-0.25, 0.25),
+        turn=random.uniform(-0.3, 0.3),
         size=size,
         zoom=zoom,
     )

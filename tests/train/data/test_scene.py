@@ -46,7 +46,7 @@ def test_some_frames_are_empty_and_none_is_crowded(recording):
 
 
 def test_objects_are_large_enough():
-    assert all(0.15 <= cutout.span <= 0.45 for cutout in cutouts())
+    assert all(0.4 <= cutout.span <= 0.75 for cutout in cutouts())
 
 
 def test_outside_the_objects_there_is_only_the_table_and_its_light(recording):
