@@ -42,15 +42,7 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
     latent, image = (batch, config.model.latent.total), (batch, 3, size, size)
 
     def step(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        z_next, value, regions = posterior_step(
-            model,
-            z,
-            image,
-            noise,
-            step_size=config.train.posterior_step_size,
-            sigma=config.model.sigmas(),
-            total_variation_weight=config.train.total_variation_weight,
-        )
+        z_next, value, regions = posterior_step(model, z, image, noise, config.train)
         gamma = responsibility(regions, image, config.model.sigmas())
         return z_next, value, regions.mask, gamma, regions.foreground, regions.background
 
@@ -63,7 +55,7 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
         return mask, regions.foreground, regions.background, before, mixed
 
     def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        return prior_step(model, z, noise, step_size=config.train.prior_step_size)
+        return prior_step(model, z, noise, config.train)
 
     return [
         Graph(

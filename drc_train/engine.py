@@ -56,14 +56,8 @@ class _Binding:
         self.outputs: dict[str, Array] = dict.fromkeys(outputs, np.zeros(0, np.float32))
 
     def run(self) -> None:
-        train = self._config.train
-        z_next, value, regions = posterior_step(
-            self._model,
-            *(torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise")),
-            step_size=train.posterior_step_size,
-            sigma=self._config.model.sigmas(),
-            total_variation_weight=train.total_variation_weight,
-        )
+        z, image, noise = (torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise"))
+        z_next, value, regions = posterior_step(self._model, z, image, noise, self._config.train)
         found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}
         found |= {"foreground": regions.foreground, "background": regions.background}
         for name in self.outputs:

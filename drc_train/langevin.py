@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from drc_train.config import Config, Sigmas
+from drc_train.config import Config, TrainConfig
 from drc_train.decompositions import Decompositions, training_decompositions
 from drc_train.model import RegionModel, Regions
 from drc_train.objective import log_posterior
@@ -27,14 +27,7 @@ def langevin_update(z: Tensor, gradient: Tensor, noise: Tensor, step_size: float
 
 
 def posterior_step(
-    model: RegionModel,
-    z: Tensor,
-    image: Tensor,
-    noise: Tensor,
-    *,
-    step_size: float,
-    sigma: Sigmas,
-    total_variation_weight: float,
+    model: RegionModel, z: Tensor, image: Tensor, noise: Tensor, train: TrainConfig
 ) -> tuple[Tensor, Tensor, Regions]:
     """One step of the posterior chain.
 
@@ -43,28 +36,26 @@ def posterior_step(
         z: ``(B, D)`` latents.
         image: ``(B, 3, H, W)`` in [-1, 1].
         noise: ``(B, D)`` standard normal, or zeros for plain gradient ascent.
-        step_size: s1 of Appendix B.
-        sigma: scales of the likelihoods.
-        total_variation_weight: weight of Eq. 23.
+        train: the step size (s1 of Appendix B) and the weight of Eq. 23; the likelihood's scales are the model's own.
 
     Returns:
         z after the step ``(B, D)``, and at z itself the log-posterior ``(B,)`` and the regions.
     """
     with torch.enable_grad():
         start = z.detach().requires_grad_()
-        value, regions = log_posterior(model, start, image, sigma, total_variation_weight)
+        value, regions = log_posterior(model, start, image, model.config.sigmas(), train.total_variation_weight)
         (gradient,) = torch.autograd.grad(value.sum(), start)
     regions = Regions(*(region.detach() for region in regions))
-    return langevin_update(z, gradient, noise, step_size), value.detach(), regions
+    return langevin_update(z, gradient, noise, train.posterior_step_size), value.detach(), regions
 
 
-def prior_step(model: RegionModel, z: Tensor, noise: Tensor, *, step_size: float) -> tuple[Tensor, Tensor]:
+def prior_step(model: RegionModel, z: Tensor, noise: Tensor, train: TrainConfig) -> tuple[Tensor, Tensor]:
     """One step of the prior chain: z after the step ``(B, D)``, and the energy at z ``(B,)``."""
     with torch.enable_grad():
         start = z.detach().requires_grad_()
         energy = model.energy(start)
         (gradient,) = torch.autograd.grad((-energy - 0.5 * start.square().sum(1)).sum(), start)
-    return langevin_update(z, gradient, noise, step_size), energy.detach()
+    return langevin_update(z, gradient, noise, train.prior_step_size), energy.detach()
 
 
 def trace_step(
@@ -108,18 +99,10 @@ class Sampler:
         image = torch.zeros(batch, 3, size, size, device=device)
 
         def posterior(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-            return posterior_step(
-                model,
-                z,
-                image,
-                noise,
-                step_size=config.train.posterior_step_size,
-                sigma=config.model.sigmas(),
-                total_variation_weight=config.train.total_variation_weight,
-            )[:2]
+            return posterior_step(model, z, image, noise, config.train)[:2]
 
         def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-            return prior_step(model, z, noise, step_size=config.train.prior_step_size)
+            return prior_step(model, z, noise, config.train)
 
         decompositions = training_decompositions()
         self._posterior: Callable[..., tuple[Tensor, ...]] = trace_step(

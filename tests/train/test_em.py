@@ -50,13 +50,7 @@ def test_the_compiled_chain_is_the_plain_chain(tiny_config: Config) -> None:
     expected, last = z, None
     for _ in range(3):
         expected, last, _ = posterior_step(
-            model,
-            expected,
-            image,
-            torch.randn(z.shape, generator=noise),
-            step_size=tiny_config.train.posterior_step_size,
-            sigma=tiny_config.model.sigmas(),
-            total_variation_weight=tiny_config.train.total_variation_weight,
+            model, expected, image, torch.randn(z.shape, generator=noise), tiny_config.train
         )
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(value, last)

@@ -20,6 +20,9 @@ from drc_train.objective import (
 
 SIGMA, WEIGHT = 0.25, 0.01
 BOTH = Sigmas(SIGMA, SIGMA)
+TRAIN = load_config("birds").train.model_copy(
+    update={"posterior_step_size": 0.1, "prior_step_size": 0.4, "total_variation_weight": WEIGHT}
+)
 
 
 def small_model(reassignment: int = 6) -> RegionModel:
@@ -87,7 +90,7 @@ def test_step_follows_listing_2_with_detached_responsibilities() -> None:
     objective = -expected_log.sum() + WEIGHT * total_variation(regions.background).sum()
     objective = objective + model.energy(start).sum() + 0.5 * start.square().sum()
     (gradient,) = torch.autograd.grad(objective, start)
-    found, _, _ = posterior_step(model, z, image, noise, step_size=0.1, sigma=BOTH, total_variation_weight=WEIGHT)
+    found, _, _ = posterior_step(model, z, image, noise, TRAIN)
     torch.testing.assert_close(found, z - 0.5 * 0.1**2 * gradient + 0.1 * noise)
 
 
@@ -96,7 +99,7 @@ def test_finite_difference_of_the_log_posterior_along_its_own_step(part: str) ->
     """The contract of the exported graph; the background's part is left out because its map is detached."""
     model = small_model()
     z, image, noise = batch(model, 1)
-    found, _, _ = posterior_step(model, z, image, noise * 0, step_size=0.1, sigma=BOTH, total_variation_weight=WEIGHT)
+    found, _, _ = posterior_step(model, z, image, noise * 0, TRAIN)
     gradient = (found - z) / (0.1**2 / 2)
     columns = slice(0, 5) if part == "foreground" else slice(8, None)
     direction = torch.zeros_like(z)
@@ -118,7 +121,7 @@ def test_prior_step_moves_down_the_energy_and_towards_the_origin() -> None:
         model.reassignment_energy.logits(start[:, 8:])[:, 0],
     ]
     (gradient,) = torch.autograd.grad((sum(energies) + 0.5 * start.square().sum(1)).sum(), start)
-    found, energy = prior_step(model, z, noise, step_size=0.4)
+    found, energy = prior_step(model, z, noise, TRAIN)
     torch.testing.assert_close(found, z - 0.08 * gradient + 0.4 * noise)
     torch.testing.assert_close(energy, sum(energies).detach())
 
