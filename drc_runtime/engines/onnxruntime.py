@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnxruntime as ort
 
-from drc_runtime.bundle import Bundle
+from drc_runtime.bundle import Bundle, GraphEntry
+from drc_runtime.engines.entry import graph_entry
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_runtime.machine import available_cores
@@ -26,19 +27,14 @@ class OnnxRuntimeEngine:
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
-        session = self._session(graph)
-        entry = self._bundle.manifest.graphs[graph]
-        unknown = [name for name in outputs if name not in entry.outputs]
-        if unknown:
-            raise EngineError(f"graph {graph} has no output {unknown[0]!r}; it has {', '.join(entry.outputs)}")
+        entry = graph_entry(self._bundle, graph, outputs)
+        session = self._session(graph, entry)
         results = {name: np.zeros(entry.outputs[name], np.float32) for name in outputs}
         return _Binding(session, self._inputs[graph], results)
 
-    def _session(self, graph: str) -> ort.InferenceSession:
+    def _session(self, graph: str, entry: GraphEntry) -> ort.InferenceSession:
         if graph in self._sessions:
             return self._sessions[graph]
-        if graph not in self._bundle.manifest.graphs:
-            raise EngineError(f"the bundle {self._bundle.folder} has no graph {graph!r}")
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         try:
@@ -46,23 +42,22 @@ class OnnxRuntimeEngine:
         except Exception as error:
             # onnxruntime raises a family of errors without a common base of its own
             raise EngineError(f"onnxruntime cannot load graph {graph}: {_first_line(error)}") from error
-        self._check(graph, session)
-        entry = self._bundle.manifest.graphs[graph]
+        _check(graph, entry, session)
         self._inputs[graph] = {name: np.zeros(shape, np.float32) for name, shape in entry.inputs.items()}
         self._sessions[graph] = session
         return session
 
-    def _check(self, graph: str, session: ort.InferenceSession) -> None:
-        """The file has to be what the manifest says, or bound buffers would be written past their end."""
-        entry = self._bundle.manifest.graphs[graph]
-        for kind, declared, found in (
-            ("input", entry.inputs, session.get_inputs()),
-            ("output", entry.outputs, session.get_outputs()),
-        ):
-            actual = {tensor.name: (tuple(tensor.shape), tensor.type) for tensor in found}
-            expected = {name: (tuple(shape), "tensor(float)") for name, shape in declared.items()}
-            if actual != expected:
-                raise EngineError(f"graph {graph}: its {kind}s are {actual}, but the manifest says {expected}")
+
+def _check(graph: str, entry: GraphEntry, session: ort.InferenceSession) -> None:
+    """The file has to be what the manifest says, or bound buffers would be written past their end."""
+    for kind, declared, found in (
+        ("input", entry.inputs, session.get_inputs()),
+        ("output", entry.outputs, session.get_outputs()),
+    ):
+        actual = {tensor.name: (tuple(tensor.shape), tensor.type) for tensor in found}
+        expected = {name: (tuple(shape), "tensor(float)") for name, shape in declared.items()}
+        if actual != expected:
+            raise EngineError(f"graph {graph}: its {kind}s are {actual}, but the manifest says {expected}")
 
 
 class _Binding:

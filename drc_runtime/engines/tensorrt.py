@@ -9,6 +9,7 @@ import numpy as np
 
 from drc_runtime.bundle import Bundle, GraphEntry
 from drc_runtime.engines.cuda import Cuda
+from drc_runtime.engines.entry import graph_entry
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.engines.tensorrt_files import REBUILD, engine_path, load_tensorrt, read_engine
 from drc_runtime.errors import EngineError
@@ -30,12 +31,7 @@ class TensorRTEngine:
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
-        entry = self._bundle.manifest.graphs.get(graph)
-        if entry is None:
-            raise EngineError(f"the bundle {self._bundle.folder} has no graph {graph!r}")
-        unknown = [name for name in outputs if name not in entry.outputs]
-        if unknown:
-            raise EngineError(f"graph {graph} has no output {unknown[0]!r}; it has {', '.join(entry.outputs)}")
+        entry = graph_entry(self._bundle, graph, outputs)
         if graph not in self._loaded:
             path = engine_path(self._bundle.folder, entry)
             data = read_engine(path, entry, self._cuda.device(), str(self._tensorrt.__version__))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drc_runtime.bundle import Bundle, GraphEntry
+from drc_runtime.engines.entry import graph_entry
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
@@ -40,12 +41,7 @@ class TorchScriptEngine:
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``; every run computes all outputs, and only those asked for are copied out."""
-        entry = self._bundle.manifest.graphs.get(graph)
-        if entry is None:
-            raise EngineError(f"the bundle {self._bundle.folder} has no graph {graph!r}")
-        unknown = [name for name in outputs if name not in entry.outputs]
-        if unknown:
-            raise EngineError(f"graph {graph} has no output {unknown[0]!r}; it has {', '.join(entry.outputs)}")
+        entry = graph_entry(self._bundle, graph, outputs)
         if graph not in self._modules:
             self._modules[graph] = _load(graph, self._bundle.torchscript_bytes(graph))
             self._inputs[graph] = {name: np.zeros(shape, np.float32) for name, shape in entry.inputs.items()}
