@@ -43,7 +43,7 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
 
     def step(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         z_next, value, regions = posterior_step(model, z, image, noise, config.train)
-        gamma = responsibility(regions, image, config.model.sigmas())
+        gamma = responsibility(regions, image, config.model.region_likelihood())
         return z_next, value, regions.mask, gamma, regions.foreground, regions.background
 
     def render(model: RegionModel, z: Tensor) -> tuple[Tensor, ...]:
@@ -57,7 +57,7 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
     def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         return prior_step(model, z, noise, config.train)
 
-    return [
+    found = [
         Graph(
             "posterior_step",
             step,
@@ -72,3 +72,5 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
         ),
         Graph("prior_step", prior, {"z": latent, "noise": latent}, ("z_next", "energy")),
     ]
+    # with amortised inference the prior is N(0, I), which needs no chain
+    return found if config.model.inference == "langevin" else found[:2]

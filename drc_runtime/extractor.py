@@ -173,17 +173,15 @@ class Extractor:
             for region in (sample.foreground, sample.background)
         )
         spread = self.manifest.sampler.foreground_spread
+        distances = [cv2.absdiff(picture, region) for region in (background, foreground)]
         # 127.5 grey levels are 1 in the network's range
-        scale = 1 / (127.5 * 2 * self.manifest.sampler.sigma**2)
-        nearer = cv2.addWeighted(
-            cv2.absdiff(picture, background),
-            scale,
-            cv2.absdiff(picture, foreground),
-            -scale / spread**2,
-            0,
-            dtype=cv2.CV_32F,
-        )
-        constant = -3 * 2 * np.log(spread)  # of the densities, for three channels
+        unit, power = 127.5, 2
+        if self.manifest.sampler.likelihood == "gaussian":
+            distances = [cv2.multiply(distance, distance, dtype=cv2.CV_32F) for distance in distances]
+            unit, power = unit**2, 1
+        scale = 1 / (unit * 2 * self.manifest.sampler.sigma**2)
+        nearer = cv2.addWeighted(distances[0], scale, distances[1], -scale / spread**2, 0, dtype=cv2.CV_32F)
+        constant = -3 * power * np.log(spread)  # of the densities, for three channels
         return np.asarray(cv2.transform(nearer, np.array([[1, 1, 1, constant]], np.float32)), np.float32)
 
 

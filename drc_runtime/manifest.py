@@ -13,6 +13,7 @@ from drc_runtime.errors import BundleError
 FORMAT = "drc-bundle-1"
 HALF_PRECISION = "_fp16"
 """Suffix of graphs that compute what those without it do, convolutions in float16; inputs and outputs stay float32."""
+LIKELIHOODS = ("laplace", "gaussian")
 Shape = tuple[int, ...]
 
 # A file name that means the same on every system and can neither leave the folder nor hide in it.
@@ -98,13 +99,16 @@ class Sampler:
     step_size: float
     """Step size; the drift of a step is step_size^2 / 2 times the gradient."""
     sigma: float
-    """Scale of the Laplace likelihood in the network's range [-1, 1]: log p is -|difference| / (2 sigma^2) for each channel."""
+    """Scale of the likelihood in the network's range [-1, 1]."""
     cold_steps: int
     """Steps from noise to a mask."""
     track_steps: int
     """Steps a frame when z is kept from the frame before."""
     foreground_spread: float = 1.0
     """The foreground's sigma over the background's, which is ``sigma``; 1 where a manifest does not say."""
+    likelihood: str = "laplace"
+    """log p of each channel is -|difference| / (2 sigma^2), or for gaussian -difference^2 / (2 sigma^2); laplace where a manifest
+    does not say."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ class Manifest:
             values = {"format": FORMAT, **asdict(self)}
             if not self.torchscript:
                 del values["torchscript"]
+            if self.sampler.likelihood == "laplace":
+                del values["sampler"]["likelihood"]
             return json.dumps(values, indent=2, allow_nan=False) + "\n"
         except ValueError as error:
             raise BundleError(f"the manifest of {self.name!r} holds a number that is not finite") from error
@@ -169,6 +175,7 @@ class Manifest:
                 sampler.size("cold_steps"),
                 sampler.size("track_steps"),
                 sampler.positive("foreground_spread") if "foreground_spread" in sampler.values else 1.0,
+                sampler.choice("likelihood", LIKELIHOODS) if "likelihood" in sampler.values else LIKELIHOODS[0],
             ),
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
@@ -201,6 +208,12 @@ class _Node:
         value = self._value(key)
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
             self.refuse(key, "must be one line of text")
+        return value
+
+    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(key)
+        if value not in allowed:
+            self.refuse(key, f"is {value!r}, but this version of drc knows {', '.join(allowed)}")
         return value
 
     def positive(self, key: str) -> float:

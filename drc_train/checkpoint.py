@@ -37,6 +37,8 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> No
     for name, optimiser in _optimisers(learner).items():
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
+    if learner.average:
+        tensors |= {f"average.{name}": tensor for name, tensor in learner.average.state_dict().items()}
     tensors |= {"chains.posterior": learner.chains.posterior, "chains.prior": learner.chains.prior}
     tensors |= {
         "chains.order": learner.chains.order,
@@ -83,7 +85,7 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def load_model(folder: Path) -> tuple[RegionModel, Config, dict[str, Any]]:
-    """The trained networks of a run, its configuration, and the checkpoint's JSON.
+    """The trained networks of a run (their moving average where it keeps one), its configuration, and the checkpoint's JSON.
 
     Raises:
         TrainingError: no checkpoint, or a damaged one.
@@ -93,8 +95,14 @@ def load_model(folder: Path) -> tuple[RegionModel, Config, dict[str, Any]]:
         config = parse_config(state["config"], str(folder / STATE_FILE))
     except ConfigError as error:
         raise TrainingError(str(error)) from error
-    model = RegionModel(config.model)
-    _load_model(model, _tensors(folder, state), folder)
+    model, tensors = RegionModel(config.model), _tensors(folder, state)
+    if config.train.averaging:
+        tensors = {
+            name.replace("average.module.", "model."): tensor
+            for name, tensor in tensors.items()
+            if name.startswith("average.module.")
+        }
+    _load_model(model, tensors, folder)
     return model.eval(), config, state
 
 
@@ -120,6 +128,10 @@ def restore(folder: Path, learner: Learner) -> dict[str, Any]:
                 _, index, field = key.split(".")
                 states.setdefault(int(index), {})[field] = tensor
         optimiser.load_state_dict({"state": states, "param_groups": packed["param_groups"]})
+    if learner.average:
+        learner.average.load_state_dict(
+            {name.removeprefix("average."): tensor for name, tensor in tensors.items() if name.startswith("average.")}
+        )
     learner.chains.posterior, learner.chains.prior = tensors["chains.posterior"], tensors["chains.prior"]
     learner.chains.order, learner.chains.position = tensors["chains.order"], state["position"]
     learner.random.set_state(tensors["random"])

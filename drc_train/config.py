@@ -14,11 +14,17 @@ SMALLEST_MAP = 4
 """Height and width of the map that the fully connected layer makes (Table S2)."""
 
 
-class Sigmas(NamedTuple):
-    """Scale of each region's Laplace likelihood, in the network's range [-1, 1]."""
+Family = Literal["laplace", "gaussian"]
+
+
+class Likelihood(NamedTuple):
+    """Each region's density round its picture (Appendix C.1)."""
 
     foreground: float
+    """Sigma of the foreground, in the network's range [-1, 1]."""
     background: float
+    """Sigma of the background."""
+    family: Family = "laplace"
 
 
 class _Section(BaseModel):
@@ -29,13 +35,22 @@ class LatentConfig(_Section):
     """Dimensions of the latent variables (Table S1)."""
 
     foreground: PositiveInt
+    """Of each foreground slot."""
     background: PositiveInt
     reassignment: int = Field(ge=0)
     """0 turns pixel re-assignment off: the background generator's picture is used as it is."""
+    foreground_slots: PositiveInt = 1
+    """Foreground slots that compete with each other and the background (Appendix G.2); 1 is the two-region model."""
+
+    @property
+    def all_foreground(self) -> int:
+        """Of all foreground slots together."""
+        return self.foreground_slots * self.foreground
 
     @property
     def total(self) -> int:
-        return self.foreground + self.background + self.reassignment
+        """D, the length of z."""
+        return self.all_foreground + self.background + self.reassignment
 
 
 class ModelConfig(_Section):
@@ -62,8 +77,12 @@ class ModelConfig(_Section):
     reassignment_energy_width: PositiveInt = 200
     classifier_channels: PositiveInt = 64
     """Channels of the auxiliary classifiers' first layer; doubled in each further one."""
+    inference: Literal["langevin", "amortised"] = "langevin"
+    """How latents are found: chains under energy-based priors, or encoders under N(0, I) (a variational autoencoder, Table 2)."""
+    likelihood: Family = "laplace"
+    """Each channel's log-likelihood: -|difference| / (2 sigma^2), or gaussian: -difference^2 / (2 sigma^2)."""
     sigma: PositiveFloat = 0.25
-    """Scale of the Laplace likelihood: each channel's log-likelihood is -|difference| / (2 sigma^2)."""
+    """Scale of the likelihood."""
     foreground_spread: float = Field(1.0, ge=1)
     """The foreground's sigma over the background's. Above 1 the background has to be exact to win a pixel and wins it then,
     the foreground need only be near: for a static camera."""
@@ -77,9 +96,9 @@ class ModelConfig(_Section):
             raise ValueError(f"channels needs {int(doublings)} numbers for image_size {self.image_size}")
         return self
 
-    def sigmas(self, sigma: float | None = None) -> Sigmas:
-        """Both regions' scales, where the background's is ``sigma``; None takes the likelihood's own."""
-        return Sigmas((sigma or self.sigma) * self.foreground_spread, sigma or self.sigma)
+    def region_likelihood(self, sigma: float | None = None) -> Likelihood:
+        """Both regions' densities, where the background's scale is ``sigma``; None takes the model's own."""
+        return Likelihood((sigma or self.sigma) * self.foreground_spread, sigma or self.sigma, self.likelihood)
 
 
 class TrainConfig(_Section):
@@ -105,11 +124,27 @@ class TrainConfig(_Section):
     beta2: float = Field(0.999, ge=0, lt=1)
     m_step_sigma: PositiveFloat
     """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does."""
+    final_m_step_sigma: PositiveFloat | None = None
+    """Where ``m_step_sigma`` has gone after ``annealing`` iterations, by equal factors; None keeps it."""
+    annealing: PositiveInt = 1000
     pseudo_label_weight: float = Field(0.1, ge=0)
     total_variation_weight: float = Field(0.01, ge=0)
     orthogonal_weight: float = Field(1.0, ge=0)
     share_weight: float = Field(0.0, ge=0)
     """Weight of the mean foreground share in the M-step's loss: a gentle pull towards a smaller foreground."""
+    divergence_weight: float = Field(1.0, ge=0)
+    """Weight of KL(q(z | x) | N(0, I)) with amortised inference; 1 is the evidence lower bound."""
+    mirror: bool = False
+    """Whether each picture is learned from as it is and mirrored left to right, with a chain for each."""
+    averaging: float = Field(0.0, ge=0, lt=1)
+    """Decay of the exponential moving average of the generators that evaluation and export use; 0 uses the newest."""
+
+    def m_step_sigma_at(self, iteration: int) -> float:
+        """Sigma of the M-step's loss in an iteration, counted from 0."""
+        if self.final_m_step_sigma is None:
+            return self.m_step_sigma
+        done = min(iteration / self.annealing, 1.0)
+        return self.m_step_sigma ** (1 - done) * self.final_m_step_sigma**done
 
 
 class SamplerConfig(_Section):
@@ -125,6 +160,12 @@ class Config(_Section):
     model: ModelConfig
     train: TrainConfig
     sampler: SamplerConfig = SamplerConfig()
+
+    @model_validator(mode="after")
+    def _labels_have_a_source(self) -> "Config":
+        if self.model.inference == "amortised" and self.train.pseudo_label_weight:
+            raise ValueError("amortised inference has no energy models to emit labels; set train.pseudo_label_weight=0")
+        return self
 
 
 def preset_names() -> list[str]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_runtime.manifest import LatentSizes, Manifest, Sampler
+from drc_train.amortised import ENCODER_STEPS
 from drc_train.config import Config
 from drc_train.langevin import posterior_step
 from drc_train.model import RegionModel
@@ -18,16 +19,19 @@ from drc_train.model import RegionModel
 def manifest_of(config: Config, name: str) -> Manifest:
     """What a bundle of this configuration says about itself, before it has graphs."""
     latent, size = config.model.latent, config.model.image_size
+    steps = config.sampler.cold_steps, config.sampler.track_steps
+    if config.model.inference == "amortised":
+        steps = ENCODER_STEPS, ENCODER_STEPS
     return Manifest(
         name=name,
         image_size=(size, size),
-        latent=LatentSizes(latent.foreground, latent.background, latent.reassignment),
+        latent=LatentSizes(latent.all_foreground, latent.background, latent.reassignment),
         sampler=Sampler(
             config.train.posterior_step_size,
             config.model.sigma,
-            config.sampler.cold_steps,
-            config.sampler.track_steps,
+            *steps,
             config.model.foreground_spread,
+            config.model.likelihood,
         ),
         graphs={},
     )

@@ -27,7 +27,7 @@ def figure(model: RegionModel, z: Tensor, image: Tensor, truth: Tensor | None = 
     regions = model(z)
     mask = regions.mask
     generated = mask * regions.foreground + (1 - mask) * regions.background
-    gamma = responsibility(regions, image, model.config.sigmas())
+    gamma = responsibility(regions, image, model.config.region_likelihood())
     masked = gamma * regions.foreground + (1 - gamma)
     rows = [image, generated, masked, regions.background]
     if truth is not None:

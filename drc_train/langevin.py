@@ -13,6 +13,7 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from drc_train.amortised import encoder_step
 from drc_train.config import Config, TrainConfig
 from drc_train.decompositions import Decompositions, training_decompositions
 from drc_train.model import RegionModel, Regions
@@ -29,7 +30,7 @@ def langevin_update(z: Tensor, gradient: Tensor, noise: Tensor, step_size: float
 def posterior_step(
     model: RegionModel, z: Tensor, image: Tensor, noise: Tensor, train: TrainConfig
 ) -> tuple[Tensor, Tensor, Regions]:
-    """One step of the posterior chain.
+    """One step of the posterior chain; with amortised inference a sample of the encoders.
 
     Args:
         model: the generators and energy models.
@@ -41,9 +42,13 @@ def posterior_step(
     Returns:
         z after the step ``(B, D)``, and at z itself the log-posterior ``(B,)`` and the regions.
     """
+    if model.config.inference == "amortised":
+        return encoder_step(model, z, image, noise, train)
     with torch.enable_grad():
         start = z.detach().requires_grad_()
-        value, regions = log_posterior(model, start, image, model.config.sigmas(), train.total_variation_weight)
+        value, regions = log_posterior(
+            model, start, image, model.config.region_likelihood(), train.total_variation_weight
+        )
         (gradient,) = torch.autograd.grad(value.sum(), start)
     regions = Regions(*(region.detach() for region in regions))
     return langevin_update(z, gradient, noise, train.posterior_step_size), value.detach(), regions

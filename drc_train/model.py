@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from drc_train.config import ModelConfig
 from drc_train.layers import grid_sample
-from drc_train.networks import Classifier, Energy, Generator, initialise
+from drc_train.networks import Classifier, Encoder, Energy, Generator, initialise
 
 SATURATION = 0.98
 """Largest brightness that a background picture starts with: beyond it tanh has no gradient left."""
@@ -16,25 +16,54 @@ LIGHT = 0.1
 
 
 class Regions(NamedTuple):
-    """What the generators draw for a batch of latents. Pictures are in [-1, 1]."""
+    """What the generators draw for a batch of latents. Pictures are in [-1, 1].
 
-    foreground: Tensor
-    """(B, 3, H, W)."""
+    Where there are K foreground slots, theirs are folded into the batch: row b K + k is slot k of picture b.
+    """
+
+    slots: Tensor
+    """(B K, 3, H, W): the foreground slots' pictures."""
     background: Tensor
     """(B, 3, H, W), re-assigned."""
-    logit: Tensor
-    """(B, 1, H, W): log(pi_f / pi_b), the foreground's mask logit minus the re-assigned background's."""
-    foreground_logit: Tensor
-    """(B, 1, H, W): the foreground's own mask logit."""
+    slot_logits: Tensor
+    """(B K, 1, H, W): log(pi_k / pi_b), the slot's mask logit minus the re-assigned background's."""
+    slot_logits_before: Tensor
+    """(B K, 1, H, W): the slot's own mask logit."""
     background_before: Tensor
     """(B, 3, H, W) before re-assignment."""
     background_logit_before: Tensor
     """(B, 1, H, W): the background's own mask logit before re-assignment."""
 
     @property
+    def slot_count(self) -> int:
+        """K, how many foreground slots there are."""
+        return len(self.slots) // len(self.background)
+
+    def for_each_slot(self, x: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to ``(B K, C, H, W)``: each picture's values once for each of its slots."""
+        return x if self.slot_count == 1 else x.unsqueeze(1).expand(-1, self.slot_count, -1, -1, -1).flatten(0, 1)
+
+    def over_slots(self, logits: Tensor) -> Tensor:
+        """The log-sum-exp over each picture's slots: ``(B K, C, H, W)`` to ``(B, C, H, W)``."""
+        return logits if self.slot_count == 1 else logits.unflatten(0, (-1, self.slot_count)).logsumexp(1)
+
+    @property
+    def logit(self) -> Tensor:
+        """(B, 1, H, W): log(pi_f / pi_b), all slots together."""
+        return self.over_slots(self.slot_logits)
+
+    @property
     def mask(self) -> Tensor:
-        """(B, 1, H, W) in [0, 1]: the mixture weight pi_f."""
+        """(B, 1, H, W) in [0, 1]: the mixture weight pi_f, all slots together."""
         return torch.sigmoid(self.logit)
+
+    @property
+    def foreground(self) -> Tensor:
+        """(B, 3, H, W): the slots' pictures, mixed by their shares of pi_f."""
+        if self.slot_count == 1:
+            return self.slots
+        pictures, logits = (x.unflatten(0, (-1, self.slot_count)) for x in (self.slots, self.slot_logits))
+        return (logits.softmax(1) * pictures).sum(1)
 
 
 class RegionModel(nn.Module):
@@ -48,14 +77,19 @@ class RegionModel(nn.Module):
         background_shape = config.base_channels, config.background_channels or config.channels
         self.foreground = Generator(latent.foreground, *shape, outputs=4, upsampling=config.upsampling)
         self.background = Generator(latent.background, *background_shape, outputs=4, upsampling=config.upsampling)
-        self.foreground_energy = Energy(latent.foreground, config.energy_width, config.foreground_categories, 2)
-        self.background_energy = Energy(latent.background, config.energy_width, config.background_categories, 2)
         if latent.reassignment:
             self.reassignment = Generator(
                 latent.reassignment, *shape, outputs=2, upsampling=config.upsampling, context=config.base_channels
             )
-            self.reassignment_energy = Energy(latent.reassignment, config.reassignment_energy_width, 1, 3)
         size, channels = config.image_size, config.classifier_channels
+        if config.inference == "langevin":
+            self.foreground_energy = Energy(latent.foreground, config.energy_width, config.foreground_categories, 2)
+            self.background_energy = Energy(latent.background, config.energy_width, config.background_categories, 2)
+            if latent.reassignment:
+                self.reassignment_energy = Energy(latent.reassignment, config.reassignment_energy_width, 1, 3)
+        else:
+            parts = (latent.all_foreground, latent.background, latent.reassignment)
+            self.encoders = nn.ModuleList(Encoder(size, channels, dimensions) for dimensions in parts if dimensions)
         self.foreground_classifier = Classifier(size, channels, config.foreground_categories)
         self.background_classifier = Classifier(size, channels, config.background_categories)
         if config.background_picture:
@@ -83,16 +117,20 @@ class RegionModel(nn.Module):
         return self.background_picture * (1 + gain) + offset
 
     def split(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``z (B, D)`` to the foreground's, background's and re-assignment's parts."""
+        """``z (B, D)`` to the foreground's, background's and re-assignment's parts.
+
+        The foreground's has one row for each slot: ``(B K, D_f)``.
+        """
         latent = self.config.latent
-        first, second = latent.foreground, latent.foreground + latent.background
-        return z[:, :first], z[:, first:second], z[:, second:]
+        first, second = latent.all_foreground, latent.all_foreground + latent.background
+        foreground = z[:, :first] if latent.foreground_slots == 1 else z[:, :first].reshape(-1, latent.foreground)
+        return foreground, z[:, first:second], z[:, second:]
 
     def forward(self, z: Tensor) -> Regions:
         """``z (B, D)`` to the regions that it stands for (Listing 1)."""
         z_foreground, z_background, z_reassignment = self.split(z)
         drawn = self.foreground.grow(self.foreground.smallest_map(z_foreground))
-        foreground, foreground_logit = torch.tanh(drawn[:, :3]), drawn[:, 3:]
+        slots, slot_logits = torch.tanh(drawn[:, :3]), drawn[:, 3:]
         smallest = self.background.smallest_map(z_background)
         drawn = self.background.grow(smallest)
         colour = drawn[:, :3]
@@ -104,14 +142,26 @@ class RegionModel(nn.Module):
             own = self.reassignment.smallest_map(z_reassignment)
             grid = torch.tanh(self.reassignment.grow(torch.cat((own, smallest.detach()), 1)))
             after = grid_sample(before, grid)
-        return Regions(
-            foreground, after[:, :3], foreground_logit - after[:, 3:], foreground_logit, before[:, :3], before[:, 3:]
-        )
+        regions = Regions(slots, after[:, :3], slot_logits, slot_logits, before[:, :3], before[:, 3:])
+        return regions._replace(slot_logits=slot_logits - regions.for_each_slot(after[:, 3:]))
+
+    def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z | x), both ``(B, D)``, from ``(B, 3, H, W)``: with amortised inference."""
+        means, log_variances = zip(*(encoder(image) for encoder in self.encoders), strict=True)
+        return torch.cat(means, 1), torch.cat(log_variances, 1)
 
     def energy(self, z: Tensor) -> Tensor:
-        """``z (B, D)`` to the sum of the energies ``(B,)``; the prior is exp(-energy - |z|^2 / 2) up to a constant (Eq. 2)."""
+        """``z (B, D)`` to the sum of the energies ``(B,)``; the prior is exp(-energy - |z|^2 / 2) up to a constant (Eq. 2).
+
+        Zeros with amortised inference, whose prior is N(0, I).
+        """
+        if self.config.inference == "amortised":
+            return torch.zeros_like(z[:, 0])
         z_foreground, z_background, z_reassignment = self.split(z)
-        total = self.foreground_energy(z_foreground) + self.background_energy(z_background)
+        foreground = self.foreground_energy(z_foreground)
+        if self.config.latent.foreground_slots > 1:
+            foreground = foreground.unflatten(0, (len(z), -1)).sum(1)
+        total = foreground + self.background_energy(z_background)
         if self.config.latent.reassignment:
             total = total + self.reassignment_energy(z_reassignment)
         return total

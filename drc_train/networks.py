@@ -1,4 +1,4 @@
-"""The networks of Table S2: generators, latent-space energy models, auxiliary classifiers."""
+"""The networks of Table S2: generators, latent-space energy models, auxiliary classifiers; and Table 2's encoders."""
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +85,22 @@ class Classifier(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """``(B, 3, H, W)`` in [-1, 1] to logits ``(B, categories)``."""
         return self.layers(picture).flatten(1)  # type: ignore[no-any-return]
+
+
+class Encoder(nn.Module):
+    """A picture to a diagonal Gaussian over a part of z, in place of that part's energy model (Table 2, amortised inference).
+
+    The paper does not describe its encoders: these have the auxiliary classifiers' layers.
+    """
+
+    def __init__(self, image_size: int, channels: int, latent: int) -> None:
+        super().__init__()
+        self.layers = Classifier(image_size, channels, 2 * latent)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, 3, H, W)`` in [-1, 1] to mean and log-variance, both ``(B, latent)``."""
+        mean, log_variance = self.layers(picture).chunk(2, 1)
+        return mean, log_variance
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:

@@ -17,7 +17,7 @@ from drc_runtime.errors import OutputError, TrainingError, UsageError
 from drc_train.checkpoint import STATE_FILE, read_state, restore, save_checkpoint
 from drc_train.config import Config, load_config, parse_config
 from drc_train.data.source import is_sequence, load_pictures
-from drc_train.em import Learner, to_network
+from drc_train.em import Learner
 from drc_train.grids import figure
 from drc_train.progress import Progress
 from drc_train.watch import collapse
@@ -180,7 +180,7 @@ class _Run:
         learner = self.learner
         index = torch.arange(min(8 * SHOWN, len(learner.pictures)))
         z = learner.chains.posterior[index].to(learner.device)
-        image = to_network(learner.pictures[index], learner.device)
+        image = learner.images(index)
         problem = collapse(learner.model(z).mask) if learner.iteration >= FIRST_LOOK else None
         if problem and problem != self.collapsed:
             progress.say(problem)

@@ -33,6 +33,32 @@ def test_the_bundle_says_where_it_comes_from(bundle: Path) -> None:
     assert manifest.metrics["gradient_error"] < 1e-2
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model.latent.foreground_slots=2", "model.latent.foreground=6"),
+        ("model.likelihood=gaussian", "model.foreground_spread=1.5"),
+        ("model.inference=amortised", "train.pseudo_label_weight=0"),
+    ],
+    ids=["slots", "gaussian", "amortised"],
+)
+def test_what_else_can_be_learned_is_exported_alike(
+    overrides: tuple[str, ...], tmp_path: Path, make_run: MakeRun
+) -> None:
+    """Verified on the way; the runtime then reads the same masks from the bundle as from the run."""
+    run = make_run(tmp_path / "run", "edge-32", *overrides)
+    bundle = export(run, tmp_path / "bundle").bundle
+    config = load_model(run)[1]
+    manifest = Bundle.load(bundle).manifest
+    assert manifest.latent.total == config.model.latent.total
+    assert manifest.sampler.likelihood == config.model.likelihood
+    assert ("prior_step" in manifest.graphs) == (config.model.inference == "langevin")
+    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    one, other = (extractor.extract(picture, steps=2) for extractor in (Extractor(bundle), load_extractor(run)))
+    assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-4)
+    assert np.abs(one.probability.astype(int) - other.probability).max() <= 3
+
+
 def test_the_graphs_hold_no_leftovers(bundle: Path) -> None:
     """Fixed shapes, one domain, kernels folded, no scatter without a reduction (TensorRT before 10.9 refuses it)."""
     for path in bundle.glob("*step.onnx"):

@@ -57,6 +57,18 @@ TEST_CASE("bytes that are not UTF-8") {
     }
 }
 
+TEST_CASE("a likelihood that masks cannot be read with") {
+    const std::string text = files::read(files::golden() / "toy" / "manifest.json");
+    const auto with = [&](const std::string &value) {
+        std::string changed = text;
+        return changed.insert(changed.find("\"sigma\""), "\"likelihood\": \"" + value + "\", ");
+    };
+    CHECK(refusal(with("laplace")) == "");
+    CHECK(refusal(with("gaussian")) == "manifest.json: sampler.likelihood is 'gaussian', which only drc run reads masks with");
+    CHECK(refusal(with("cauchy")) ==
+          "manifest.json: sampler.likelihood is 'cauchy', but this version of drc knows laplace, gaussian");
+}
+
 TEST_CASE("what is read from it") {
     const Manifest manifest = parse_manifest(files::read(files::golden() / "random" / "manifest.json"));
     CHECK(manifest.name == "random");

@@ -32,6 +32,9 @@ def test_round_trip(toy_bundle: Path, toy_graph: bytes) -> None:
     assert manifest.sampler == Sampler(step_size=0.1, sigma=1.0, cold_steps=6, track_steps=2)
     assert manifest.graphs["posterior_step"].inputs["image"] == (1, 3, 8, 12)
     assert Manifest.parse(manifest.to_json()) == manifest
+    assert "likelihood" not in json.loads(manifest.to_json())["sampler"]  # so that older readers read it
+    gaussian = replace(manifest, sampler=replace(manifest.sampler, likelihood="gaussian"))
+    assert Manifest.parse(gaussian.to_json()) == gaussian
     with pytest.raises(BundleError, match="no graph 'render'; it has posterior_step"):
         bundle.graph_bytes("render")
 
@@ -165,6 +168,12 @@ def test_every_missing_key_is_named(toy_bundle: Path, path: tuple[str, ...]) -> 
         (("sampler", "step_size"), 0, "sampler.step_size must be a positive number"),
         (("sampler", "step_size"), "0.1", "sampler.step_size must be a positive number"),
         (("sampler", "sigma"), float("nan"), "not a finite number"),
+        (
+            ("sampler", "likelihood"),
+            "cauchy",
+            "sampler.likelihood is 'cauchy', but this version of drc knows laplace, gaussian",
+        ),
+        (("sampler", "likelihood"), None, "sampler.likelihood must be one line of text"),
         (("sampler", "cold_steps"), 2.5, "sampler.cold_steps must be a whole number"),
         (("graphs",), [], "graphs must be an object"),
         ((*STEP, "file"), "../graph.onnx", "posterior_step.file must be a plain file name"),

@@ -86,6 +86,18 @@ def test_a_wider_foreground_pays_its_density_s_constant(toy_bundle: Path) -> Non
         np.testing.assert_allclose(found.astype(float), 255 / (1 + np.exp(-log_odds)), atol=2.5)
 
 
+def test_a_gaussian_likelihood_squares_the_distances(toy_bundle: Path) -> None:
+    """Both regions' squared distances at their own sigma, and log(spread) a channel against the foreground."""
+    bundle = Bundle.load(toy_bundle)
+    gaussian = replace(bundle.manifest.sampler, foreground_spread=2.0, likelihood="gaussian")
+    extractor = Extractor.over(OnnxRuntimeEngine(bundle, threads=1), replace(bundle.manifest, sampler=gaussian))
+    for level in (100, 150, 190):
+        value = level / 127.5 - 1
+        log_odds = 3 * ((1 + value) ** 2 / 2 - (1 - value) ** 2 / (2 * 2**2) - np.log(2))
+        found = extractor.extract(np.full((20, 30, 3), level, np.uint8), steps=1).probability
+        np.testing.assert_allclose(found.astype(float), 255 / (1 + np.exp(-log_odds)), atol=2.5)
+
+
 def test_the_mask_shows_what_is_finer_than_the_network_s_pixels(toy_bundle: Path) -> None:
     """The network sees 8x12: a column of half its pixel's width is found at its own place."""
     large = np.zeros((160, 240, 3), np.uint8)

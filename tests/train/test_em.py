@@ -11,7 +11,7 @@ from drc_runtime.errors import TrainingError
 from drc_runtime.preprocess import to_tensor
 from drc_train.chains import Chains
 from drc_train.checkpoint import STATE_FILE, load_model, restore, save_checkpoint
-from drc_train.config import Config, load_config
+from drc_train.config import Config, TrainConfig, load_config
 from drc_train.em import Learner, median, to_network
 from drc_train.langevin import Sampler, posterior_step
 from drc_train.model import RegionModel
@@ -175,3 +175,56 @@ def test_a_static_camera_starts_at_the_median_picture_under_changing_light(
         slope, offset = (float(value) for value in np.polyfit(unlit.flatten(), lit.flatten(), 1))
         assert slope != pytest.approx(1, abs=1e-4)
         torch.testing.assert_close(lit, slope * unlit + offset, atol=1e-4, rtol=0)
+
+
+def test_a_mirrored_set_has_a_chain_for_each_picture_both_ways(
+    tiny_config: Config, tiny_pictures: torch.Tensor
+) -> None:
+    mirrored = tiny_config.model_copy(update={"train": tiny_config.train.model_copy(update={"mirror": True})})
+    learning = learner(mirrored, tiny_pictures)
+    assert len(learning.chains.posterior) == 2 * len(tiny_pictures)
+    seen = learning.images(torch.tensor([3, 13]))
+    torch.testing.assert_close(seen[0], to_network(tiny_pictures[3], CPU))
+    torch.testing.assert_close(seen[1], seen[0].flip(2))
+    learning.step()
+
+
+def test_the_m_step_sharpens_by_equal_factors(tiny_overrides: list[str]) -> None:
+    annealed = ["train.m_step_sigma=0.8", "train.final_m_step_sigma=0.2", "train.annealing=10"]
+    train = load_config("edge-32", [*tiny_overrides, *annealed]).train
+    assert [train.m_step_sigma_at(at) for at in (0, 5, 10, 99)] == pytest.approx([0.8, 0.4, 0.2, 0.2])
+    assert tiny_train(tiny_overrides).m_step_sigma_at(500) == tiny_train(tiny_overrides).m_step_sigma
+
+
+def tiny_train(overrides: list[str]) -> TrainConfig:
+    return load_config("edge-32", overrides).train
+
+
+def test_the_moving_average_is_what_a_run_is_loaded_as(
+    tiny_overrides: list[str], tiny_pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    config = load_config("edge-32", [*tiny_overrides, "train.averaging=0.75"])
+    learning = learner(config, tiny_pictures)
+    weight = learning.model.foreground.head.weight
+    learning.step()
+    first = weight.detach().clone()
+    learning.step()
+    save_checkpoint(tmp_path, learning, ABOUT)
+    loaded, _, _ = load_model(tmp_path)
+    torch.testing.assert_close(loaded.foreground.head.weight.detach(), 0.75 * first + 0.25 * weight.detach())
+    resumed = learner(config, tiny_pictures)
+    restore(tmp_path, resumed)
+    assert torch.equal(resumed.model.foreground.head.weight, weight)
+    learning.step()
+    resumed.step()
+    assert resumed.average is not None and learning.average is not None
+    for name, tensor in learning.average.state_dict().items():
+        assert torch.equal(tensor, resumed.average.state_dict()[name]), name
+
+
+def test_slots_learn_as_one_region_does(tiny_overrides: list[str], tiny_pictures: torch.Tensor) -> None:
+    config = load_config("edge-32", [*tiny_overrides, "model.latent.foreground_slots=3"])
+    learning = learner(config, tiny_pictures)
+    assert learning.chains.posterior.shape[1] == config.model.latent.total == 3 * 5 + 8 + 32
+    figures = learning.step()
+    assert all(np.isfinite(value) for value in figures.values())

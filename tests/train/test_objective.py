@@ -1,11 +1,11 @@
 """The objective against the formulas of the paper, written out the long way."""
 
-from math import log
+from math import log, pi
 
 import pytest
 import torch
 
-from drc_train.config import ModelConfig, Sigmas, load_config
+from drc_train.config import Likelihood, ModelConfig, load_config
 from drc_train.langevin import posterior_step, prior_step
 from drc_train.layers import grid_sample
 from drc_train.model import RegionModel
@@ -15,20 +15,21 @@ from drc_train.objective import (
     mixture_log_likelihood,
     orthogonal_penalty,
     responsibility,
+    slot_responsibilities,
     total_variation,
 )
 
 SIGMA, WEIGHT = 0.25, 0.01
-BOTH = Sigmas(SIGMA, SIGMA)
+BOTH = Likelihood(SIGMA, SIGMA)
 TRAIN = load_config("birds").train.model_copy(
     update={"posterior_step_size": 0.1, "prior_step_size": 0.4, "total_variation_weight": WEIGHT}
 )
 
 
-def small_model(reassignment: int = 6) -> RegionModel:
+def small_model(reassignment: int = 6, slots: int = 1) -> RegionModel:
     config = ModelConfig(
         image_size=8,
-        latent={"foreground": 5, "background": 3, "reassignment": reassignment},
+        latent={"foreground": 5, "background": 3, "reassignment": reassignment, "foreground_slots": slots},
         base_channels=4,
         channels=(6,),
         upsampling="nearest",
@@ -53,10 +54,10 @@ def test_mixture_is_the_logarithm_of_the_weighted_sum() -> None:
     model = small_model()
     z, image, _ = batch(model)
     regions = model(z)
-    pi = regions.mask
+    pi_f = regions.mask
     p_foreground = torch.exp(-(regions.foreground - image).abs() / (2 * SIGMA**2))
     p_background = torch.exp(-(regions.background - image).abs() / (2 * SIGMA**2))
-    expected = torch.log(pi * p_foreground + (1 - pi) * p_background)
+    expected = torch.log(pi_f * p_foreground + (1 - pi_f) * p_background)
     torch.testing.assert_close(mixture_log_likelihood(regions, image, BOTH), expected)
 
 
@@ -65,8 +66,8 @@ def test_two_sigmas_are_two_densities() -> None:
     model = small_model()
     z, image, _ = batch(model)
     regions = model(z)
-    wide = Sigmas(2 * SIGMA, SIGMA)
-    rates = [1 / (2 * scale**2) for scale in wide]
+    wide = Likelihood(2 * SIGMA, SIGMA)
+    rates = [1 / (2 * scale**2) for scale in wide[:2]]
     densities = [
         rate * torch.exp(-rate * (picture - image).abs())
         for rate, picture in zip(rates, (regions.foreground, regions.background), strict=True)
@@ -75,6 +76,73 @@ def test_two_sigmas_are_two_densities() -> None:
     torch.testing.assert_close(mixture_log_likelihood(regions, image, wide), expected)
     ratio = (densities[0] / densities[1]).prod(1, keepdim=True) * regions.mask / (1 - regions.mask)
     torch.testing.assert_close(responsibility(regions, image, wide), ratio / (1 + ratio))
+
+
+def test_gaussian_densities_with_two_sigmas() -> None:
+    model = small_model()
+    z, image, _ = batch(model)
+    regions = model(z)
+    wide = Likelihood(2 * SIGMA, SIGMA, "gaussian")
+    densities = [
+        torch.distributions.Normal(picture, scale).log_prob(image).exp()
+        for scale, picture in zip(wide[:2], (regions.foreground, regions.background), strict=True)
+    ]
+    constant = -log(SIGMA) - 0.5 * log(2 * pi)
+    expected = torch.log(regions.mask * densities[0] + (1 - regions.mask) * densities[1]) - constant
+    torch.testing.assert_close(mixture_log_likelihood(regions, image, wide), expected)
+    ratio = (densities[0] / densities[1]).prod(1, keepdim=True) * regions.mask / (1 - regions.mask)
+    torch.testing.assert_close(responsibility(regions, image, wide), ratio / (1 + ratio))
+
+
+@pytest.mark.parametrize("family", ["laplace", "gaussian"])
+def test_slots_compete_as_the_mixture_of_all_regions(family: str) -> None:
+    """Eqs. 6 and 7 with K + 1 regions, written out: softmax of the mask logits, weighted densities, Bayes."""
+    model = small_model(slots=3)
+    z, image, _ = batch(model)
+    likelihood = Likelihood(1.5 * SIGMA, SIGMA, family)
+    regions = model(z)
+    shape = (len(z), 3, -1, 8, 8)
+    logits = torch.cat((regions.slot_logits.reshape(len(z), 3, 8, 8), torch.zeros(len(z), 1, 8, 8).double()), 1)
+    weights = logits.softmax(1)[:, :, None]
+    pictures = torch.cat((regions.slots.reshape(shape), regions.background[:, None]), 1)
+    scales = torch.tensor([1.5 * SIGMA] * 3 + [SIGMA]).double()[None, :, None, None, None]
+    difference = (pictures - image[:, None]).abs()
+    if family == "laplace":
+        densities = torch.exp(-difference / (2 * scales**2)) * (SIGMA / scales) ** 2
+    else:
+        densities = torch.exp(-difference.square() / (2 * scales**2)) * (SIGMA / scales)
+    torch.testing.assert_close(mixture_log_likelihood(regions, image, likelihood), (weights * densities).sum(1).log())
+    joint = weights[:, :, 0] * densities.prod(2)
+    expected = joint / joint.sum(1, keepdim=True)
+    found = slot_responsibilities(regions, image, likelihood)
+    torch.testing.assert_close(found, expected[:, [3, 0, 1, 2]])
+    torch.testing.assert_close(responsibility(regions, image, likelihood), 1 - found[:, :1])
+    torch.testing.assert_close(regions.mask, weights[:, :3].sum(1))
+    mixed = regions.mask * regions.foreground + (1 - regions.mask) * regions.background
+    torch.testing.assert_close(mixed, (weights * pictures).sum(1))
+
+
+def test_one_network_draws_every_slot_and_their_order_means_nothing() -> None:
+    model = small_model(slots=2)
+    z, image, _ = batch(model)
+    swapped = torch.cat((z[:, 5:10], z[:, :5], z[:, 10:]), 1)
+    value, regions = log_posterior(model, z, image, BOTH, WEIGHT)
+    other_value, other = log_posterior(model, swapped, image, BOTH, WEIGHT)
+    torch.testing.assert_close(other_value, value)
+    torch.testing.assert_close(other.slots.unflatten(0, (3, 2)).flip(1), regions.slots.unflatten(0, (3, 2)))
+    torch.testing.assert_close(other.foreground, regions.foreground)
+
+
+def test_a_second_slot_with_the_first_one_s_latent_only_doubles_the_foreground_s_weight() -> None:
+    """So the two-region model is the special case: its log-ratio plus log 2."""
+    one, two = small_model(), small_model(slots=2)
+    z, image, _ = batch(one)
+    twice = torch.cat((z[:, :5], z), 1)
+    single, double = one(z), two(twice)
+    torch.testing.assert_close(double.logit, single.logit + log(2))
+    torch.testing.assert_close(double.foreground, single.foreground)
+    energies = two.energy(twice) - one.energy(z)
+    torch.testing.assert_close(energies, one.foreground_energy(z[:, :5]))
 
 
 def test_step_follows_listing_2_with_detached_responsibilities() -> None:
@@ -166,7 +234,7 @@ def test_m_step_loss_adds_up_and_reaches_generators_but_not_energies() -> None:
     model = small_model().float()
     z, image, _ = (tensor.float() for tensor in batch(model))
     train = load_config("edge-32").train
-    loss, parts = m_step_loss(model, z, image, train)
+    loss, parts = m_step_loss(model, z, image, train, train.m_step_sigma)
     share = float(parts.pop("foreground_share"))
     assert float(loss) == pytest.approx(sum(float(part) for part in parts.values()), rel=1e-5)
     assert float(parts["share"]) == pytest.approx(train.share_weight * share, rel=1e-5)

@@ -149,6 +149,12 @@ Manifest parse_manifest(std::string_view text) {
     sampler.positive("step_size");  // the graph has it built in
     manifest.sigma = sampler.positive("sigma");
     if (sampler.has("foreground_spread")) manifest.foreground_spread = sampler.positive("foreground_spread");
+    if (sampler.has("likelihood")) {
+        const std::string likelihood = sampler.text("likelihood");
+        if (likelihood == "gaussian") sampler.refuse("likelihood", "is 'gaussian', which only drc run reads masks with");
+        if (likelihood != "laplace")
+            sampler.refuse("likelihood", "is '" + likelihood + "', but this version of drc knows laplace, gaussian");
+    }
     manifest.cold_steps = static_cast<int>(sampler.size("cold_steps"));
     manifest.track_steps = static_cast<int>(sampler.size("track_steps"));
     const JsonObject graphs = root.child("graphs");
