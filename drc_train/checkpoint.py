@@ -106,6 +106,15 @@ def load_model(folder: Path) -> tuple[RegionModel, Config, dict[str, Any]]:
     return model.eval(), config, state
 
 
+def load_chains(folder: Path) -> Tensor:
+    """Where a run's posterior chains stand: ``(N, D)``, one for each picture in the source's order.
+
+    Raises:
+        TrainingError: no checkpoint, or a damaged one.
+    """
+    return _tensors(folder, read_state(folder))["chains.posterior"]
+
+
 def restore(folder: Path, learner: Learner) -> dict[str, Any]:
     """Puts a run's checkpoint into ``learner`` and returns its ``about``.
 

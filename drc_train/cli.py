@@ -86,6 +86,9 @@ def evaluate(
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale pictures and masks to this size first.")
     ] = None,
+    chains: Annotated[
+        bool, typer.Option("--chains", help="Read masks from the chains that a run learned with; DATA is its folder.")
+    ] = False,
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw DATA's histograms and heat map of the true masks there.")
     ] = None,
@@ -106,9 +109,9 @@ def evaluate(
 
     baselines = [name for name in baseline.split(",") if name]
     if data or table:
-        if masks is not None or pictures is not None:
+        if masks is not None or pictures is not None or chains:
             raise UsageError(
-                "--masks and --pictures are for one MODEL and DATA; for a table put the masks beside the data"
+                "--masks, --pictures and --chains are for one MODEL and DATA; for a table put the masks beside the data"
             )
         sets = data or model[1:]
         models = [Path(name) for name in (model if data else model[:1]) if name != "none"]
@@ -139,6 +142,7 @@ def evaluate(
             skip=skip,
             seed=seed,
             size=size,
+            chains=chains,
             progress=lambda done: status.update(f"{done} pictures measured"),
         )
         if pictures is not None:

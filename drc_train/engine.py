@@ -1,7 +1,6 @@
 """The networks of a run behind the runtime's engine protocol, so that a run is measured by the code that runs bundles."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -38,13 +37,13 @@ def manifest_of(config: Config, name: str) -> Manifest:
 
 
 class TorchEngine:
-    """Runs ``posterior_step`` with PyTorch's autograd, batch 1."""
+    """Runs ``posterior_step`` with PyTorch's autograd."""
 
-    def __init__(self, model: RegionModel, config: Config) -> None:
+    def __init__(self, model: RegionModel, config: Config, batch: int = 1) -> None:
         self._model, self._config = model, config
         size = config.model.image_size
-        latent = np.zeros((1, config.model.latent.total), np.float32)
-        self._inputs = {"z": latent, "image": np.zeros((1, 3, size, size), np.float32), "noise": latent.copy()}
+        latent = np.zeros((batch, config.model.latent.total), np.float32)
+        self._inputs = {"z": latent, "image": np.zeros((batch, 3, size, size), np.float32), "noise": latent.copy()}
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
@@ -66,8 +65,3 @@ class _Binding:
         found |= {"foreground": regions.foreground, "background": regions.background}
         for name in self.outputs:
             self.outputs[name] = found[name].numpy()
-
-
-def is_run(folder: Path) -> bool:
-    """Whether ``folder`` is the ``--out`` of a training run."""
-    return (folder / "checkpoint.json").is_file()

@@ -117,3 +117,12 @@ def adjusted_rand_index(labels: NDArray[np.integer], truth: NDArray[np.integer],
     expected = rows * columns / total if total else 0.0
     maximum = (rows + columns) / 2
     return (index - expected) / (maximum - expected) if maximum != expected else 1.0
+
+
+def partition_figures(labels: NDArray[np.integer], truth: Mask) -> dict[str, float]:
+    """``ari`` of a partition ``(H, W)`` against the parts of a mask, and ``ari_foreground`` where the mask has any."""
+    objects = instances(truth)
+    figures = {"ari": adjusted_rand_index(labels, objects)}
+    if objects.any():
+        figures["ari_foreground"] = adjusted_rand_index(labels, objects, foreground=True)
+    return figures

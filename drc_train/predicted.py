@@ -8,14 +8,7 @@ from drc_runtime.errors import SourceError
 from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import Labelled
 from drc_train.data.original import read_mask
-from drc_train.metrics import (
-    Mask,
-    adjusted_rand_index,
-    all_but_the_background,
-    all_slots,
-    best_permutation,
-    instances,
-)
+from drc_train.metrics import Mask, all_but_the_background, all_slots, best_permutation, partition_figures
 
 Found = dict[str, Mask]
 Partition = dict[str, float]
@@ -52,12 +45,7 @@ def read_found(folder: Path, labelled: Labelled) -> tuple[Found, Partition]:
         raise SourceError(f"{folder} has neither {labelled.name}.png nor {labelled.name}/ with two or more slots")
     slots = [_fitted(read_mask(path), shape) for path in paths]
     found = {"one slot as background": all_but_the_background(slots, truth), "all slots": all_slots(slots)}
-    labels = np.argmax(np.stack(slots), 0)
-    objects = instances(truth)
-    partition = {"ari": adjusted_rand_index(labels, objects)}
-    if objects.any():
-        partition["ari_foreground"] = adjusted_rand_index(labels, objects, foreground=True)
-    return found, partition
+    return found, partition_figures(np.argmax(np.stack(slots), 0), truth)
 
 
 def _fitted(mask: Mask, shape: tuple[int, ...]) -> Mask:

@@ -21,7 +21,7 @@ from drc_runtime.engines.protocol import BoundGraph
 from drc_runtime.errors import OutputError, TrainingError, VerificationError
 from drc_runtime.extractor import Extractor
 from drc_train.checkpoint import load_model
-from drc_train.evaluate import load_extractor
+from drc_train.model_masks import load_extractor
 
 MakeRun = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from drc_train.amortised import divergence, encoder_step, reparameterise
 from drc_train.checkpoint import restore, save_checkpoint
 from drc_train.config import Config, load_config
 from drc_train.em import Learner
-from drc_train.evaluate import load_extractor
+from drc_train.model_masks import load_extractor
 
 AMORTISED = ("model.inference=amortised", "train.pseudo_label_weight=0")
 

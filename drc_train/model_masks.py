@@ -1,0 +1,161 @@
+"""Masks of a run or a bundle for labelled pictures: from noise, tracked, or from the chains that a run learned with."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from drc_runtime.engines.protocol import Array
+from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.extractor import MASKS, Extractor
+from drc_runtime.langevin import PosteriorSample
+from drc_runtime.preprocess import Picture, list_pictures, to_tensor
+from drc_train.data.evaluation import Labelled
+from drc_train.data.source import picture_folder
+from drc_train.metrics import Mask, partition_figures
+
+if TYPE_CHECKING:
+    from drc_train.config import Config
+    from drc_train.model import RegionModel
+
+BATCH = 16
+"""Pictures that a run's chains move together: PyTorch's cost a step is mostly per call."""
+
+Result = tuple[dict[str, Mask], dict[str, float]]
+"""A picture's masks by reading, and what else was measured on it."""
+Segment = Callable[[Sequence[Labelled]], list[Result]]
+"""Pictures to their results. The truth is for the readings that need it."""
+
+
+def load_extractor(model: Path, seed: int = 0) -> Extractor:
+    """An Extractor over a bundle, or over a run's checkpoint through PyTorch, which loads slowly and only for a run."""
+    if _is_run(model):
+        return _Run(model).extractor(1, seed)
+    return Extractor(model, seed=seed)
+
+
+def model_segment(model: Path, sequence: bool, steps: int | None, seed: int) -> Segment:
+    """Masks of a run or a bundle: from noise, or in a sequence from where the last picture's chain ended.
+
+    Args:
+        model: the run's or the bundle's folder.
+        sequence: whether the pictures are frames that follow one another; they are then to come one at a time.
+        steps: Langevin steps a picture or frame; None takes the model's own.
+        seed: of the noise.
+    """
+    run = _Run(model) if _is_run(model) else None
+    extractor = run.extractor(1 if sequence else BATCH, seed) if run else Extractor(model, seed=seed)
+    single = run.extractor(1, seed) if run else extractor  # its noise is the same whatever the batch
+    settings, size = extractor.manifest.sampler, extractor.manifest.image_size
+    rows = BATCH if run and not sequence else 1
+    last: Array | None = None
+
+    def sample(pictures: Sequence[Picture]) -> PosteriorSample:
+        nonlocal last
+        images = np.concatenate([to_tensor(picture, size)[None] for picture in pictures])
+        start, count = last, steps or settings.track_steps
+        if start is None or not sequence:
+            start = np.concatenate([single.sampler.noise() for _ in pictures])
+            count = max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps
+        filled = [*range(len(pictures)), *[0] * (rows - len(pictures))]  # the batch has a fixed size
+        found = extractor.sampler.run(images[filled], start[filled], count)
+        last = found.z
+        return found
+
+    def segment(batch: Sequence[Labelled]) -> list[Result]:
+        results = []
+        for first in range(0, len(batch), rows):
+            part = batch[first : first + rows]
+            found = sample([labelled.picture for labelled in part])
+            results += [_read(extractor, run, labelled, _row(found, at)) for at, labelled in enumerate(part)]
+        return results
+
+    return segment
+
+
+def chain_segment(model: Path, data: Path) -> Segment:
+    """Masks of the pictures that a run learned from, each from the latent where its own chain stands.
+
+    Args:
+        model: the run's folder.
+        data: the folder of pictures that it learned from.
+
+    Raises:
+        UsageError: the model is not a run, or the data is not a folder.
+        TrainingError: the folder does not have as many pictures as the run has chains.
+    """
+    if not _is_run(model):
+        raise UsageError(f"{model} is no run of drc train: only runs keep the chains that they learned with")
+    if not data.is_dir():
+        raise UsageError(f"{data} is not a folder; chains belong to the pictures of the folder that was learned from")
+    import torch
+
+    from drc_train.checkpoint import load_chains
+
+    run, chains = _Run(model), load_chains(model)
+    places = {path.stem: index for index, path in enumerate(list_pictures(picture_folder(data)))}
+    if len(chains) != len(places) * (2 if run.config.train.mirror else 1):
+        raise TrainingError(
+            f"{model} has {len(chains)} chains, but {data} {len(places)} pictures: not what it learned from"
+        )
+    extractor = run.extractor(1, 0)
+
+    @torch.no_grad()
+    def segment(batch: Sequence[Labelled]) -> list[Result]:
+        z = chains[[places[labelled.name] for labelled in batch]]
+        regions = run.model(z)
+        maps = (regions.mask, regions.foreground, regions.background)
+        found = PosteriorSample(z.numpy(), np.zeros(len(z), np.float32), *(tensor.numpy() for tensor in maps))
+        return [_read(extractor, run, labelled, _row(found, at)) for at, labelled in enumerate(batch)]
+
+    return segment
+
+
+class _Run:
+    """A run's networks and what the runtime needs to know of them."""
+
+    def __init__(self, folder: Path) -> None:
+        from drc_train.checkpoint import load_model
+
+        self.name = folder.name
+        self.model: RegionModel
+        self.config: Config
+        self.model, self.config, _ = load_model(folder)
+
+    def extractor(self, batch: int, seed: int) -> Extractor:
+        from drc_train.engine import TorchEngine, manifest_of
+
+        engine = TorchEngine(self.model, self.config, batch)
+        return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed)
+
+    def labels(self, picture: Picture, z: Array) -> np.ndarray:
+        """Which region has the largest responsibility for each pixel: ``(H, W)``, 0 the background, then the slots."""
+        import torch
+
+        from drc_train.objective import slot_responsibilities
+
+        size = self.config.model.image_size
+        image = torch.from_numpy(to_tensor(picture, (size, size)))[None]
+        with torch.no_grad():
+            regions = self.model(torch.from_numpy(z))
+            shares = slot_responsibilities(regions, image, self.config.model.region_likelihood())[0].numpy()
+        height, width = picture.shape[:2]
+        return np.argmax([cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in shares], 0)
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "checkpoint.json").is_file() and not (folder / "manifest.json").is_file()
+
+
+def _row(sample: PosteriorSample, at: int) -> PosteriorSample:
+    maps = (sample.z, sample.log_posterior, sample.mask, sample.foreground, sample.background)
+    return PosteriorSample(*(values[at : at + 1] for values in maps))
+
+
+def _read(extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample) -> Result:
+    masks = {reading: extractor.probability(labelled.picture, sample, reading) for reading in MASKS}
+    if run is None or run.config.model.latent.foreground_slots == 1:
+        return masks, {}
+    return masks, partition_figures(run.labels(labelled.picture, sample.z), labelled.mask)
