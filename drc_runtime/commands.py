@@ -32,7 +32,8 @@ def run(
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="BUNDLE", help="Default: the bundled sample.")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Video (.mp4, .avi); for pictures a .png or a folder.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Video (.mp4, .mov, .webm, .avi); for pictures a .png or a folder."),
     ] = None,
     masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write one PNG mask a frame: 0 background, 255 foreground.")
@@ -55,8 +56,13 @@ def run(
         Literal["responsibility", "mixture"], typer.Option(help="Posterior of the foreground, or the network's pi_f.")
     ] = "responsibility",
     background: Annotated[
-        str, typer.Option(help="overlay, side-by-side, blur, a colour name or #rrggbb, or a picture's path.")
+        str, typer.Option(help="overlay, mask, side-by-side, blur, a colour name, #rrggbb, a picture or a video.")
     ] = "overlay",
+    threshold: Annotated[float, typer.Option(help="Probability from which on a pixel is foreground.")] = 0.5,
+    alpha: Annotated[
+        bool, typer.Option("--alpha", help="--out keeps the transparency: .mov, .webm or a folder of PNG.")
+    ] = False,
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Keep the sound of a file.")] = True,
     display: Annotated[bool, typer.Option("--display/--no-display", help="Allow a window.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
@@ -86,6 +92,9 @@ def run(
             log=log,
             mask=mask,
             background=background,
+            threshold=threshold,
+            alpha=alpha,
+            audio=audio,
             display=display,
             overwrite=overwrite,
             threads=threads,

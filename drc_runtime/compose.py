@@ -42,6 +42,11 @@ def overlay(picture: Picture, probability: Probability) -> Picture:
     return result
 
 
+def mask_alone(picture: Picture, probability: Probability) -> Picture:
+    """White where the foreground is, else black: ``(H, W, 3)``."""
+    return np.asarray(cv2.cvtColor(binary(probability, 0.5), cv2.COLOR_GRAY2RGB), np.uint8)
+
+
 def side_by_side(picture: Picture, probability: Probability) -> Picture:
     """The picture and its overlay next to each other: ``(H, 2 W, 3)``."""
     return np.concatenate([picture, overlay(picture, probability)], axis=1)
@@ -50,6 +55,19 @@ def side_by_side(picture: Picture, probability: Probability) -> Picture:
 def binary(probability: Probability, threshold: float) -> Probability:
     """255 where the probability is ``threshold``, a share of 255, or more; else 0."""
     return np.asarray(cv2.threshold(probability, threshold * 255 - 1e-6, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def rebalance(probability: Probability, threshold: float) -> Probability:
+    """Shifts the log-odds so that ``threshold``, above 0 and below 1, becomes one half; what is certain stays certain.
+
+    This is what another prior share of foreground does to a posterior, and it keeps the edges soft.
+    """
+    if threshold == 0.5:
+        return probability
+    share = np.arange(256) / 255
+    odds = share * (1 - threshold)
+    table = np.rint(255 * odds / (odds + (1 - share) * threshold)).astype(np.uint8)
+    return np.asarray(cv2.LUT(probability, table), np.uint8)
 
 
 def cutout(picture: Picture, probability: Probability) -> Picture:
@@ -73,25 +91,36 @@ def replace_background(
 def parse_background(spec: str) -> Background:
     """The function that a ``--background`` value stands for.
 
-    ``overlay``, ``side-by-side``, ``blur``, ``#rrggbb``, a name in ``COLOURS``, or the path of a picture.
+    A name in ``BACKGROUNDS`` or ``COLOURS``, ``#rrggbb``, or the path of a picture.
 
     Raises:
         UsageError: it is none of these.
         SourceError: the picture cannot be read.
     """
-    if spec == "overlay":
-        return overlay
-    if spec == "side-by-side":
-        return side_by_side
-    if spec == "blur":
-        return lambda picture, probability: replace_background(picture, probability, "blur")
-    if spec in COLOURS or re.fullmatch(r"#[0-9a-fA-F]{6}", spec):
+    if spec in BACKGROUNDS:
+        return BACKGROUNDS[spec]
+    if is_colour(spec):
         colour = COLOURS[spec] if spec in COLOURS else (int(spec[1:3], 16), int(spec[3:5], 16), int(spec[5:], 16))
         return lambda picture, probability: replace_background(picture, probability, colour)
     if not Path(spec).is_file():
-        known = ", ".join(["overlay", "side-by-side", "blur", *COLOURS])
-        raise UsageError(f"--background {spec} is neither a picture's path nor #rrggbb nor one of: {known}")
+        known = ", ".join([*BACKGROUNDS, *COLOURS])
+        raise UsageError(
+            f"--background {spec} is neither the path of a picture or a video nor #rrggbb nor one of: {known}"
+        )
     return _PictureBackground(read_picture(Path(spec)))
+
+
+def is_colour(spec: str) -> bool:
+    """Whether it is a name in ``COLOURS`` or ``#rrggbb``."""
+    return spec in COLOURS or re.fullmatch(r"#[0-9a-fA-F]{6}", spec) is not None
+
+
+BACKGROUNDS: dict[str, Background] = {
+    "overlay": overlay,
+    "mask": mask_alone,
+    "side-by-side": side_by_side,
+    "blur": lambda picture, probability: replace_background(picture, probability, "blur"),
+}
 
 
 class _PictureBackground:

@@ -1,11 +1,12 @@
 """What a person changes while a run goes on, from the window's keys or from the page; read by the loop once a frame."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-VIEWS = ("overlay", "mask", "background")
-"""The mask over the frame, the mask alone, the frame before the background that was asked for."""
+VIEWS = ("overlay", "mask", "side-by-side", "blur", "green")
+"""What can always be looked at; the background that the run was started with comes before them."""
 MOST_STEPS = 300
 
 
@@ -15,8 +16,8 @@ class Settings:
 
     Attributes:
         steps: Langevin steps a frame, 1 to ``MOST_STEPS``; None is what the run chose.
-        threshold: of the probability for binary masks, above 0 and below 1.
-        view: one of ``VIEWS``; None is what the run was started with.
+        threshold: probability, above 0 and below 1, from which on a pixel is foreground.
+        view: what the window, the page and the virtual camera show; None is what the run was started with.
         paused: the loop waits before the next frame.
     """
 
@@ -35,22 +36,33 @@ class Settings:
             raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}")
         if type(self.threshold) not in (int, float) or not 0 < self.threshold < 1:
             raise ValueError("threshold must be a number between 0 and 1")
-        if self.view is not None and self.view not in VIEWS:
-            raise ValueError(f"view must be one of: {', '.join(VIEWS)}")
+        if self.view is not None and type(self.view) is not str:
+            raise ValueError("view must be a name")
         if type(self.paused) is not bool:
             raise ValueError("paused must be true or false")
 
 
 class Controls:
-    """Holds the settings; any thread may read and change them, and reading never waits for long."""
+    """Holds the settings; any thread may read and change them, and reading never waits.
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    Args:
+        settings: to begin with.
+        views: names that ``view`` may take, the one that the run was started with first.
+    """
+
+    def __init__(self, settings: Settings | None = None, views: Sequence[str] = VIEWS) -> None:
+        self.views = tuple(views)
         self._settings = settings or Settings()
         self._lock = threading.Lock()
 
     @property
     def settings(self) -> Settings:
         return self._settings
+
+    @property
+    def view(self) -> str:
+        """The name of what is shown now."""
+        return self._settings.view or self.views[0]
 
     def change(self, **values: Any) -> Settings:
         """Sets some of the values, all or none of them.
@@ -60,5 +72,16 @@ class Controls:
             TypeError: there is no such setting.
         """
         with self._lock:
-            self._settings = replace(self._settings, **values)
-            return self._settings
+            settings = replace(self._settings, **values)
+            if settings.view not in (None, *self.views):
+                raise ValueError(f"view must be one of: {', '.join(self.views)}")
+            self._settings = settings
+            return settings
+
+    def next_view(self) -> None:
+        """Goes on to the view after the one that is shown, and from the last to the first."""
+        self.change(view=self.views[(self.views.index(self.view) + 1) % len(self.views)])
+
+    def toggle_pause(self) -> None:
+        """Pauses, or goes on."""
+        self.change(paused=not self._settings.paused)

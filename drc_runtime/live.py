@@ -2,13 +2,20 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
+from drc_runtime.controls import Controls
 from drc_runtime.errors import EngineError
 from drc_runtime.extractor import Extraction
 from drc_runtime.video.frame import Frame, Source
 
+if TYPE_CHECKING:
+    from drc_runtime.video.window import WindowSink
+
 FRAMES_AHEAD = 2
+LOOK_SECONDS = 0.05
 MOST_ERRORS = 10
 """So many frames in a row on which the network fails end a live run."""
 
@@ -54,6 +61,18 @@ def read_ahead(source: Source) -> Iterator[Frame]:
 def frames_of(source: Source) -> Iterator[Frame]:
     """Frames for the loop: live sources and pictures have their own way, videos are read ahead."""
     return iter(source) if source.live or source.rate is None else read_ahead(source)
+
+
+def wait_while_paused(controls: Controls, window: "WindowSink | None") -> bool:
+    """Waits as long as the controls say so and the window is not closed; returns whether there was a wait."""
+    if not controls.settings.paused:
+        return False
+    while controls.settings.paused and not (window is not None and window.closed):
+        if window is not None:
+            window.idle()
+        else:
+            time.sleep(LOOK_SECONDS)
+    return True
 
 
 def tolerant(extract: Extract, failures: list[str]) -> Callable[[Frame], Extraction | None]:

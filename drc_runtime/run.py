@@ -10,14 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drc_runtime.compose import parse_background
+from drc_runtime.controls import Controls, Settings
 from drc_runtime.ending import Ending
 from drc_runtime.errors import UsageError
+from drc_runtime.health import Health
 from drc_runtime.run_log import FRAMES_KEPT, Meter, RunLog, percentiles
 from drc_runtime.samples import sample_bundle
 from drc_runtime.video.frame import Frame, Source
 from drc_runtime.video.outputs import check_outputs, open_sinks
 from drc_runtime.video.sources import open_source
+from drc_runtime.video.views import Views, view_names
 from drc_runtime.video.window import WindowSink, display_available
 from drc_runtime.video.writer import BackgroundWriter
 
@@ -81,6 +83,9 @@ def run(
     log: Path | None = None,
     mask: str = "responsibility",
     background: str = "overlay",
+    threshold: float = 0.5,
+    alpha: bool = False,
+    audio: bool = True,
     display: bool = True,
     overwrite: bool = False,
     threads: int | None = None,
@@ -97,7 +102,8 @@ def run(
     Args:
         source: see ``open_source``.
         model: bundle folder; the sample's own for ``sample:NAME``, else the bundled ``scene``.
-        out: a video (``.mp4``, ``.avi``) for videos and live sources; for pictures a ``.png`` or a folder of cut-outs.
+        out: a video (``.mp4``, ``.mov``, ``.webm``, ``.avi``) for videos and live sources; for pictures a ``.png`` or a
+            folder of cut-outs.
             ``sample`` writes ``drc-sample.mp4`` into the current folder if neither ``out`` nor ``masks`` is given.
         masks: folder that gets one PNG for each frame.
         soft: masks keep the probability instead of 0 and 255.
@@ -107,7 +113,11 @@ def run(
         raw: ``WIDTHxHEIGHT[@FPS]`` of rgb24 frames on standard input, for the source ``-``.
         log: a file that gets one line of JSON for each frame; added to if it exists.
         mask: ``responsibility`` (Eq. 7) or ``mixture`` (pi_f).
-        background: see ``parse_background``.
+        background: see ``parse_background``; the path of a video, too, which is repeated.
+        threshold: probability, above 0 and below 1, from which on a pixel is foreground.
+        alpha: ``out`` keeps the foreground with its transparency: ProRes 4444 in ``.mov``, VP9 in ``.webm``, or a folder of
+            PNG.
+        audio: a video keeps the sound of the file that is read.
         display: allows a window. One is opened for live sources, and for others if no output is named.
         overwrite: allows existing outputs to be replaced.
         threads: of the network; all cores if None.
@@ -128,12 +138,17 @@ def run(
         raise UsageError(f"--steps {steps} is too few; use 1 or more")
     if fps is not None and not 0 < fps <= 1000:
         raise UsageError(f"--fps {fps:g} is no rate; use a number above 0, up to 1000")
-    compose = parse_background(background)
+    if not 0 < threshold < 1:
+        raise UsageError(f"--threshold {threshold:g} is no probability; use a number between 0 and 1")
+    if alpha and (out is None or background != "overlay"):
+        raise UsageError("--alpha needs --out for the transparent foreground, and takes no --background")
+    controls = Controls(Settings(threshold=threshold), view_names(background))
     bundle = _choose_bundle(source, model)
     with ExitStack() as stack:
         ending = stack.enter_context(Ending())
         records = stack.enter_context(closing(RunLog(log))) if log is not None else None
         notice = _logged(notice, records)
+        views = stack.enter_context(Views(background, controls))
         # The network loads while the source opens: both wait for other things than this interpreter.
         pool = stack.enter_context(ThreadPoolExecutor(1))
         loading = pool.submit(
@@ -145,17 +160,19 @@ def run(
             out = Path(source.replace(":", "-").replace("sample", "drc-sample") + ".mp4")
         if out is None and masks is None and not shown:
             raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
-        check_outputs(opened, out=out, masks=masks, background=background, overwrite=overwrite)
+        check_outputs(opened, out=out, masks=masks, background=background, overwrite=overwrite, alpha=alpha)
         extractor = loading.result()
         report = RunReport()
         meter = Meter(opened, records)
-        sinks = open_sinks(opened, out=out, masks=masks, soft=soft, background=compose)
-        writer = stack.enter_context(BackgroundWriter([*sinks, meter]))
-        window = WindowSink(compose, rate=opened.rate, live=opened.live) if shown else None
-        if window is not None:
+        health = Health(opened, report.failures)
+        sinks = open_sinks(opened, views, controls, out=out, masks=masks, soft=soft, alpha=alpha, audio=audio)
+        writer = stack.enter_context(BackgroundWriter([*sinks, meter, health]))
+        window = None
+        if shown:
+            window = WindowSink(views.shown, controls, health.figures, rate=opened.rate, live=opened.live)
             stack.enter_context(window)
-        choose = partial(_extraction_method, opened, extractor, steps, fps, notice)
-        _process(opened, choose, writer, window, report, started, progress)
+        choose = partial(_extraction_method, opened, extractor, controls, steps, fps, notice)
+        _process(opened, choose, controls, writer, window, report, started, progress)
         ending.raising = False
     report.dropped, report.reconnects, report.state = opened.dropped, opened.reconnects, opened.state
     report.live, report.signal = opened.live, ending.received
@@ -170,6 +187,7 @@ def run(
 def _process(
     source: Source,
     choose: "Callable[[Frame], Callable[[Frame], Extraction]]",
+    controls: Controls,
     writer: BackgroundWriter,
     window: WindowSink | None,
     report: RunReport,
@@ -177,13 +195,17 @@ def _process(
     progress: Progress | None,
 ) -> None:
     """Runs until the source ends, the window is closed or Ctrl-C; the last two keep what is finished."""
-    from drc_runtime.live import frames_of, tolerant
+    from drc_runtime.live import frames_of, tolerant, wait_while_paused
 
     extract: Callable[[Frame], Extraction | None] | None = None
     milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
     frames = frames_of(source)
     try:
         for frame in frames:
+            if wait_while_paused(controls, window) and source.live:
+                continue  # this one was taken before the pause
+            if window is not None and window.closed:
+                break
             if extract is None:
                 chosen = choose(frame)
                 extract = tolerant(chosen, report.failures) if source.live else chosen
@@ -215,11 +237,17 @@ def _process(
 
 
 def _extraction_method(
-    source: Source, extractor: "Extractor", steps: int | None, fps: float | None, notice: Notice | None, first: Frame
+    source: Source,
+    extractor: "Extractor",
+    controls: Controls,
+    steps: int | None,
+    fps: float | None,
+    notice: Notice | None,
+    first: Frame,
 ) -> Callable[[Frame], "Extraction"]:
     """Chosen when the first frame is there, whose size decides what a frame costs."""
     if source.rate is None:
-        return lambda frame: extractor.extract(frame.picture, steps=steps)
+        return lambda frame: extractor.extract(frame.picture, steps=controls.settings.steps or steps)
     rate = fps if fps is not None else float(source.rate) if source.live else None
     budget = None
     if rate is not None:
@@ -231,7 +259,13 @@ def _extraction_method(
         if notice is not None:
             notice(f"{steps} steps a frame, of {fits.budget} that fit {rate:g} frames/s on this machine")
     track = extractor.track(steps=steps, budget=budget)
-    return lambda frame: track.step(frame.picture)
+    chosen = track.steps
+
+    def follow(frame: Frame) -> "Extraction":
+        track.steps = controls.settings.steps or chosen
+        return track.step(frame.picture)
+
+    return follow
 
 
 def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:

@@ -27,6 +27,7 @@ class Track:
     baseline, so that nothing is tried for ever.
 
     Attributes:
+        steps: for an ordinary frame; may be changed between two frames.
         restarts: chains that were started from noise after the first.
     """
 
@@ -37,7 +38,7 @@ class Track:
         self.restarts = 0
         self._extractor, self._sampler = extractor, extractor.sampler
         self._cold = max(extractor.manifest.sampler.cold_steps, steps)
-        self._steps = steps
+        self.steps = steps
         self._budget = None if budget is None else max(steps, budget)
         self._baseline = Baseline()
         self._low = 0
@@ -63,7 +64,7 @@ class Track:
         elif self._second is not None:
             sample, taken = self._race(image, self._z, self._second)
         else:
-            sample, taken = self._sampler.run(image, self._z, self._steps), self._steps
+            sample, taken = self._sampler.run(image, self._z, self.steps), self.steps
             if self._baseline.is_low(float(sample.log_posterior[0])):
                 sample, taken = self._look_again(image, sample)
             else:
@@ -74,7 +75,7 @@ class Track:
 
     def _look_again(self, image: Array, sample: PosteriorSample) -> tuple[PosteriorSample, int]:
         self._low += 1
-        more = (MORE * self._steps if self._budget is None else self._budget) - self._steps
+        more = (MORE * self.steps if self._budget is None else self._budget) - self.steps
         if more > 0:
             sample = self._sampler.run(image, sample.z, more)
             if not self._baseline.is_low(float(sample.log_posterior[0])):
@@ -83,12 +84,12 @@ class Track:
             self._low = 0
             self.restarts += 1
             self._second, self._left = self._sampler.noise(), self._cold
-        return sample, self._steps + max(more, 0)
+        return sample, self.steps + max(more, 0)
 
     def _race(self, image: Array, z: Array, second: Array) -> tuple[PosteriorSample, int]:
         """Steps for both chains, within the budget; the better one's sample."""
-        budget = self._cold + self._steps if self._budget is None else max(self._budget, 2)
-        first_steps = max(1, min(self._steps, budget // 2))
+        budget = self._cold + self.steps if self._budget is None else max(self._budget, 2)
+        first_steps = max(1, min(self.steps, budget // 2))
         second_steps = min(budget - first_steps, self._left)
         cold = self._sampler.run(image, second, second_steps).copy()
         warm = self._sampler.run(image, z, first_steps)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drc_runtime.compose import Background, cutout
 from drc_runtime.errors import MissingDependencyError, OutputError, UsageError
-from drc_runtime.video.frame import Frame, Sink
+from drc_runtime.video.frame import Frame, Sink, View
 from drc_runtime.video.picture_fit import fit
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ class AvVideoSink(Sink):
     Args:
         path: ends in a key of ``OPAQUE``, or of ``ALPHA`` if ``alpha``.
         rate: frames a second; sets the ticks in which times are counted, so that a constant rate is exact.
-        background: ignored if ``alpha``: then the foreground is written with its probability as transparency.
+        view: what is written of a frame; RGBA if ``alpha``.
+        alpha: the video keeps the transparency.
         sound: a file whose first sound track is kept, or None.
         live: writes fragments, so that the file plays even if the process is killed.
 
@@ -58,15 +58,13 @@ class AvVideoSink(Sink):
         OutputError: the file cannot be written.
     """
 
-    def __init__(
-        self, path: Path, rate: Fraction, background: Background, *, alpha: bool, sound: Path | None, live: bool
-    ) -> None:
+    def __init__(self, path: Path, rate: Fraction, view: View, *, alpha: bool, sound: Path | None, live: bool) -> None:
         kinds = ALPHA if alpha else OPAQUE
         if path.suffix.lower() not in kinds:
             raise UsageError(f"{path} cannot hold this video; use one of: {', '.join(kinds)}")
         self._av = require_av()
         self._path, self._part, self._rate = path, part_of(path), rate
-        self._background: Any = cutout if alpha else background
+        self._view = view
         self._container_name, self._encoder, self._pixels = kinds[path.suffix.lower()]
         self._live = live
         # Whole ticks a frame at the constant rate, and fine enough for any other.
@@ -86,7 +84,7 @@ class AvVideoSink(Sink):
             raise OutputError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
-        picture = self._background(frame.picture, extraction.probability)
+        picture = self._view(frame, extraction)
         try:
             if self._stream is None:
                 self._open(picture)

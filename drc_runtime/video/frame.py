@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drc_runtime.preprocess import Picture
 
 if TYPE_CHECKING:
@@ -30,6 +33,12 @@ class Frame:
     seconds: float
     name: str
     captured: float | None = None
+
+
+class View(Protocol):
+    """What an output shows of a frame: ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, not to be written into."""
+
+    def __call__(self, frame: Frame, extraction: "Extraction", /) -> NDArray[np.uint8]: ...
 
 
 class Source(Protocol):

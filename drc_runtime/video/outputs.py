@@ -3,7 +3,6 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from drc_runtime.compose import Background
 from drc_runtime.controls import Controls
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.preprocess import PICTURE_SUFFIXES
@@ -11,21 +10,26 @@ from drc_runtime.video.av_file import ALPHA, OPAQUE, AvVideoSink, part_of, requi
 from drc_runtime.video.frame import Sink, Source
 from drc_runtime.video.sinks import MaskSink, PictureSink
 from drc_runtime.video.video_file import CODECS, VideoSink
+from drc_runtime.video.views import Views
 
 VIDEOS = CODECS.keys() | OPAQUE.keys()
 
 
 def open_sinks(
     source: Source,
+    views: Views,
+    controls: Controls,
     *,
     out: Path | None,
     masks: Path | None,
-    soft: bool,
-    background: Background,
+    soft: bool = False,
     alpha: bool = False,
-    controls: Controls | None = None,
+    audio: bool = True,
 ) -> list[Sink]:
     """The sinks for checked outputs.
+
+    What is written is the view that the run was started with; of still pictures that is the cut-out where ``overlay`` was
+    asked for: a picture is kept for use, not for looking at.
 
     Raises:
         OutputError: a folder cannot be made, or a file cannot be written there.
@@ -36,14 +40,15 @@ def open_sinks(
     if out is None:
         return sinks
     if source.rate is None or out.suffix.lower() not in VIDEOS:
-        sinks.append(PictureSink(out, background, alpha=alpha))
+        use = alpha or controls.views[0] == "overlay"
+        sinks.append(PictureSink(out, views.cutout if use else views.started))
     elif uses_av(out):
-        sound = next(iter(source.paths), None) if len(source.paths) == 1 and not source.live else None
-        if sound is not None and not sound.is_file():
-            sound = None
-        sinks.append(AvVideoSink(out, source.rate, background, alpha=alpha, sound=sound, live=source.live))
+        # What cannot be read a second time is written so that it plays even if this process is killed.
+        sound = next((path for path in sorted(source.paths) if path.is_file()), None) if audio else None
+        view = views.cutout if alpha else views.started
+        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, sound=sound, live=not source.paths))
     else:
-        sinks.append(VideoSink(out, source.rate, background, hold=source.live))
+        sinks.append(VideoSink(out, source.rate, views.started, hold=source.live))
     return sinks
 
 

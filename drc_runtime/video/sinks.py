@@ -1,6 +1,5 @@
 """Sinks that write one PNG for each frame; every file appears whole or not at all."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.atomic import atomic_write
-from drc_runtime.compose import Background, binary, cutout, overlay
+from drc_runtime.compose import binary
 from drc_runtime.controls import Controls
 from drc_runtime.errors import OutputError
-from drc_runtime.video.frame import Frame, Sink
+from drc_runtime.video.frame import Frame, Sink, View
 
 if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction
@@ -50,27 +49,25 @@ class MaskSink(Sink):
 
 
 class PictureSink(Sink):
-    """The foreground of pictures as PNG: cut out (RGBA), or before the background that was asked for (RGB).
+    """Pictures as PNG, RGB or RGBA as ``view`` gives them.
 
     Args:
         path: a file ending in ``.png``, for a source of one picture, or a folder that gets ``NAME.png``.
-        background: ``overlay`` stands for the cut-out here; a picture is kept for use, not for looking at.
-        alpha: the cut-out, whatever the background.
+        view: what is written of a frame.
 
     Raises:
         OutputError: the folder cannot be made, or a file cannot be written.
     """
 
-    def __init__(self, path: Path, background: Background, *, alpha: bool = False) -> None:
+    def __init__(self, path: Path, view: View) -> None:
         self._file = path if path.suffix.lower() == ".png" else None
         self._folder = path
-        self._background: Callable[..., NDArray[np.uint8]] = cutout if alpha or background is overlay else background
+        self._view = view
         if self._file is None:
             _make_folder(path)
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
-        picture = self._background(frame.picture, extraction.probability)
-        write_png(self._file or self._folder / f"{frame.name}.png", picture)
+        write_png(self._file or self._folder / f"{frame.name}.png", self._view(frame, extraction))
 
     def close(self) -> None:
         pass

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 
 from drc_runtime.atomic import atomic_path
-from drc_runtime.compose import Background
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.preprocess import Picture
-from drc_runtime.video.frame import Frame, Sink
+from drc_runtime.video.frame import Frame, Sink, View
 from drc_runtime.video.picture_fit import fit
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ SMALLEST_SIDE = 16  # one macroblock; OpenCV 5.0's MJPG writer corrupts the heap
 
 
 class VideoSink(Sink):
-    """Frames composed with ``background`` as a video of constant rate.
+    """Frames as ``view`` shows them, as a video of constant rate.
 
     The first frame sets the size, made even at the right and at the bottom because of the codecs' halved colour; later
     frames of another size are fitted in with black bars.
@@ -37,12 +36,12 @@ class VideoSink(Sink):
         OutputError: the file cannot be written or came out incomplete.
     """
 
-    def __init__(self, path: Path, rate: Fraction, background: Background, *, hold: bool = False) -> None:
+    def __init__(self, path: Path, rate: Fraction, view: View, *, hold: bool = False) -> None:
         if path.suffix.lower() not in CODECS:
             raise UsageError(f"{path} is not a video that can be written; use one of: {', '.join(CODECS)}")
         self._path = path
         self._rate = rate
-        self._background = background
+        self._view = view
         self._hold = hold
         self._written = 0
         self._writer: cv2.VideoWriter | None = None
@@ -51,7 +50,7 @@ class VideoSink(Sink):
         self._temporary = self._pending.__enter__()
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
-        picture = self._background(frame.picture, extraction.probability)
+        picture = self._view(frame, extraction)
         if self._writer is None:
             self._open(picture)
         fitted = cv2.cvtColor(fit(picture, self._size), cv2.COLOR_RGB2BGR)

@@ -247,8 +247,9 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("drc_runtime.run.run", fake_run)
     options = "--model m --out o --masks k --soft --steps 5 --mask mixture --background blur --no-display --overwrite"
     backend = ("--engine", "torchscript", "--precision", "fp16")
+    pictures = ("--threshold", "0.25", "--alpha", "--no-audio")
     live = ("--fps", "30", "--raw", "4x2", "--log", "l")
-    assert drc("run", "clip.mp4", *options.split(), *live, "--threads", "1", "--seed", "7", *backend)[0] == 0
+    assert drc("run", "clip.mp4", *options.split(), *live, *pictures, "--threads", "1", "--seed", "7", *backend)[0] == 0
     assert callable(given.pop("notice"))
     assert given == {
         "source": "clip.mp4",
@@ -262,6 +263,9 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
         "log": Path("l"),
         "mask": "mixture",
         "background": "blur",
+        "threshold": 0.25,
+        "alpha": True,
+        "audio": False,
         "display": False,
         "overwrite": True,
         "threads": 1,

@@ -57,7 +57,7 @@ def test_overlay_of_nothing_and_of_everything(picture) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (3, 2)])
-@pytest.mark.parametrize("spec", ["overlay", "side-by-side", "blur", "green", "PICTURE"])
+@pytest.mark.parametrize("spec", ["overlay", "mask", "side-by-side", "blur", "green", "PICTURE"])
 def test_every_background_takes_pictures_of_any_size(tmp_path: Path, picture, save, spec: str, size) -> None:
     spec = str(save(tmp_path / "b.png", picture)) if spec == "PICTURE" else spec
     shown = parse_background(spec)(np.full((*size, 3), 90, np.uint8), np.full(size, 77, np.uint8))
@@ -113,7 +113,7 @@ def test_blur_softens_the_background_without_a_halo_of_the_foreground() -> None:
 
 @pytest.mark.parametrize("spec", ["", "none", "#12345", "#gggggg", "gone.png"])
 def test_other_words_are_refused_with_the_list(spec: str) -> None:
-    with pytest.raises(UsageError, match="overlay, side-by-side, blur, black"):
+    with pytest.raises(UsageError, match="overlay, mask, side-by-side, blur, black"):
         parse_background(spec)
 
 

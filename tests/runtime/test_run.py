@@ -267,7 +267,7 @@ def test_the_window_opens_when_nothing_is_written_and_quits_the_run(go, clip, tm
     class FakeWindow:
         closed = False
 
-        def __init__(self, background, *, rate, live) -> None:
+        def __init__(self, view, controls, figures, *, rate, live) -> None:
             opened.append((rate, live))
             self.frames = 0
 
@@ -310,3 +310,49 @@ def test_no_process_and_no_file_stay_open(go, clip: Path, tmp_path: Path) -> Non
         go(clip, masks=tmp_path / f"masks{index}", out=tmp_path / f"{index}.mp4")
     after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     assert after <= before
+
+
+def test_the_threshold_decides_masks(go, tmp_path: Path, save) -> None:
+    # sigmoid(sum of the channels in [-1, 1]): 170 gives the log-odds 1
+    path = save(tmp_path / "a.png", np.full((32, 48, 3), 170, np.uint8))
+    go(path, masks=tmp_path / "low", threshold=0.6)
+    go(path, masks=tmp_path / "high", threshold=0.95)
+    assert read(tmp_path / "low" / "a.png").min() == 255 and read(tmp_path / "high" / "a.png").max() == 0
+    with pytest.raises(UsageError, match="--threshold 1 is no probability"):
+        go(path, masks=tmp_path / "masks", threshold=1)
+
+
+def test_settings_act_on_the_next_frame(go, clip, tmp_path, monkeypatch) -> None:
+    taken = []
+
+    class Meter(run_module.Meter):
+        def write(self, frame, extraction) -> None:
+            taken.append(extraction.steps)
+
+    def progress(done: int, total: int | None) -> None:
+        made[0].change(steps=7 if done == 3 else None if done == 6 else made[0].settings.steps)
+
+    made = []
+    controls = run_module.Controls
+    monkeypatch.setattr(run_module, "Controls", lambda *given: made.append(controls(*given)) or made[0])
+    monkeypatch.setattr(run_module, "Meter", Meter)
+    go(clip, masks=tmp_path / "masks", progress=progress)
+    assert taken == [6, 2, 2, 7, 7, 7, 2, 2, 2, 2]
+
+
+def test_alpha_as_a_folder_of_cut_outs_and_as_a_video(go, clip: Path, tmp_path: Path) -> None:
+    go(clip, out=tmp_path / "cut", alpha=True)
+    assert names(tmp_path / "cut") == [f"{index:05d}.png" for index in range(10)]
+    assert read(tmp_path / "cut" / "00002.png").shape == (48, 64, 4)
+    pytest.importorskip("av")
+    go(clip, out=tmp_path / "cut.mov", alpha=True)
+    assert (tmp_path / "cut.mov").exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"out": "a.mp4"}, {"out": "a.mov", "background": "green"}])
+def test_alpha_that_cannot_be_is_refused_before_the_first_frame(go, clip: Path, tmp_path: Path, options) -> None:
+    if "out" in options:
+        options = options | {"out": tmp_path / options["out"]}
+    with pytest.raises(UsageError, match=r"--alpha needs --out|holds no transparency; use \.mov or \.webm"):
+        go(clip, masks=tmp_path / "masks", alpha=True, **options)
+    assert names(tmp_path) == ["clip.avi", "toy-bundle"]

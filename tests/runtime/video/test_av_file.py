@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drc_runtime.compose import overlay
+from drc_runtime.compose import cutout, overlay
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.extractor import Extraction
 from drc_runtime.video.av_file import AvVideoSink
@@ -30,7 +30,12 @@ def fill(sink: AvVideoSink, times: list[float], size: tuple[int, int] = (48, 64)
 
 
 def sink_to(path: Path, *, alpha: bool = False, sound: Path | None = None, live: bool = False) -> AvVideoSink:
-    return AvVideoSink(path, RATE, overlay, alpha=alpha, sound=sound, live=live)
+    background = cutout if alpha else overlay
+
+    def view(frame: Frame, extraction: Extraction) -> np.ndarray:
+        return background(frame.picture, extraction.probability)
+
+    return AvVideoSink(path, RATE, view, alpha=alpha, sound=sound, live=live)
 
 
 def times_of(path: Path) -> list[Fraction]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,18 +10,23 @@ import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.compose import overlay, parse_background
+from drc_runtime.compose import cutout, parse_background
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.extractor import Extraction
 from drc_runtime.video import Frame, open_source, sinks
+from drc_runtime.video.frame import View
 from drc_runtime.video.sinks import MaskSink, PictureSink
 from drc_runtime.video.video_file import VideoSink
 
 ROOT = Path(sinks.__file__).parents[2]
 
 
-def plain(picture: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    return picture
+def plain(frame: Frame, extraction: Extraction) -> np.ndarray:
+    return frame.picture
+
+
+def composed(background: Callable[..., np.ndarray]) -> View:
+    return lambda frame, extraction: background(frame.picture, extraction.probability)
 
 
 def frame(picture: np.ndarray, index: int = 0, seconds: float = 0.0) -> Frame:
@@ -76,7 +82,7 @@ def test_a_place_where_no_folder_can_be_made_is_refused_at_once(tmp_path: Path) 
 
 @pytest.mark.parametrize("target", ["cut.png", "folder"])
 def test_cut_outs_are_rgba_with_the_probability_as_alpha(tmp_path: Path, picture: np.ndarray, target: str) -> None:
-    with PictureSink(tmp_path / target, overlay) as sink:
+    with PictureSink(tmp_path / target, composed(cutout)) as sink:
         sink.write(frame(picture), extraction(picture, GRADIENT))
     path = tmp_path / "cut.png" if target == "cut.png" else tmp_path / "folder" / "00000.png"
     rgba = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
@@ -84,7 +90,7 @@ def test_cut_outs_are_rgba_with_the_probability_as_alpha(tmp_path: Path, picture
 
 
 def test_pictures_get_the_background_that_was_asked_for(tmp_path: Path, picture: np.ndarray) -> None:
-    with PictureSink(tmp_path / "a.png", parse_background("#102030")) as sink:
+    with PictureSink(tmp_path / "a.png", composed(parse_background("#102030"))) as sink:
         sink.write(frame(picture), extraction(picture))
     written = cv2.cvtColor(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGR2RGB)
     assert (written == (0x10, 0x20, 0x30)).all()
@@ -104,7 +110,7 @@ def test_a_video_holds_every_frame_at_its_rate(tmp_path: Path, name: str) -> Non
 
 
 def test_a_video_shows_the_composed_picture_in_rgb(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "a.mp4", Fraction(25), parse_background("#ff0000")) as sink:
+    with VideoSink(tmp_path / "a.mp4", Fraction(25), composed(parse_background("#ff0000"))) as sink:
         sink.write(frame(grey(0)), extraction(grey(0)))
     with open_source(str(tmp_path / "a.mp4")) as source:
         np.testing.assert_allclose(next(iter(source)).picture.mean(axis=(0, 1)), (255, 0, 0), atol=6)
@@ -188,7 +194,7 @@ from drc_runtime.video.video_file import VideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 noise = np.random.default_rng(0)
 try:
-    with VideoSink(Path(sys.argv[1]), Fraction(25), lambda picture, probability: picture) as sink:
+    with VideoSink(Path(sys.argv[1]), Fraction(25), lambda frame, extraction: frame.picture) as sink:
         for index in range(30):
             picture = noise.integers(0, 256, (240, 320, 3), np.uint8)
             sink.write(Frame(picture, index, 0.0, "0"), Extraction(picture[..., 0], 0.0, 1))

@@ -1,0 +1,105 @@
+"""How a run is doing: the figures that the window and the page show."""
+
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drc_runtime.run_log import percentiles
+from drc_runtime.video.frame import Frame, Sink, Source
+
+if TYPE_CHECKING:
+    from drc_runtime.extractor import Extraction
+
+FRAMES_KEPT = 150
+"""Of so many latest frames: a few seconds, so that a figure follows what happens."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A moment of a run.
+
+    Attributes:
+        state, reconnects, dropped: of the source, see ``Source``.
+        frames: that came out so far.
+        fps: frames a second over the latest ones; None before the second.
+        age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
+        steps: Langevin steps of the latest frame.
+        failures: items that could not be read, and frames on which the network failed.
+        memory: resident bytes of this process; None where the system does not tell.
+        seconds: since the run began.
+    """
+
+    state: str
+    reconnects: int
+    dropped: int
+    frames: int
+    fps: float | None
+    age_p50: float | None
+    age_p95: float | None
+    steps: int
+    failures: int
+    memory: int | None
+    seconds: float
+
+
+class Health(Sink):
+    """The last of a run's sinks, which any thread may ask for figures.
+
+    Args:
+        source: whose state is told.
+        failures: the list to which the run adds a line for each frame that failed.
+    """
+
+    def __init__(self, source: Source, failures: list[str]) -> None:
+        self._source, self._failures = source, failures
+        self._lock = threading.Lock()
+        self._times: deque[float] = deque(maxlen=FRAMES_KEPT)
+        self._ages: deque[float] = deque(maxlen=FRAMES_KEPT)
+        self._frames = self._steps = 0
+        self._begun = time.monotonic()
+
+    def write(self, frame: Frame, extraction: "Extraction") -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._times.append(now)
+            if frame.captured is not None:
+                self._ages.append(1000 * (now - frame.captured))
+            self._frames += 1
+            self._steps = extraction.steps
+
+    def figures(self) -> Figures:
+        """What is known now."""
+        with self._lock:
+            times, frames, steps = list(self._times), self._frames, self._steps
+            age_p50, age_p95 = percentiles(self._ages)
+        return Figures(
+            state=self._source.state,
+            reconnects=self._source.reconnects,
+            dropped=self._source.dropped,
+            frames=frames,
+            fps=(len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else None,
+            age_p50=age_p50,
+            age_p95=age_p95,
+            steps=steps,
+            failures=len(self._failures) + len(self._source.failures),
+            memory=resident_bytes(),
+            seconds=time.monotonic() - self._begun,
+        )
+
+    def close(self) -> None:
+        pass
+
+    def discard(self) -> None:
+        pass
+
+
+def resident_bytes() -> int | None:
+    """What this process holds of the machine's memory, or None where ``/proc`` does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None

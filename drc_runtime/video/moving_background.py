@@ -1,0 +1,102 @@
+"""A video in the background: played at its own speed, over and over, read by a thread from a decoder of its own."""
+
+import queue
+import threading
+from pathlib import Path
+
+from drc_runtime.errors import SourceError
+from drc_runtime.preprocess import Picture
+from drc_runtime.video.files import VideoSource
+
+FRAMES_AHEAD = 8
+"""What is decoded ahead, so that starting over does not show."""
+LONGEST_GAP = 0.5
+"""Seconds by which the video goes on between two frames at most: after a camera was gone it does not race to catch up."""
+
+ROUNDING = 1e-6  # of sums of times
+
+
+class MovingBackground:
+    """The picture of a video for the time of a frame.
+
+    Args:
+        path: the video.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._source = VideoSource(path)
+        self._ahead: queue.Queue[tuple[float, Picture] | SourceError] = queue.Queue(FRAMES_AHEAD)
+        self._closed = threading.Event()
+        self._clock, self._last = 0.0, 0.0
+        self._shown: Picture | None = None
+        self._next: tuple[float, Picture] | None = None
+        self._reader = threading.Thread(target=self._read, name="drc-background", daemon=True)
+        self._reader.start()
+
+    def at(self, seconds: float) -> Picture:
+        """``(H, W, 3)`` uint8 RGB for a frame at ``seconds``, or for the latest time asked for if that is later.
+
+        Not for several threads at once.
+
+        Raises:
+            SourceError: not even a first frame can be decoded.
+        """
+        if seconds > self._last:
+            self._clock += min(seconds - self._last, LONGEST_GAP)
+            self._last = seconds
+        while self._shown is None or self._following()[0] <= self._clock + ROUNDING:
+            self._shown = self._following()[1]
+            self._next = None
+        return self._shown
+
+    def close(self) -> None:
+        """Ends the decoder."""
+        self._closed.set()
+        self._reader.join()
+        self._source.close()
+
+    def _following(self) -> tuple[float, Picture]:
+        if self._next is None:
+            item = self._ahead.get()
+            if isinstance(item, SourceError):
+                raise item
+            self._next = item
+        return self._next
+
+    def _read(self) -> None:
+        begun = 0.0
+        try:
+            while not self._closed.is_set():
+                begun = self._play(begun)
+                self._source.close()
+                if not self._closed.is_set():
+                    self._source = VideoSource(self._path)
+        except SourceError as error:
+            self._put(error)
+
+    def _play(self, begun: float) -> float:
+        """Puts the frames of one turn, which begins at ``begun``; returns when the next begins."""
+        assert self._source.rate is not None
+        ending = begun
+        try:
+            for frame in self._source:
+                self._put((begun + frame.seconds, frame.picture))
+                ending = begun + frame.seconds + float(1 / self._source.rate)
+                if self._closed.is_set():
+                    break
+        except SourceError:
+            if ending == begun:
+                raise  # else it is damaged further on: what can be seen is repeated
+        return ending
+
+    def _put(self, item: tuple[float, Picture] | SourceError) -> None:
+        while not self._closed.is_set():
+            try:
+                self._ahead.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
