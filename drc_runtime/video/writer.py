@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction
 
 FRAMES_WAITING = 4
+FINISH_SECONDS = 0.2
 
 
 class BackgroundWriter(Sink):
@@ -48,8 +49,14 @@ class BackgroundWriter(Sink):
             sink.discard()
 
     def _finish(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
+        # More than once: Ctrl-C within an earlier put can have left the queue's condition with a waiter that is gone,
+        # which then takes the one wake-up that the thread needs.
+        while self._thread.is_alive():
+            try:
+                self._queue.put_nowait(None)
+            except queue.Full:
+                pass
+            self._thread.join(FINISH_SECONDS)
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:

@@ -78,3 +78,19 @@ def test_a_sink_that_cannot_close_takes_those_after_it_along() -> None:
     with pytest.raises(OutputError, match="not complete"), BackgroundWriter(sinks) as writer:
         writer.write(FRAMES[0], None)
     assert [sink.ending for sink in sinks] == ["closed", "discarded", "discarded"]
+        writer.write(FRAMES[0], None)
+    assert [sink.ending for sink in sinks] == ["closed", "discarded", "discarded"]
+
+
+def test_a_wake_up_that_an_interrupt_has_swallowed_does_not_hang_the_end() -> None:
+    writer = BackgroundWriter([Recorder()])
+    condition = writer._queue.not_empty
+    while not condition._waiters:
+        time.sleep(0.01)
+    gone = threading.Lock()
+    gone.acquire()
+    condition._waiters.appendleft(gone)  # what Ctrl-C between release and remove leaves behind
+    closing = threading.Thread(target=writer.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()
