@@ -78,8 +78,6 @@ def test_a_sink_that_cannot_close_takes_those_after_it_along() -> None:
     with pytest.raises(OutputError, match="not complete"), BackgroundWriter(sinks) as writer:
         writer.write(FRAMES[0], None)
     assert [sink.ending for sink in sinks] == ["closed", "discarded", "discarded"]
-        writer.write(FRAMES[0], None)
-    assert [sink.ending for sink in sinks] == ["closed", "discarded", "discarded"]
 
 
 def test_a_wake_up_that_an_interrupt_has_swallowed_does_not_hang_the_end() -> None:
