@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from drc_runtime.errors import UsageError
+
 Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
 
 
@@ -31,9 +33,20 @@ def train(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read.")
     ] = False,
+    ablation: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="all, or rows of the paper's Table 2: learn each, measure, write a table."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(metavar="N,N,...", help="With --ablation: learn each row with these.")] = "0",
     as_json: Json = False,
 ) -> None:
     """Learn to cut out the foreground from unlabelled pictures. Ctrl-C saves and ends; --resume goes on."""
+    if ablation is not None:
+        if skip_unreadable:
+            raise UsageError("an ablation measures every picture: leave --skip-unreadable out")
+        names = [] if ablation == "all" else ablation.split(",")
+        _ablate(source, out, names, seeds, preset, iterations, minutes, resume, override or [], as_json)
+        return
     from drc_train.train import train as learn
 
     report = learn(
@@ -56,6 +69,43 @@ def train(
     if report.interrupted:
         raise typer.Exit(130)
     if report.collapsed:
+        raise typer.Exit(1)
+
+
+def _ablate(
+    source: str,
+    out: Path,
+    names: list[str],
+    seeds: str,
+    preset: str | None,
+    iterations: int | None,
+    minutes: float | None,
+    resume: bool,
+    overrides: list[str],
+    as_json: bool,
+) -> None:
+    from drc_train.ablation import ablate
+
+    if not all(seed.isascii() and seed.isdigit() for seed in seeds.split(",")):
+        raise UsageError(f"--seeds {seeds!r} are not whole numbers with commas between them, such as 0,1,2")
+    report = ablate(
+        source,
+        out,
+        names=names,
+        seeds=[int(seed) for seed in seeds.split(",")],
+        preset=preset,
+        iterations=iterations,
+        minutes=minutes,
+        resume=resume,
+        overrides=overrides,
+    )
+    table = out / ("table.json" if as_json else "table.md")
+    print(table.read_text() if report.cells else "", end="")
+    for name, problem in (*report.collapsed.items(), *report.failures.items()):
+        print(f"drc: {name}: {problem}", file=sys.stderr)
+    if report.interrupted:
+        raise typer.Exit(130)
+    if report.failures:
         raise typer.Exit(1)
 
 
@@ -101,7 +151,6 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    from drc_runtime.errors import UsageError
     from drc_train.analysis import write_statistics
     from drc_train.data.evaluation import load_evaluation
     from drc_train.evaluate import evaluate as measure
@@ -193,7 +242,6 @@ def data(
 
     Downloads are cropped as in the paper's Appendix A and become train/ and test/.
     """
-    from drc_runtime.errors import UsageError
     from drc_train.data.write import SETS, write_data_set
 
     if name in SETS:

@@ -73,11 +73,14 @@ def with_splits(data: str) -> list[str]:
 
 
 def markdown(cells: Sequence[Cell]) -> str:
-    """One row for each model and reading, two columns (IoU and Dice in percent) for each set."""
+    """One row for each model and reading, two columns (IoU and Dice in percent) for each set.
+
+    Figures over several seeds carry their standard deviation, from ``iou_deviation`` and ``dice_deviation``.
+    """
     sets = list(dict.fromkeys(cell.data for cell in cells))
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for cell in cells:
-        values = f"{100 * cell.figures['iou']:.1f} | {100 * cell.figures['dice']:.1f}"
+        values = " | ".join(_percentage(cell.figures, key) for key in ("iou", "dice"))
         rows.setdefault((cell.model, cell.reading), {})[cell.data] = values
     # a bar would end the cell
     titles = [f"{name} IoU | {name} Dice" for name in (entry.replace("|", "/") for entry in sets)]
@@ -86,6 +89,11 @@ def markdown(cells: Sequence[Cell]) -> str:
         title = f"{model}, {reading}" if reading else model
         lines.append(f"| {title.replace('|', '/')} | " + " | ".join(found.get(name, "- | -") for name in sets) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _percentage(figures: dict[str, float], key: str) -> str:
+    deviation = figures.get(f"{key}_deviation")
+    return f"{100 * figures[key]:.1f}" + (f" ± {100 * deviation:.1f}" if deviation is not None else "")
 
 
 def write_table(path: Path, cells: Sequence[Cell]) -> None:
