@@ -1,9 +1,14 @@
-"""Checkpoints: tensors as safetensors, everything else as JSON, both atomic, the JSON last because it names the tensors' file.
+"""Checkpoints: a safetensors file each, with everything that is not a tensor as JSON in its header, written whole or not at all.
 
-A resumed run continues with the same numbers as one that was never interrupted.
+``checkpoint.json`` repeats the newest one's JSON and is written after it, so that it always names a file that is complete. The
+newest ``KEPT`` stay, and ``best.safetensors`` is the best of them all (``drc_train.health.Score``). A resumed run continues
+with the same numbers as one that was never interrupted.
 """
 
 import json
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +17,33 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from drc_runtime.atomic import atomic_write
-from drc_runtime.errors import ConfigError, TrainingError
+from drc_runtime.atomic import atomic_path, atomic_write
+from drc_runtime.errors import ConfigError, OutputError, TrainingError
 from drc_train.config import Config, parse_config
 from drc_train.em import Learner
 from drc_train.model import RegionModel
 
 STATE_FILE = "checkpoint.json"
+BEST_FILE = "best.safetensors"
+PATTERN = "checkpoint-*.safetensors"
 FORMAT = "drc-checkpoint-1"
+KEPT = 3
+"""Checkpoints that stay beside the best: where the newest is damaged or has collapsed, an older one is at hand."""
 
 
-def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> None:
-    """Writes the learner's whole state; the previous checkpoint stays valid until the new one is complete.
+def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], best: bool = False) -> None:
+    """Writes the learner's whole state; the checkpoints before it stay valid until the new one is complete.
+
+    On a full disk all but the newest and the best make room for it.
 
     Args:
         folder: the run's folder.
         learner: what to save.
         about: JSON values to keep beside it (data source, fingerprint, seconds spent).
+        best: keep this one as the best, too.
 
     Raises:
-        OutputError: the disk refuses the files.
+        OutputError: the disk refuses the files; what was there is still there.
     """
     tensors = {f"model.{name}": tensor for name, tensor in learner.model.state_dict().items()}
     for name, optimiser in _optimisers(learner).items():
@@ -46,7 +58,6 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> No
         "noise": learner.noise.get_state(),
     }
     file = f"checkpoint-{learner.iteration:08d}.safetensors"
-    atomic_write(folder / file, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
     state = {
         "format": FORMAT,
         "tensors": file,
@@ -55,26 +66,58 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> No
         "config": learner.config.model_dump(mode="json"),
         "about": about,
     }
-    atomic_write(folder / STATE_FILE, json.dumps(state, indent=1).encode())
-    for old in folder.glob("checkpoint-*.safetensors"):
-        if old.name != file:
-            old.unlink(missing_ok=True)
+    text = json.dumps(state, indent=1)
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"state": text})
+    try:
+        atomic_write(folder / file, data)
+    except OutputError:
+        if not _prune(folder, 1):
+            raise
+        atomic_write(folder / file, data)
+    atomic_write(folder / STATE_FILE, text.encode())
+    if best:
+        _keep_as_best(folder / file)
+    _prune(folder, KEPT)
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """The JSON part of a run's checkpoint.
+def _keep_as_best(path: Path) -> None:
+    with atomic_path(path.with_name(BEST_FILE)) as temporary:
+        temporary.unlink()
+        try:
+            os.link(path, temporary)
+        except OSError:  # a file system without links
+            shutil.copyfile(path, temporary)
+
+
+def _prune(folder: Path, kept: int) -> int:
+    """Removes all but the newest ``kept`` and the one that ``checkpoint.json`` names, and says how many those were."""
+    try:
+        named = read_state(folder)["tensors"]
+    except TrainingError:
+        named = None
+    old = [path for path in sorted(folder.glob(PATTERN))[:-kept] if path.name != named]
+    old += folder.glob(".*.part.safetensors")  # what a process that was killed while saving left behind
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def read_state(run: Path) -> dict[str, Any]:
+    """The JSON part of a run's newest checkpoint, or of one of its ``.safetensors`` files.
 
     Raises:
         TrainingError: there is none, or it is damaged or of another format.
     """
-    path = folder / STATE_FILE
+    path = run if run.suffix == ".safetensors" else run / STATE_FILE
     try:
-        state = json.loads(path.read_text())
+        if path == run:
+            with safetensors.safe_open(path, "pt") as file:
+                state = json.loads((file.metadata() or {}).get("state", "null"))
+        else:
+            state = json.loads(path.read_text())
     except OSError as error:
-        raise TrainingError(
-            f"{folder} holds no checkpoint ({STATE_FILE}); give the --out folder of drc train"
-        ) from error
-    except ValueError as error:
+        raise TrainingError(f"{run} holds no checkpoint ({STATE_FILE}); give the --out folder of drc train") from error
+    except (ValueError, safetensors.SafetensorError) as error:
         raise TrainingError(f"{path} is damaged: {error}") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise TrainingError(f"{path} is not a checkpoint of this version ({FORMAT})")
@@ -84,25 +127,27 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def load_model(folder: Path) -> tuple[RegionModel, Config, dict[str, Any]]:
+def load_model(run: Path) -> tuple[RegionModel, Config, dict[str, Any]]:
     """The trained networks of a run (their moving average where it keeps one), its configuration, and the checkpoint's JSON.
+
+    ``run`` is a run's folder, of which the newest checkpoint is taken, or one of the ``.safetensors`` files in it.
 
     Raises:
         TrainingError: no checkpoint, or a damaged one.
     """
-    state = read_state(folder)
+    state = read_state(run)
     try:
-        config = parse_config(state["config"], str(folder / STATE_FILE))
+        config = parse_config(state["config"], str(run))
     except ConfigError as error:
         raise TrainingError(str(error)) from error
-    model, tensors = RegionModel(config.model), _tensors(folder, state)
+    model, tensors = RegionModel(config.model), _tensors(run, state)
     if config.train.averaging:
         tensors = {
             name.replace("average.module.", "model."): tensor
             for name, tensor in tensors.items()
             if name.startswith("average.module.")
         }
-    _load_model(model, tensors, folder)
+    _load_model(model, tensors, run)
     return model.eval(), config, state
 
 
@@ -115,14 +160,15 @@ def load_chains(folder: Path) -> Tensor:
     return _tensors(folder, read_state(folder))["chains.posterior"]
 
 
-def restore(folder: Path, learner: Learner) -> dict[str, Any]:
-    """Puts a run's checkpoint into ``learner`` and returns its ``about``.
+def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Puts a run's newest checkpoint that can be read into ``learner`` and returns its ``about``.
+
+    ``notice`` gets a line if that is not the last one written.
 
     Raises:
         TrainingError: no checkpoint, a damaged one, or one of other networks or another number of pictures.
     """
-    state = read_state(folder)
-    tensors = _tensors(folder, state)
+    state, tensors = _newest(folder, notice)
     if tensors["chains.posterior"].shape != learner.chains.posterior.shape:
         raise TrainingError(
             f"{folder} has chains for {len(tensors['chains.posterior'])} pictures, but the source has "
@@ -153,12 +199,30 @@ def _optimisers(learner: Learner) -> dict[str, torch.optim.Optimizer]:
     return {"generator_optimiser": learner.generator_optimiser, "energy_optimiser": learner.energy_optimiser}
 
 
-def _tensors(folder: Path, state: dict[str, Any]) -> dict[str, Tensor]:
-    path = folder / Path(str(state["tensors"])).name
+def _newest(folder: Path, notice: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        state = read_state(folder)
+        return state, _tensors(folder, state)
+    except TrainingError as error:
+        for path in sorted(folder.glob(PATTERN), reverse=True):
+            try:
+                state = read_state(path)
+                tensors = _tensors(path, state)
+            except TrainingError:
+                continue
+            notice(f"{error}; going on from {path.name}")
+            return state, tensors
+        raise
+
+
+def _tensors(run: Path, state: dict[str, Any]) -> dict[str, Tensor]:
+    path = run if run.suffix == ".safetensors" else run / Path(str(state["tensors"])).name
     try:
         return load(path.read_bytes())
     except (OSError, safetensors.SafetensorError) as error:
-        raise TrainingError(f"{path} is missing or damaged: {error}") from error
+        older = [other.name for other in sorted(path.parent.glob("*.safetensors")) if other != path]
+        way_out = f" (there are: {', '.join(older)})" if older else ""
+        raise TrainingError(f"{path} is missing or damaged: {error}{way_out}") from error
 
 
 def _load_model(model: RegionModel, tensors: dict[str, Tensor], folder: Path) -> None:

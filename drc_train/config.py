@@ -1,5 +1,6 @@
 """Configuration of a learning run: every number that decides what is learned, validated, and the shipped presets."""
 
+from collections.abc import Sequence
 from importlib import resources
 from math import log2
 from pathlib import Path
@@ -174,7 +175,7 @@ def preset_names() -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
-def load_config(preset: str, overrides: tuple[str, ...] | list[str] = ()) -> Config:
+def load_config(preset: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a preset by name, or a YAML file by path, and applies ``section.key=value`` overrides in order.
 
     Raises:
@@ -192,17 +193,17 @@ def load_config(preset: str, overrides: tuple[str, ...] | list[str] = ()) -> Con
         raise ConfigError(f"{preset} is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{preset} is not a configuration: expected the sections model, train and sampler")
-    for override in overrides:
-        _apply(values, override)
-    return parse_config(values, preset)
+    return parse_config(values, preset, overrides)
 
 
-def parse_config(values: dict[str, Any], name: str) -> Config:
-    """Validates plain values; ``name`` stands in the error.
+def parse_config(values: dict[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:
+    """Validates plain values with ``section.key=value`` overrides applied in order; ``name`` stands in the error.
 
     Raises:
         ConfigError: a key is missing, unknown or out of range; the first one is named.
     """
+    for override in overrides:
+        _apply(values, override)
     try:
         return Config.model_validate(values)
     except ValidationError as error:

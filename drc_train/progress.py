@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ class Progress:
     def __init__(self, out: Path, console: Console) -> None:
         """``out`` is the run's folder; event files go to ``out/tensorboard``, the newest grid to ``out/grid.png``."""
         self._out, self._console = out, console
-        self._board = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._board: SummaryWriter | None = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
         self._printed = -PLAIN_EVERY
 
@@ -39,12 +39,22 @@ class Progress:
     ) -> None:
         if self._live:
             self._live.stop()
-        self._board.close()  # type: ignore[no-untyped-call]
+        self._write("close")
+
+    def _write(self, method: str, *arguments: Any, **options: Any) -> None:
+        """Curves are for looking at: a disk that refuses them must not end what they show."""
+        if self._board is None:
+            return
+        try:
+            getattr(self._board, method)(*arguments, **options)
+        except OSError as error:
+            self._board = None
+            self.say(f"no TensorBoard events from here on: {error.strerror or error}")
 
     def show(self, iteration: int, figures: dict[str, float], left: float) -> None:
         """``left``: seconds until the run ends."""
         for name, value in figures.items():
-            self._board.add_scalar(name, value, iteration)  # type: ignore[no-untyped-call]
+            self._write("add_scalar", name, value, iteration)
         left = max(left, 0)
         remaining = f"{int(left // 3600)}:{int(left % 3600 // 60):02d}:{int(left % 60):02d}"
         if self._live:
@@ -62,6 +72,6 @@ class Progress:
 
     def picture(self, iteration: int, grid: NDArray[np.uint8]) -> None:
         """A grid as ``drc_train.grids.figure`` makes it."""
-        self._board.add_image("grid", grid, iteration, dataformats="HWC")  # type: ignore[no-untyped-call]
+        self._write("add_image", "grid", grid, iteration, dataformats="HWC")
         with atomic_path(self._out / "grid.png") as path:
             cv2.imwrite(str(path), cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))

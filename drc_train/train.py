@@ -19,11 +19,14 @@ from drc_train.config import Config, load_config, parse_config
 from drc_train.data.source import is_sequence, load_pictures
 from drc_train.em import Learner
 from drc_train.grids import figure
+from drc_train.health import PERSISTENT, EnergyGap, Score
 from drc_train.progress import Progress
 from drc_train.watch import collapse
 
 SAVE_EVERY = 60.0
 """Seconds between checkpoints, grids and looks at the masks."""
+SAVING_SHARE = 20
+"""Learning takes at least so many times the time that saving does: the chains of a million pictures are gigabytes."""
 SHOWN = 12
 """Pictures in a grid."""
 FIRST_LOOK = 100
@@ -45,6 +48,10 @@ class TrainReport:
     """Of the last iteration."""
     collapsed: str | None
     """What is wrong with the masks, or None."""
+    redrawn: int
+    """Chains that diverged in this call and were re-drawn."""
+    best: int
+    """Iteration of the best checkpoint (``best.safetensors``), see ``drc_train.health.Score``."""
     interrupted: bool
 
 
@@ -69,14 +76,14 @@ def train(
         iterations: stop at this iteration; None takes the preset's.
         minutes: stop after this much learning in this call, if that comes first.
         resume: continue the run in ``out``; its own configuration is used.
-        overrides: ``section.key=value`` settings over the preset.
+        overrides: ``section.key=value`` settings over the preset; with ``resume`` only those of the section ``train``.
         skip_unreadable: leave out pictures that cannot be read instead of refusing to start.
         console: where progress goes; None is stderr.
 
     Raises:
         ConfigError: the preset or an override is not valid.
         SourceError: the source cannot be read.
-        TrainingError: nothing to resume, a run that would be lost, other data than before, or figures that are not finite.
+        TrainingError: nothing to resume, other data than before, chains or gradients that stay not finite, out of memory.
         OutputError: the run's folder cannot be written.
     """
     console = console or Console(stderr=True)
@@ -93,19 +100,27 @@ def train(
     )
     learner = Learner(config, torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), device)
     about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures), "fingerprint": fingerprint}
-    spent = 0.0
+    before: dict[str, Any] = {}
     if resume:
-        before = restore(out, learner)
+        before = restore(out, learner, lambda line: console.print(line, highlight=False, markup=False))
         if before["fingerprint"] != fingerprint:
             raise TrainingError(f"the pictures of {source} are not those that {out} was learned from; start anew")
-        spent = float(before["seconds"])
-    run = _Run(learner, out, about, spent)
+    run = _Run(learner, out, about, before)
     with Progress(out, console) as progress, _interrupts() as interrupted:
         if learner.sampler.note:
             progress.say(learner.sampler.note)
         run.learn(iterations or config.train.iterations, minutes, progress, interrupted)
     return TrainReport(
-        out, preset, len(pictures), learner.iteration, run.seconds, run.figures, run.collapsed, bool(interrupted)
+        out,
+        preset,
+        len(pictures),
+        learner.iteration,
+        run.seconds,
+        run.figures,
+        run.collapsed,
+        learner.health.redrawn,
+        run.best,
+        bool(interrupted),
     )
 
 
@@ -113,10 +128,12 @@ def _configuration(
     source: str, out: Path, preset: str | None, resume: bool, overrides: Sequence[str]
 ) -> tuple[Config, str]:
     if resume:
-        if preset or overrides:
-            raise UsageError("--resume continues with the run's own configuration; leave --preset and --set out")
+        if preset or any(not override.startswith("train.") for override in overrides):
+            raise UsageError(
+                "--resume continues with the run's own networks; leave --preset out, and --set but for train.*"
+            )
         state = read_state(out)
-        return parse_config(state["config"], str(out / STATE_FILE)), str(state["about"]["preset"])
+        return parse_config(state["config"], str(out / STATE_FILE), overrides), str(state["about"]["preset"])
     if (out / STATE_FILE).exists():
         raise UsageError(f"{out} already holds a run: continue it with --resume, or give another --out")
     chosen = preset or ("static-camera" if is_sequence(source) else "edge-64")
@@ -142,41 +159,76 @@ def _interrupts() -> Iterator[list[int]]:
 class _Run:
     """The loop around the learner: when to stop, save and look."""
 
-    def __init__(self, learner: Learner, out: Path, about: dict[str, Any], spent: float) -> None:
+    def __init__(self, learner: Learner, out: Path, about: dict[str, Any], before: dict[str, Any]) -> None:
+        """``about`` goes into each checkpoint; ``before`` is what an earlier one said, empty for a new run."""
         self.learner, self.out, self.about = learner, out, about
-        self.spent, self.seconds = spent, spent
+        self.spent = self.seconds = float(before.get("seconds", 0.0))
+        self.score = Score(*before.get("score", ()))
+        self.best_score, self.best = before.get("best", (None, 0))
+        self.gap = EnergyGap(learner.config.model.latent.total)
         self.figures: dict[str, float] = {}
         self.collapsed: str | None = None
 
     def learn(self, iterations: int, minutes: float | None, progress: Progress, interrupted: list[int]) -> None:
         start = saved = time.monotonic()
+        every = SAVE_EVERY
         first = self.learner.iteration
         limit = minutes * 60 if minutes is not None else float("inf")
         while self.learner.iteration < iterations and not interrupted and time.monotonic() - start < limit:
-            figures = self.learner.step()
-            if not all(abs(value) < float("inf") for value in figures.values()):
-                raise TrainingError(
-                    f"iteration {self.learner.iteration} has figures that are not finite; the last good checkpoint is in "
-                    f"{self.out}: lower train.generator_rate or train.posterior_step_size"
-                )
-            self.figures = figures
+            self.figures = self._step()
             now = time.monotonic()
             self.seconds = self.spent + now - start
             pace = (now - start) / (self.learner.iteration - first)
             left = min((iterations - self.learner.iteration) * pace, limit - (now - start))
-            progress.show(self.learner.iteration, figures, left)
-            if now - saved >= SAVE_EVERY:
-                self.save(progress)
+            progress.show(self.learner.iteration, self.figures, left)
+            # while there is trouble, the checkpoint from before it is the good one
+            if now - saved >= every and not self.learner.health.running:
+                self._save_or_go_on(progress)
                 saved = time.monotonic()
+                every = max(SAVE_EVERY, SAVING_SHARE * (saved - now))
         self.save(progress)
+
+    def _step(self) -> dict[str, float]:
+        health = self.learner.health
+        try:
+            figures = self.learner.step()
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            batch = self.learner.batch
+            raise TrainingError(
+                f"out of memory on {self.learner.device} at iteration {self.learner.iteration}: go on from the last "
+                f"checkpoint with --resume --set train.batch_size={max(batch // 2, 1)} (now {batch})"
+            ) from error
+        if health.persistent:
+            raise TrainingError(
+                f"the last {PERSISTENT} iterations up to {self.learner.iteration} had chains or gradients that are not finite "
+                f"({health.redrawn} chains re-drawn, {health.skipped} updates left out); the last good checkpoint is in "
+                f"{self.out}: lower train.posterior_step_size or train.generator_rate"
+            )
+        self.score.note(figures)
+        self.gap.note(figures)
+        return figures
+
+    def _save_or_go_on(self, progress: Progress) -> None:
+        """A full disk may have room again by the next time; what was learned is still in memory."""
+        try:
+            self.save(progress)
+        except OutputError as error:
+            progress.say(f"not saved: {error}; the checkpoint before stays, and the next one is tried in time")
 
     def save(self, progress: Progress) -> None:
         self.look(progress)
-        save_checkpoint(self.out, self.learner, {**self.about, "seconds": self.seconds})
+        value = self.score.value
+        better = not self.collapsed and value is not None and (self.best_score is None or value > self.best_score)
+        best = (value, self.learner.iteration) if better else (self.best_score, self.best)
+        state = {"seconds": self.seconds, "score": self.score.state, "best": best}
+        save_checkpoint(self.out, self.learner, self.about | state, better)
+        self.best_score, self.best = best
 
     @torch.no_grad()
     def look(self, progress: Progress) -> None:
-        """Draws the grid and checks the masks of the chains of the first pictures."""
+        """Draws the grid, checks the masks of the chains of the first pictures, and the energies."""
         learner = self.learner
         index = torch.arange(min(8 * SHOWN, len(learner.pictures)))
         z = learner.chains.posterior[index].to(learner.device)
@@ -185,4 +237,12 @@ class _Run:
         if problem and problem != self.collapsed:
             progress.say(problem)
         self.collapsed = problem
+        apart = self.gap.look()
+        if apart:
+            progress.say(apart)
         progress.picture(learner.iteration, figure(learner.model, z[:SHOWN], image[:SHOWN]))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """PyTorch has a type for this on a GPU only."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

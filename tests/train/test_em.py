@@ -101,18 +101,6 @@ def test_resumed_learning_gives_the_same_numbers_bit_for_bit(
     assert torch.equal(whole.chains.posterior, second.chains.posterior)
 
 
-def test_only_the_newest_checkpoint_stays(tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path) -> None:
-    learning = learner(tiny_config, tiny_pictures)
-    save_checkpoint(tmp_path, learning, ABOUT)
-    learning.step()
-    save_checkpoint(tmp_path, learning, ABOUT)
-    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["checkpoint-00000001.safetensors"]
-    model, config, state = load_model(tmp_path)
-    assert config == tiny_config and state["iteration"] == 1
-    z = torch.randn(2, config.model.latent.total)
-    torch.testing.assert_close(model(z).foreground, learning.model(z).foreground)
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

@@ -1,7 +1,8 @@
 """The public ``train`` function and its command: stops, resumes, refuses, and loses nothing."""
 
-import json
+import io
 import os
+import resource
 import signal
 import threading
 import time
@@ -10,10 +11,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
 
-from drc_runtime.errors import ConfigError, SourceError, TrainingError, UsageError
+from drc_runtime.errors import ConfigError, OutputError, SourceError, TrainingError, UsageError
+from drc_train import health
 from drc_train import train as module
 from drc_train.checkpoint import load_model, read_state
+from drc_train.em import Learner
 from drc_train.train import train
 
 
@@ -56,8 +62,11 @@ def test_resuming_continues_as_if_never_stopped(folder: Path, tmp_path: Path, ti
     train(str(folder), parts, preset="edge-32", iterations=2, overrides=tiny_overrides)
     report = train(str(folder), parts, iterations=5, resume=True)
     assert (report.iterations, report.preset) == (5, "edge-32")
-    first, second = (next(run.glob("*.safetensors")).read_bytes() for run in (whole, parts))
-    assert first == second
+    first, second = (load_file(run / "checkpoint-00000005.safetensors") for run in (whole, parts))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    scores = [read_state(run)["about"]["score"] for run in (whole, parts)]
+    assert scores[0] == scores[1]
 
 
 def test_minutes_stop_a_run(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
@@ -109,14 +118,101 @@ def test_what_cannot_start_says_why(folder: Path, tmp_path: Path, tiny_overrides
     assert not run.exists(), "nothing is left behind by a run that never started"
 
 
-def test_figures_that_are_not_finite_stop_the_run_and_keep_the_checkpoint(
+def test_trouble_that_persists_stops_the_run_and_keeps_the_checkpoint(
     folder: Path, tmp_path: Path, tiny_overrides: list[str]
 ) -> None:
     run = tmp_path / "run"
     train(str(folder), run, preset="edge-32", iterations=2, overrides=tiny_overrides)
-    state = json.loads((run / "checkpoint.json").read_text())
-    state["config"]["train"]["posterior_step_size"] = 1e20
-    (run / "checkpoint.json").write_text(json.dumps(state))
-    with pytest.raises(TrainingError, match="not finite"):
-        train(str(folder), run, iterations=6, resume=True)
+    with pytest.raises(TrainingError, match=r"not finite \(\d+ chains re-drawn.*lower train.posterior_step_size"):
+        train(str(folder), run, iterations=100, resume=True, overrides=["train.posterior_step_size=1e20"])
     assert read_state(run)["iteration"] == 2
+    assert train(str(folder), run, iterations=4, resume=True).iterations == 4
+
+
+def test_a_chain_that_is_not_a_number_is_drawn_anew_and_counted(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Poisoned(module.Learner):
+        def step(self) -> dict[str, float]:
+            if self.iteration in (1, 2):
+                self.chains.posterior[self.chains.order[self.chains.position % 4]] = float("nan")
+            return super().step()
+
+    monkeypatch.setattr(module, "Learner", Poisoned)
+    report = train(str(folder), tmp_path / "run", preset="edge-32", iterations=4, overrides=tiny_overrides)
+    assert 1 <= report.redrawn <= 2
+    tensors = load_file(tmp_path / "run" / "checkpoint-00000004.safetensors")
+    assert all(tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point())
+
+
+def test_out_of_memory_names_the_setting_to_lower(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(learner: object) -> dict[str, float]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    assert module._out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
+    assert module._out_of_memory(MemoryError()) and not module._out_of_memory(RuntimeError("shapes"))
+
+    train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match=r"--set train.batch_size=2 \(now 4\)"):
+        patch.setattr(module.Learner, "step", full)
+        train(str(folder), tmp_path / "run", iterations=2, resume=True)
+    report = train(str(folder), tmp_path / "run", iterations=2, resume=True, overrides=["train.batch_size=2"])
+    assert report.iterations == 2 and load_model(tmp_path / "run")[1].train.batch_size == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's own writer
+def test_a_disk_that_is_full_for_a_while_loses_nothing(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, size_limits = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(module, "SAVING_SHARE", 0.0)
+    step = module.Learner.step
+
+    def full(learner: Learner) -> dict[str, float]:
+        limited = 2 <= learner.iteration < 4 or learner.iteration >= 5
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096 if limited else size_limits[0], size_limits[1]))
+        return step(learner)
+
+    monkeypatch.setattr(module.Learner, "step", full)
+    said = io.StringIO()
+    try:
+        with pytest.raises(OutputError, match="cannot write .*checkpoint-00000006"):
+            train(
+                str(folder), run, preset="edge-32", iterations=6, overrides=tiny_overrides, console=Console(file=said)
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size_limits)
+    assert said.getvalue().count("not saved") == 3, "after iterations 3, 4 and 6; the last save of all is the error"
+    assert read_state(run)["iteration"] == 5
+    load_model(run)
+
+
+def test_the_best_checkpoint_stays(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(module, "SAVING_SHARE", 0.0)
+    step = module.Learner.step
+
+    def peaks(learner: Learner) -> dict[str, float]:
+        figures = step(learner)
+        return figures | {"log_posterior": -abs(learner.iteration - 3) * 1e9, "energy_posterior": 0.0}
+
+    monkeypatch.setattr(module.Learner, "step", peaks)
+    monkeypatch.setattr(health, "SMOOTHING", 0.1)
+    run = tmp_path / "run"
+    report = train(str(folder), run, preset="edge-32", iterations=7, overrides=tiny_overrides)
+    assert report.best == load_model(run / "best.safetensors")[2]["iteration"] == 3
+    kept = sorted(path.name for path in run.glob("checkpoint-*.safetensors"))
+    assert kept == [f"checkpoint-{iteration:08d}.safetensors" for iteration in (5, 6, 7)]
+
+
+def test_only_what_cannot_change_what_is_learned_from_may_be_set_on_resuming(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str]
+) -> None:
+    train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    with pytest.raises(UsageError, match="own networks"):
+        train(str(folder), tmp_path / "run", resume=True, overrides=["model.base_channels=8"])
