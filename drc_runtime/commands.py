@@ -63,6 +63,15 @@ def run(
         bool, typer.Option("--alpha", help="--out keeps the transparency: .mov, .webm or a folder of PNG.")
     ] = False,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Keep the sound of a file.")] = True,
+    serve: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Serve a page with the live view; 8000: this machine only."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="DRC_TOKEN", show_envvar=True, help="Of the page. Default: made anew, if HOST is given."),
+    ] = None,
+    vcam: Annotated[bool, typer.Option("--vcam", help="Other programs see the result as a camera.")] = False,
     display: Annotated[bool, typer.Option("--display/--no-display", help="Allow a window.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
@@ -95,6 +104,9 @@ def run(
             threshold=threshold,
             alpha=alpha,
             audio=audio,
+            serve=serve,
+            token=token if serve is not None else None,
+            vcam=vcam,
             display=display,
             overwrite=overwrite,
             threads=threads,

@@ -63,6 +63,18 @@ def frames_of(source: Source) -> Iterator[Frame]:
     return iter(source) if source.live or source.rate is None else read_ahead(source)
 
 
+def paced(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames of a file, each no sooner after the one before than its time says: for those who watch."""
+    due, last = time.monotonic(), 0.0
+    for frame in frames:
+        due = max(
+            due + frame.seconds - last, time.monotonic()
+        )  # what took longer, or was paused, is not caught up with
+        last = frame.seconds
+        time.sleep(max(0.0, due - time.monotonic()))
+        yield frame
+
+
 def wait_while_paused(controls: Controls, window: "WindowSink | None") -> bool:
     """Waits as long as the controls say so and the window is not closed; returns whether there was a wait."""
     if not controls.settings.paused:

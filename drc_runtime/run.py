@@ -16,7 +16,7 @@ from drc_runtime.errors import UsageError
 from drc_runtime.health import Health
 from drc_runtime.run_log import FRAMES_KEPT, Meter, RunLog, percentiles
 from drc_runtime.samples import sample_bundle
-from drc_runtime.video.frame import Frame, Source
+from drc_runtime.video.frame import Frame, Sink, Source
 from drc_runtime.video.outputs import check_outputs, open_sinks
 from drc_runtime.video.sources import open_source
 from drc_runtime.video.views import Views, view_names
@@ -25,6 +25,7 @@ from drc_runtime.video.writer import BackgroundWriter
 
 if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction, Extractor
+    from drc_runtime.web.server import PageServer
 
 Progress = Callable[[int, int | None], None]
 Notice = Callable[[str], None]
@@ -86,6 +87,9 @@ def run(
     threshold: float = 0.5,
     alpha: bool = False,
     audio: bool = True,
+    serve: str | None = None,
+    token: str | None = None,
+    vcam: bool = False,
     display: bool = True,
     overwrite: bool = False,
     threads: int | None = None,
@@ -118,6 +122,9 @@ def run(
         alpha: ``out`` keeps the foreground with its transparency: ProRes 4444 in ``.mov``, VP9 in ``.webm``, or a folder of
             PNG.
         audio: a video keeps the sound of the file that is read.
+        serve: ``[HOST:]PORT`` of a page with the live view and the controls; without a host for this machine only.
+        token: that the page asks for; None makes one where other machines reach the page.
+        vcam: other programs see the result as a camera.
         display: allows a window. One is opened for live sources, and for others if no output is named.
         overwrite: allows existing outputs to be replaced.
         threads: of the network; all cores if None.
@@ -147,18 +154,22 @@ def run(
     with ExitStack() as stack:
         ending = stack.enter_context(Ending())
         records = stack.enter_context(closing(RunLog(log))) if log is not None else None
-        notice = _logged(notice, records)
+        told, notice = notice, _logged(notice, records)
         views = stack.enter_context(Views(background, controls))
         # The network loads while the source opens: both wait for other things than this interpreter.
         pool = stack.enter_context(ThreadPoolExecutor(1))
         loading = pool.submit(
             _load_extractor, bundle, threads=threads, mask=mask, seed=seed, engine=engine, precision=precision
         )
+        page = _open_page(stack, serve, token)
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
+        watched = page is not None or vcam
+        if watched and opened.rate is None:
+            raise UsageError("--serve and --vcam show cameras, streams and videos; for pictures name --out or --masks")
         shown = display and (opened.live or (out is None and masks is None)) and display_available()
-        if out is None and masks is None and _is_sample(source):
+        if out is None and masks is None and not watched and _is_sample(source):
             out = Path(source.replace(":", "-").replace("sample", "drc-sample") + ".mp4")
-        if out is None and masks is None and not shown:
+        if out is None and masks is None and not shown and not watched:
             raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
         check_outputs(opened, out=out, masks=masks, background=background, overwrite=overwrite, alpha=alpha)
         extractor = loading.result()
@@ -166,13 +177,20 @@ def run(
         meter = Meter(opened, records)
         health = Health(opened, report.failures)
         sinks = open_sinks(opened, views, controls, out=out, masks=masks, soft=soft, alpha=alpha, audio=audio)
+        if vcam:
+            sinks.append(_virtual_camera(opened, views))
+        if page is not None:
+            sinks.append(page.start(views.shown, controls, health.figures))
+            if told is not None:
+                told(f"live page: {page.url}")  # not into the log, which must not hold a token
         writer = stack.enter_context(BackgroundWriter([*sinks, meter, health]))
         window = None
         if shown:
             window = WindowSink(views.shown, controls, health.figures, rate=opened.rate, live=opened.live)
             stack.enter_context(window)
         choose = partial(_extraction_method, opened, extractor, controls, steps, fps, notice)
-        _process(opened, choose, controls, writer, window, report, started, progress)
+        keep_time = watched and not opened.live and out is None and masks is None and window is None
+        _process(opened, choose, controls, writer, window, report, started, progress, keep_time=keep_time)
         ending.raising = False
     report.dropped, report.reconnects, report.state = opened.dropped, opened.reconnects, opened.state
     report.live, report.signal = opened.live, ending.received
@@ -193,15 +211,17 @@ def _process(
     report: RunReport,
     started: float,
     progress: Progress | None,
+    *,
+    keep_time: bool,
 ) -> None:
     """Runs until the source ends, the window is closed or Ctrl-C; the last two keep what is finished."""
-    from drc_runtime.live import frames_of, tolerant, wait_while_paused
+    from drc_runtime.live import frames_of, paced, tolerant, wait_while_paused
 
     extract: Callable[[Frame], Extraction | None] | None = None
     milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
     frames = frames_of(source)
     try:
-        for frame in frames:
+        for frame in paced(frames) if keep_time else frames:
             if wait_while_paused(controls, window) and source.live:
                 continue  # this one was taken before the pause
             if window is not None and window.closed:
@@ -266,6 +286,23 @@ def _extraction_method(
         return track.step(frame.picture)
 
     return follow
+
+
+def _open_page(stack: ExitStack, serve: str | None, token: str | None) -> "PageServer | None":
+    if serve is None:
+        if token is not None:
+            raise UsageError("--token is for the page; add --serve [HOST:]PORT")
+        return None
+    from drc_runtime.web.server import PageServer
+
+    return stack.enter_context(PageServer(serve, token))
+
+
+def _virtual_camera(source: Source, views: Views) -> Sink:
+    from drc_runtime.video.virtual_camera import VirtualCameraSink
+
+    assert source.rate is not None
+    return VirtualCameraSink(source.rate, views.shown)
 
 
 def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:

@@ -247,7 +247,7 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("drc_runtime.run.run", fake_run)
     options = "--model m --out o --masks k --soft --steps 5 --mask mixture --background blur --no-display --overwrite"
     backend = ("--engine", "torchscript", "--precision", "fp16")
-    pictures = ("--threshold", "0.25", "--alpha", "--no-audio")
+    pictures = ("--threshold", "0.25", "--alpha", "--no-audio", "--serve", "8000", "--token", "secret-token", "--vcam")
     live = ("--fps", "30", "--raw", "4x2", "--log", "l")
     assert drc("run", "clip.mp4", *options.split(), *live, *pictures, "--threads", "1", "--seed", "7", *backend)[0] == 0
     assert callable(given.pop("notice"))
@@ -266,6 +266,9 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
         "threshold": 0.25,
         "alpha": True,
         "audio": False,
+        "serve": "8000",
+        "token": "secret-token",
+        "vcam": True,
         "display": False,
         "overwrite": True,
         "threads": 1,

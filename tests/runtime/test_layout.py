@@ -26,6 +26,9 @@ NOT_IN_BASE = (
     "skimage",
     "scipy",
     "av",
+    "starlette",
+    "uvicorn",
+    "pyvirtualcam",
     "tensorboard",
 )
 
