@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime.atomic import atomic_write
-from drc_runtime.errors import OutputError
 from drc_runtime.preprocess import Picture, resize
 from drc_train.data.evaluation import Labelled
+from drc_train.pictures import write_pictures
 
 LEVELS = 256
 HEAT_MAP_SIZE = 128
@@ -81,11 +80,4 @@ def write_statistics(folder: Path, pictures: Iterable[Labelled]) -> list[Path]:
     statistics = Statistics()
     for labelled in pictures:
         statistics.add(labelled.picture, labelled.mask)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror}; choose another place") from error
-    files = {"histograms.png": statistics.histograms(), "heat-map.png": statistics.heat_map()}
-    for name, picture in files.items():
-        atomic_write(folder / name, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
-    return [folder / name for name in files]
+    return write_pictures(folder, {"histograms": statistics.histograms(), "heat-map": statistics.heat_map()})

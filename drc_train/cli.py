@@ -140,7 +140,8 @@ def evaluate(
         bool, typer.Option("--chains", help="Read masks from the chains that a run learned with; DATA is its folder.")
     ] = False,
     pictures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw DATA's histograms and heat map of the true masks there.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw there MODEL's first and worst masks, its prior, and DATA's statistics."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -154,6 +155,8 @@ def evaluate(
     from drc_train.analysis import write_statistics
     from drc_train.data.evaluation import load_evaluation
     from drc_train.evaluate import evaluate as measure
+    from drc_train.gallery import Gallery, draw_run
+    from drc_train.model_masks import is_run
     from drc_train.tables import markdown, measure_table, to_json, write_table
 
     baselines = [name for name in baseline.split(",") if name]
@@ -181,6 +184,7 @@ def evaluate(
         return
     if len(model) != 2:
         raise UsageError("give MODEL and DATA, or several models and --data once for each set")
+    gallery = Gallery() if pictures is not None else None
     with Console(stderr=True).status("measuring ...") as status:
         figures = measure(
             None if model[0] == "none" else Path(model[0]),
@@ -192,10 +196,14 @@ def evaluate(
             seed=seed,
             size=size,
             chains=chains,
+            gallery=gallery,
             progress=lambda done: status.update(f"{done} pictures measured"),
         )
-        if pictures is not None:
+        if pictures is not None and gallery is not None:
             write_statistics(pictures, load_evaluation(model[1], masks))
+            gallery.write(pictures)
+            if is_run(Path(model[0])):
+                draw_run(Path(model[0]), pictures, seed)
     if as_json:
         print(json.dumps(figures))
         return

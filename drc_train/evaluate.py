@@ -12,6 +12,7 @@ from drc_runtime.preprocess import resize
 from drc_train.baselines import baseline, best_constant
 from drc_train.data.evaluation import Labelled, load_evaluation
 from drc_train.data.source import is_sequence
+from drc_train.gallery import Gallery
 from drc_train.metrics import Score
 from drc_train.model_masks import BATCH, Result, Segment, chain_segment, model_segment
 from drc_train.predicted import is_masks, read_found
@@ -33,6 +34,7 @@ def evaluate(
     seed: int = 0,
     size: int | None = None,
     chains: bool = False,
+    gallery: Gallery | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Figures:
     """Measures masks against the truth, at the pictures' own size.
@@ -51,6 +53,7 @@ def evaluate(
         seed: of the noise that cold starts begin from.
         size: height and width that pictures and masks are scaled to first; None leaves them as they are.
         chains: take each picture's latent from the run's training chains instead: ``data`` is the folder it learned from.
+        gallery: shown every extraction of the model.
         progress: called with the number of pictures done.
 
     Returns:
@@ -70,9 +73,9 @@ def evaluate(
         if is_masks(model):
             segments["drc"] = _one_by_one(lambda labelled: read_found(model, labelled))
         elif chains:
-            segments["drc"] = chain_segment(model, Path(data))
+            segments["drc"] = chain_segment(model, Path(data), gallery)
         else:
-            segments["drc"] = model_segment(model, sequence, steps, seed)
+            segments["drc"] = model_segment(model, sequence, steps, seed, gallery)
     for name in baselines:
         segments[name] = _constant_segment(data, masks) if name == "constant" else _baseline_segment(name)
     if not segments:

@@ -1,42 +1,74 @@
-"""Pictures of what was learned, in the rows of the paper's Fig. 3."""
+"""Pictures of what was learned: Fig. 3's rows, samples of the prior (Fig. S20), the re-assignment of Fig. 2."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from drc_runtime.preprocess import Picture, to_picture
 from drc_train.model import RegionModel
-from drc_train.objective import responsibility
-
-GAP = 2
+from drc_train.objective import responsibility, slot_responsibilities
+from drc_train.tiles import Map, assemble, extraction_tiles, grey
 
 
 @torch.no_grad()
-def figure(model: RegionModel, z: Tensor, image: Tensor, truth: Tensor | None = None) -> NDArray[np.uint8]:
-    """One column for each picture; rows: observed, generated, masked foreground, background, truth, mask.
+def figure(model: RegionModel, z: Tensor, image: Tensor) -> Picture:
+    """Fig. 3 for pictures without truth, one column each; the mask is the responsibility.
 
     Args:
         model: the networks.
         z: ``(B, D)`` latents of the pictures' posterior.
         image: ``(B, 3, H, W)`` in [-1, 1].
-        truth: ``(B, 1, H, W)`` in [0, 1], if there is any.
+    """
+    regions, likelihood = model(z), model.config.region_likelihood()
+    maps = [image, regions.mask, regions.foreground, regions.background, responsibility(regions, image, likelihood)]
+    slots = _arrays(slot_responsibilities(regions, image, likelihood)) if regions.slot_count > 1 else [None] * len(z)
+    columns = zip(*map(_arrays, maps), slots, strict=True)
+    return assemble(
+        [
+            extraction_tiles(picture, pi, foreground, background, gamma, None, shares)
+            for picture, pi, foreground, background, gamma, shares in columns
+        ]
+    )
 
-    Returns:
-        ``(rows, columns, 3)`` uint8 RGB. The mask is the responsibility.
+
+@torch.no_grad()
+def prior_figure(model: RegionModel, z: Tensor) -> Picture:
+    """Samples of the prior (Fig. S20), one column each; rows: generated, masked foreground, background, pi_f.
+
+    Args:
+        model: the networks.
+        z: ``(B, D)`` samples of the prior.
     """
     regions = model(z)
     mask = regions.mask
     generated = mask * regions.foreground + (1 - mask) * regions.background
-    gamma = responsibility(regions, image, model.config.region_likelihood())
-    masked = gamma * regions.foreground + (1 - gamma)
-    rows = [image, generated, masked, regions.background]
-    if truth is not None:
-        rows.append((truth * 2 - 1).expand_as(image))
-    rows.append((gamma * 2 - 1).expand_as(image))
-    return np.concatenate([_strip(row) for row in rows])
+    masked = mask * regions.foreground + (1 - mask)
+    pictures = zip(*map(_arrays, (generated, masked, regions.background, mask)), strict=True)
+    return assemble([[*map(to_picture, column[:3]), grey(column[3])] for column in pictures])
 
 
-def _strip(row: Tensor) -> NDArray[np.uint8]:
-    pictures = ((row.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    framed = np.pad(pictures, ((0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255)
-    return np.concatenate(list(framed), axis=1)
+@torch.no_grad()
+def reassignment_figure(model: RegionModel, z: Tensor) -> Picture:
+    """Pixel re-assignment as Fig. 2 explains it; rows: background before, where each pixel comes from, background after.
+
+    A place's colour is red by its x and green by its y; the first column has the identity: each pixel its own place.
+
+    Args:
+        model: the networks, with a re-assignment.
+        z: ``(B, D)`` latents.
+    """
+    regions = model(z)
+    size = model.config.image_size
+    line = ((torch.arange(size) * 2 + 1) / size - 1).to(z.device)
+    own_place = torch.stack((line.expand(size, size), line[:, None].expand(size, size)))
+    places = torch.cat((own_place[None], model.reassignment_grid(z)))
+    shown = _arrays(torch.cat((places, torch.zeros_like(places[:, :1])), 1))
+    before, after = _arrays(regions.background_before), _arrays(regions.background)
+    blank = np.full((size, size, 3), 255, np.uint8)
+    columns = [[blank, to_picture(shown[0]), blank]]
+    columns += [[*map(to_picture, column)] for column in zip(before, shown[1:], after, strict=True)]
+    return assemble(columns)
+
+
+def _arrays(batch: Tensor) -> list[Map]:
+    return list(batch.float().cpu().numpy())

@@ -139,11 +139,18 @@ class RegionModel(nn.Module):
         before = torch.cat((torch.tanh(colour), drawn[:, 3:]), 1)
         after = before
         if self.config.latent.reassignment:
-            own = self.reassignment.smallest_map(z_reassignment)
-            grid = torch.tanh(self.reassignment.grow(torch.cat((own, smallest.detach()), 1)))
-            after = grid_sample(before, grid)
+            after = grid_sample(before, self._grid(z_reassignment, smallest))
         regions = Regions(slots, after[:, :3], slot_logits, slot_logits, before[:, :3], before[:, 3:])
         return regions._replace(slot_logits=slot_logits - regions.for_each_slot(after[:, 3:]))
+
+    def _grid(self, z_reassignment: Tensor, smallest: Tensor) -> Tensor:
+        own = self.reassignment.smallest_map(z_reassignment)
+        return torch.tanh(self.reassignment.grow(torch.cat((own, smallest.detach()), 1)))
+
+    def reassignment_grid(self, z: Tensor) -> Tensor:
+        """Where each pixel of the re-assigned background comes from: ``(B, D)`` to x, y in [-1, 1], ``(B, 2, H, W)``."""
+        _, z_background, z_reassignment = self.split(z)
+        return self._grid(z_reassignment, self.background.smallest_map(z_background))
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x), both ``(B, D)``, from ``(B, 3, H, W)``: with amortised inference."""

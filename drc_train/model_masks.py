@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import TrainingError, UsageError
@@ -14,6 +15,7 @@ from drc_runtime.langevin import PosteriorSample
 from drc_runtime.preprocess import Picture, list_pictures, to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.data.source import picture_folder
+from drc_train.gallery import Gallery
 from drc_train.metrics import Mask, partition_figures
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ Segment = Callable[[Sequence[Labelled]], list[Result]]
 
 def load_extractor(model: Path, seed: int = 0) -> Extractor:
     """An Extractor over a bundle, or over a run's checkpoint through PyTorch, which loads slowly and only for a run."""
-    if _is_run(model):
+    if is_run(model):
         return _Run(model).extractor(1, seed)
     return Extractor(model, seed=seed)
 
 
-def model_segment(model: Path, sequence: bool, steps: int | None, seed: int) -> Segment:
+def model_segment(model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None) -> Segment:
     """Masks of a run or a bundle: from noise, or in a sequence from where the last picture's chain ended.
 
     Args:
@@ -44,8 +46,9 @@ def model_segment(model: Path, sequence: bool, steps: int | None, seed: int) -> 
         sequence: whether the pictures are frames that follow one another; they are then to come one at a time.
         steps: Langevin steps a picture or frame; None takes the model's own.
         seed: of the noise.
+        gallery: shown every picture.
     """
-    run = _Run(model) if _is_run(model) else None
+    run = _Run(model) if is_run(model) else None
     extractor = run.extractor(1 if sequence else BATCH, seed) if run else Extractor(model, seed=seed)
     single = run.extractor(1, seed) if run else extractor  # its noise is the same whatever the batch
     settings, size = extractor.manifest.sampler, extractor.manifest.image_size
@@ -69,24 +72,25 @@ def model_segment(model: Path, sequence: bool, steps: int | None, seed: int) -> 
         for first in range(0, len(batch), rows):
             part = batch[first : first + rows]
             found = sample([labelled.picture for labelled in part])
-            results += [_read(extractor, run, labelled, _row(found, at)) for at, labelled in enumerate(part)]
+            results += [_read(extractor, run, labelled, _row(found, at), gallery) for at, labelled in enumerate(part)]
         return results
 
     return segment
 
 
-def chain_segment(model: Path, data: Path) -> Segment:
+def chain_segment(model: Path, data: Path, gallery: Gallery | None = None) -> Segment:
     """Masks of the pictures that a run learned from, each from the latent where its own chain stands.
 
     Args:
         model: the run's folder.
         data: the folder of pictures that it learned from.
+        gallery: shown every picture.
 
     Raises:
         UsageError: the model is not a run, or the data is not a folder.
         TrainingError: the folder does not have as many pictures as the run has chains.
     """
-    if not _is_run(model):
+    if not is_run(model):
         raise UsageError(f"{model} is no run of drc train: only runs keep the chains that they learned with")
     if not data.is_dir():
         raise UsageError(f"{data} is not a folder; chains belong to the pictures of the folder that was learned from")
@@ -108,7 +112,7 @@ def chain_segment(model: Path, data: Path) -> Segment:
         regions = run.model(z)
         maps = (regions.mask, regions.foreground, regions.background)
         found = PosteriorSample(z.numpy(), np.zeros(len(z), np.float32), *(tensor.numpy() for tensor in maps))
-        return [_read(extractor, run, labelled, _row(found, at)) for at, labelled in enumerate(batch)]
+        return [_read(extractor, run, labelled, _row(found, at), gallery) for at, labelled in enumerate(batch)]
 
     return segment
 
@@ -130,8 +134,10 @@ class _Run:
         engine = TorchEngine(self.model, self.config, batch)
         return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed)
 
-    def labels(self, picture: Picture, z: Array) -> np.ndarray:
-        """Which region has the largest responsibility for each pixel: ``(H, W)``, 0 the background, then the slots."""
+    def slots(self, picture: Picture, z: Array) -> NDArray[np.float32] | None:
+        """Responsibilities of background and slots at the network's size: ``(1 + K, H, W)``; None where K is 1."""
+        if self.config.model.latent.foreground_slots == 1:
+            return None
         import torch
 
         from drc_train.objective import slot_responsibilities
@@ -140,13 +146,17 @@ class _Run:
         image = torch.from_numpy(to_tensor(picture, (size, size)))[None]
         with torch.no_grad():
             regions = self.model(torch.from_numpy(z))
-            shares = slot_responsibilities(regions, image, self.config.model.region_likelihood())[0].numpy()
-        height, width = picture.shape[:2]
-        return np.argmax([cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in shares], 0)
+            shares = slot_responsibilities(regions, image, self.config.model.region_likelihood())
+        return np.asarray(shares[0].numpy(), np.float32)
 
 
-def _is_run(folder: Path) -> bool:
-    return (folder / "checkpoint.json").is_file() and not (folder / "manifest.json").is_file()
+def is_run(folder: Path) -> bool:
+    """Whether ``folder`` is the ``--out`` of a training run (or a checkpoint in it), and not a bundle."""
+    return (
+        folder.suffix == ".safetensors"
+        or (folder / "checkpoint.json").is_file()
+        and not (folder / "manifest.json").is_file()
+    )
 
 
 def _row(sample: PosteriorSample, at: int) -> PosteriorSample:
@@ -154,8 +164,15 @@ def _row(sample: PosteriorSample, at: int) -> PosteriorSample:
     return PosteriorSample(*(values[at : at + 1] for values in maps))
 
 
-def _read(extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample) -> Result:
+def _read(
+    extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample, gallery: Gallery | None
+) -> Result:
     masks = {reading: extractor.probability(labelled.picture, sample, reading) for reading in MASKS}
-    if run is None or run.config.model.latent.foreground_slots == 1:
+    slots = run.slots(labelled.picture, sample.z) if run else None
+    if gallery is not None:
+        gallery.add(labelled, sample, masks["responsibility"], slots)
+    if slots is None:
         return masks, {}
-    return masks, partition_figures(run.labels(labelled.picture, sample.z), labelled.mask)
+    height, width = labelled.mask.shape
+    labels = np.argmax([cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in slots], 0)
+    return masks, partition_figures(labels, labelled.mask)

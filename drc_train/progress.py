@@ -1,19 +1,18 @@
 """What a person sees while learning: a live line on a terminal, a plain line now and then elsewhere; TensorBoard for later."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
-from drc_runtime.atomic import atomic_path
+from drc_runtime.preprocess import Picture
+from drc_train.pictures import write_pictures
 
 PLAIN_EVERY = 30.0
 """Seconds between lines where there is no terminal."""
@@ -23,7 +22,7 @@ class Progress:
     """Shows iteration, losses, foreground share, chain energy and time left, and writes the same to TensorBoard."""
 
     def __init__(self, out: Path, console: Console) -> None:
-        """``out`` is the run's folder; event files go to ``out/tensorboard``, the newest grid to ``out/grid.png``."""
+        """``out`` is the run's folder; event files go to ``out/tensorboard``, the newest grids to ``out``."""
         self._out, self._console = out, console
         self._board: SummaryWriter | None = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
@@ -70,8 +69,8 @@ class Progress:
         """A line that stays."""
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
-    def picture(self, iteration: int, grid: NDArray[np.uint8]) -> None:
-        """A grid as ``drc_train.grids.figure`` makes it."""
-        self._write("add_image", "grid", grid, iteration, dataformats="HWC")
-        with atomic_path(self._out / "grid.png") as path:
-            cv2.imwrite(str(path), cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
+    def pictures(self, iteration: int, pictures: Mapping[str, Picture]) -> None:
+        """Grids as ``drc_train.grids`` makes them, by name, to TensorBoard and as the newest ``NAME.png`` in the run's folder."""
+        for name, picture in pictures.items():
+            self._write("add_image", name, picture, iteration, dataformats="HWC")
+        write_pictures(self._out, pictures)

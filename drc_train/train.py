@@ -18,7 +18,7 @@ from drc_train.checkpoint import STATE_FILE, read_state, restore, save_checkpoin
 from drc_train.config import Config, load_config, parse_config
 from drc_train.data.source import is_sequence, load_pictures
 from drc_train.em import Learner
-from drc_train.grids import figure
+from drc_train.grids import figure, prior_figure, reassignment_figure
 from drc_train.health import PERSISTENT, EnergyGap, Score
 from drc_train.progress import Progress
 from drc_train.watch import collapse
@@ -225,14 +225,13 @@ class _Run:
         state = {"seconds": self.seconds, "score": self.score.state, "best": best}
         save_checkpoint(self.out, self.learner, self.about | state, better)
         self.best_score, self.best = best
+        self.draw(progress)
 
     @torch.no_grad()
     def look(self, progress: Progress) -> None:
-        """Draws the grid, checks the masks of the chains of the first pictures, and the energies."""
+        """Checks the masks of the chains of the first pictures, and the energies."""
         learner = self.learner
-        index = torch.arange(min(8 * SHOWN, len(learner.pictures)))
-        z = learner.chains.posterior[index].to(learner.device)
-        image = learner.images(index)
+        z = learner.chains.posterior[: min(8 * SHOWN, len(learner.pictures))].to(learner.device)
         problem = collapse(learner.model(z).mask) if learner.iteration >= FIRST_LOOK else None
         if problem and problem != self.collapsed:
             progress.say(problem)
@@ -240,7 +239,17 @@ class _Run:
         apart = self.gap.look()
         if apart:
             progress.say(apart)
-        progress.picture(learner.iteration, figure(learner.model, z[:SHOWN], image[:SHOWN]))
+
+    def draw(self, progress: Progress) -> None:
+        """Draws the grids of the first pictures' chains."""
+        learner = self.learner
+        index = torch.arange(min(SHOWN, len(learner.pictures)))
+        z = learner.chains.posterior[index].to(learner.device)
+        pictures = {"grid": figure(learner.model, z, learner.images(index))}
+        pictures["prior"] = prior_figure(learner.model, learner.chains.prior[index].to(learner.device))
+        if learner.config.model.latent.reassignment:
+            pictures["reassignment"] = reassignment_figure(learner.model, z)
+        progress.pictures(learner.iteration, pictures)
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,90 @@
+"""What ``drc eval --pictures`` draws of a model: its first and its worst extractions, samples of its prior, its re-assignment."""
+
+import heapq
+from pathlib import Path
+
+import numpy as np
+
+from drc_runtime.langevin import PosteriorSample
+from drc_runtime.preprocess import Picture, resize, to_tensor
+from drc_train.data.evaluation import Labelled
+from drc_train.metrics import Mask, iou
+from drc_train.pictures import write_pictures
+from drc_train.tiles import Map, assemble, extraction_tiles
+
+SHOWN = 12
+"""Columns of a grid."""
+
+
+class Gallery:
+    """Collects extractions while they are measured: the first ones (Figs. 3, S5 to S8) and the worst (Fig. S9)."""
+
+    def __init__(self) -> None:
+        self._first: list[list[Picture]] = []
+        self._worst: list[tuple[float, int, list[Picture]]] = []  # a heap, the best of them on top
+        self._seen = 0
+
+    def add(self, labelled: Labelled, sample: PosteriorSample, mask: Mask, slots: Map | None) -> None:
+        """One picture, its posterior sample of batch 1, its mask ``(H, W)`` at the picture's size, and its slots' shares.
+
+        Pictures without a foreground are left out, as they are of the mean IoU.
+        """
+        if not labelled.mask.any():
+            return
+        self._seen += 1
+        score = iou(mask, labelled.mask)
+        wanted = len(self._first) < SHOWN
+        if not wanted and len(self._worst) == SHOWN and score >= -self._worst[0][0]:
+            return
+        size = sample.mask.shape[2], sample.mask.shape[3]
+        found, truth = (
+            resize(plane, size)[None].astype(np.float32) / np.float32(255) for plane in (mask, labelled.mask)
+        )
+        image = to_tensor(labelled.picture, size)
+        column = extraction_tiles(
+            image, sample.mask[0], sample.foreground[0], sample.background[0], found, truth, slots
+        )
+        if wanted:
+            self._first.append(column)
+        entry = (-score, self._seen, column)  # the count decides between equals, before columns are compared
+        (heapq.heappush if len(self._worst) < SHOWN else heapq.heappushpop)(self._worst, entry)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Writes ``extractions.png`` and ``worst.png``, the worst first; nothing where nothing was added.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        if not self._first:
+            return []
+        worst = [column for _, _, column in sorted(self._worst, reverse=True)]
+        return write_pictures(folder, {"extractions": assemble(self._first), "worst": assemble(worst)})
+
+
+def draw_run(run: Path, folder: Path, seed: int = 0) -> list[Path]:
+    """Writes ``prior.png`` (Fig. S20) and, where the run has a re-assignment, ``reassignment.png`` (Fig. 2, of its first chains).
+
+    Args:
+        run: the run's folder.
+        folder: where to, made if need be.
+        seed: of the noise that the prior's chains start from and move with, K0 steps long.
+
+    Raises:
+        TrainingError: no checkpoint, or a damaged one.
+        OutputError: the disk refuses.
+    """
+    import torch
+
+    from drc_train.checkpoint import load_chains, load_model
+    from drc_train.grids import prior_figure, reassignment_figure
+    from drc_train.langevin import prior_step
+
+    model, config, _ = load_model(run)
+    noise = torch.Generator().manual_seed(seed)
+    z = torch.randn(SHOWN, config.model.latent.total, generator=noise)
+    for _ in range(config.train.prior_steps):
+        z, _ = prior_step(model, z, torch.randn(z.shape, generator=noise), config.train)
+    pictures = {"prior": prior_figure(model, z)}
+    if config.model.latent.reassignment:
+        pictures["reassignment"] = reassignment_figure(model, load_chains(run)[:SHOWN])
+    return write_pictures(folder, pictures)
