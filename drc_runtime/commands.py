@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +16,13 @@ from drc_runtime.errors import UsageError
 if TYPE_CHECKING:
     from drc_runtime.bench import BenchReport
     from drc_runtime.info import BundleInfo
+    from drc_runtime.learning import LearnState
     from drc_runtime.run import Progress, RunReport
 
 EngineName = Annotated[str, typer.Option("--engine", help="onnxruntime, or torchscript or tensorrt if exported so.")]
 Precision = Annotated[str, typer.Option(help="fp32, or fp16 if the bundle has it.")]
+TERMINAL_EVERY, PLAIN_EVERY = 0.2, 30.0
+"""Seconds between two lines about learning, on a terminal and elsewhere."""
 Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
 
 
@@ -31,6 +35,14 @@ def run(
         ),
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="BUNDLE", help="Default: the bundled sample.")] = None,
+    learn: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Learn a model of this very source first, all in TIME: 10m, 90s, 1h."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="With --learn: frames, run and bundles. Default: drc-learned/NAME."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Video (.mp4, .mov, .webm, .avi); for pictures a .png or a folder."),
@@ -88,10 +100,17 @@ def run(
         raise UsageError("SOURCE is missing: webcam, sample, a path or an address; drc run --list names the cameras")
     from drc_runtime.run import run as run_source
 
+    seconds = None
+    if learn is not None:
+        from drc_runtime.learning import parse_duration
+
+        seconds = parse_duration(learn)
     with _progress() as progress:
         report = run_source(
             source,
             model=model,
+            learn=seconds,
+            keep=keep,
             out=out,
             masks=masks,
             soft=soft,
@@ -114,10 +133,12 @@ def run(
             engine=engine,
             precision=precision,
             progress=progress,
+            learning=_learning_line(),
             notice=_notice,
         )
     if as_json:
-        _print_json({**asdict(report), "outputs": [str(path) for path in report.outputs]})
+        learned = str(report.learned) if report.learned else None
+        _print_json({**asdict(report), "outputs": [str(path) for path in report.outputs], "learned": learned})
     else:
         _print_run(report)
     for failure in report.failures:
@@ -184,13 +205,38 @@ def _progress() -> "Iterator[Progress | None]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
     columns = (BarColumn(), TaskProgressColumn(show_speed=True), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=None)
+
+    def show(done: int, total: int | None) -> None:
+        bar.start()  # with the first frame: until then, the line belongs to learning
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
+def _learning_line() -> "Callable[[LearnState], None]":
+    """How far learning is: one line that is written over on a terminal, elsewhere a line now and then."""
+    terminal, phase, said = sys.stderr.isatty(), "", 0.0
+
+    def show(state: "LearnState") -> None:
+        nonlocal phase, said
+        now = time.monotonic()
+        if state.phase == phase and now - said < (TERMINAL_EVERY if terminal else PLAIN_EVERY):
+            return
+        start, end = ("\r\x1b[2K", "") if terminal else ("", "\n")
+        print(f"{start}drc: {_plain(str(state))}", end=end, file=sys.stderr, flush=True)
+        phase, said = state.phase, now
+
+    return show
 
 
 def _notice(line: str) -> None:
-    print(f"drc: {_plain(line)}", file=sys.stderr, flush=True)
+    start = "\r\x1b[2K" if sys.stderr.isatty() else ""
+    print(f"{start}drc: {_plain(line)}", file=sys.stderr, flush=True)
 
 
 def _print_cameras(as_json: bool) -> None:
@@ -221,6 +267,8 @@ def _print_run(report: "RunReport") -> None:
     if report.milliseconds_p50 is not None:
         latency = f"{report.milliseconds_p50:.1f} ms a frame, p95 {report.milliseconds_p95:.1f} ms"
         rows.append(("latency", f"{latency}, {report.steps} steps"))
+    if report.learned is not None:
+        rows.append(("learned", str(report.learned)))
     rows += [("written", str(path)) for path in report.outputs]
     _print_rows(rows)
 

@@ -25,6 +25,7 @@ from drc_runtime.video.writer import BackgroundWriter
 
 if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction, Extractor
+    from drc_runtime.learning import Report as LearnReport
     from drc_runtime.web.server import PageServer
 
 Progress = Callable[[int, int | None], None]
@@ -40,6 +41,7 @@ class RunReport:
         failures: one line for each item that could not be read; not empty means that the run failed in part.
         dropped: frames of a live source that came while an earlier one was at work.
         outputs: files and folders that were written.
+        learned: the bundle that was learned first, or None.
         interrupted: ended by Ctrl-C or SIGTERM; what was finished is kept.
         signal: the signal's number, or None.
         live: the source was a camera or a stream.
@@ -56,6 +58,7 @@ class RunReport:
     failures: list[str] = field(default_factory=list)
     dropped: int = 0
     outputs: list[Path] = field(default_factory=list)
+    learned: Path | None = None
     interrupted: bool = False
     signal: int | None = None
     live: bool = False
@@ -75,6 +78,8 @@ def run(
     source: str,
     *,
     model: str | Path | None = None,
+    learn: float | None = None,
+    keep: Path | None = None,
     out: Path | None = None,
     masks: Path | None = None,
     soft: bool = False,
@@ -97,6 +102,7 @@ def run(
     engine: str = "onnxruntime",
     precision: str = "fp32",
     progress: Progress | None = None,
+    learning: "LearnReport | None" = None,
     notice: Notice | None = None,
 ) -> RunReport:
     """Extracts the foreground of every frame of a source and writes or shows it.
@@ -106,6 +112,8 @@ def run(
     Args:
         source: see ``open_source``.
         model: bundle folder; the sample's own for ``sample:NAME``, else the bundled ``scene``.
+        learn: seconds in which a model of this source is learned first, see ``drc_runtime.learning.learn``.
+        keep: the folder for what is learned; None takes ``drc-learned/NAME``.
         out: a video (``.mp4``, ``.mov``, ``.webm``, ``.avi``) for videos and live sources; for pictures a ``.png`` or a
             folder of cut-outs.
             ``sample`` writes ``drc-sample.mp4`` into the current folder if neither ``out`` nor ``masks`` is given.
@@ -132,9 +140,12 @@ def run(
         engine: the backend, see ``drc_runtime.engines.ENGINES``.
         precision: ``fp32``, or ``fp16`` if the bundle has it.
         progress: called with the number of frames done and their total, if known, after each frame.
+        learning: called with how far learning is.
         notice: called with a line, from any thread, when something changes: steps chosen, source lost, source back.
 
     Raises:
+        KeyboardInterrupt: by Ctrl-C while a model is learned; after that, Ctrl-C ends the run in order.
+        TrainingError, MissingDependencyError: there is nothing to learn from, or no package to learn with.
         UsageError: options contradict each other, or an output would replace something.
         SourceError: the source cannot be opened, or a video's decoder died of it.
         BundleError, EngineError: the model cannot be used.
@@ -150,17 +161,20 @@ def run(
     if alpha and (out is None or background != "overlay"):
         raise UsageError("--alpha needs --out for the transparent foreground, and takes no --background")
     controls = Controls(Settings(threshold=threshold), view_names(background))
+    if (learn is None and keep is not None) or (learn is not None and model is not None):
+        raise UsageError(
+            "--keep says where --learn keeps its model, and --learn makes its own: leave --keep or --model out"
+        )
     bundle = _choose_bundle(source, model)
     with ExitStack() as stack:
         ending = stack.enter_context(Ending())
         records = stack.enter_context(closing(RunLog(log))) if log is not None else None
         told, notice = notice, _logged(notice, records)
         views = stack.enter_context(Views(background, controls))
+        load = partial(_load_extractor, threads=threads, mask=mask, seed=seed, engine=engine, precision=precision)
         # The network loads while the source opens: both wait for other things than this interpreter.
         pool = stack.enter_context(ThreadPoolExecutor(1))
-        loading = pool.submit(
-            _load_extractor, bundle, threads=threads, mask=mask, seed=seed, engine=engine, precision=precision
-        )
+        loading = None if learn is not None else pool.submit(load, bundle)
         page = _open_page(stack, serve, token)
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
         watched = page is not None or vcam
@@ -172,8 +186,13 @@ def run(
         if out is None and masks is None and not shown and not watched:
             raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
         check_outputs(opened, out=out, masks=masks, background=background, overwrite=overwrite, alpha=alpha)
-        extractor = loading.result()
         report = RunReport()
+        if learn is not None:
+            opened, report.learned = _learn(opened, source, learn, keep, learning, notice, stack)
+            loading = pool.submit(load, report.learned)
+        assert loading is not None
+        extractor = loading.result()
+        dropped = opened.dropped
         meter = Meter(opened, records)
         health = Health(opened, report.failures)
         sinks = open_sinks(opened, views, controls, out=out, masks=masks, soft=soft, alpha=alpha, audio=audio)
@@ -192,7 +211,7 @@ def run(
         keep_time = watched and not opened.live and out is None and masks is None and window is None
         _process(opened, choose, controls, writer, window, report, started, progress, keep_time=keep_time)
         ending.raising = False
-    report.dropped, report.reconnects, report.state = opened.dropped, opened.reconnects, opened.state
+    report.dropped, report.reconnects, report.state = opened.dropped - dropped, opened.reconnects, opened.state
     report.live, report.signal = opened.live, ending.received
     report.interrupted = report.interrupted or report.signal is not None
     report.age_p50, report.age_p95 = percentiles(meter.ages)
@@ -316,6 +335,27 @@ def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:
             notice(line)
 
     return both
+
+
+def _learn(
+    opened: Source,
+    spec: str,
+    seconds: float,
+    keep: Path | None,
+    report: "LearnReport | None",
+    notice: Notice | None,
+    stack: ExitStack,
+) -> tuple[Source, Path]:
+    """A model of the source, and the source to run it on: a file is opened anew, to be run from its beginning."""
+    from drc_runtime.learning import check_learning, default_folder, learn
+
+    check_learning(opened, spec)
+    frames = iter(opened)
+    learned = learn(opened, frames, keep or default_folder(spec), seconds, report=report, notice=notice)
+    if opened.live:
+        return opened, learned
+    opened.close()
+    return stack.enter_context(open_source(spec, notice=notice)), learned
 
 
 def _load_extractor(

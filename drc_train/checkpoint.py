@@ -165,14 +165,17 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
 
     ``notice`` gets a line if that is not the last one written.
 
+    The learner may have more pictures than the run had: the chains of those that were added start from noise.
+
     Raises:
-        TrainingError: no checkpoint, a damaged one, or one of other networks or another number of pictures.
+        TrainingError: no checkpoint, a damaged one, or one of other networks or more pictures.
     """
     state, tensors = _newest(folder, notice)
-    if tensors["chains.posterior"].shape != learner.chains.posterior.shape:
+    earlier, now = len(tensors["chains.posterior"]), len(learner.chains.posterior)
+    if earlier > now or tensors["chains.posterior"].shape[1:] != learner.chains.posterior.shape[1:]:
         raise TrainingError(
-            f"{folder} has chains for {len(tensors['chains.posterior'])} pictures, but the source has "
-            f"{len(learner.chains.posterior)}: the data changed; start anew in another --out"
+            f"{folder} has chains for {earlier} pictures, but the source has {now}: the data changed; start anew in another "
+            "--out"
         )
     _load_model(learner.model, tensors, folder)
     for name, optimiser in _optimisers(learner).items():
@@ -187,8 +190,12 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
         learner.average.load_state_dict(
             {name.removeprefix("average."): tensor for name, tensor in tensors.items() if name.startswith("average.")}
         )
-    learner.chains.posterior, learner.chains.prior = tensors["chains.posterior"], tensors["chains.prior"]
-    learner.chains.order, learner.chains.position = tensors["chains.order"], state["position"]
+    learner.chains.posterior[:earlier], learner.chains.prior[:earlier] = (
+        tensors["chains.posterior"],
+        tensors["chains.prior"],
+    )
+    if earlier == now:  # otherwise the order is a new one, with the pictures in it that have been added
+        learner.chains.order, learner.chains.position = tensors["chains.order"], state["position"]
     learner.random.set_state(tensors["random"])
     learner.noise.set_state(tensors["noise"])
     learner.iteration = state["iteration"]

@@ -3,14 +3,16 @@
 import hashlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from drc_runtime.errors import OutputError, TrainingError, UsageError
@@ -31,6 +33,8 @@ SHOWN = 12
 """Pictures in a grid."""
 FIRST_LOOK = 100
 """Iterations before a collapsed mask means anything."""
+
+OnIteration = Callable[[int, Mapping[str, float]], bool]
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def train(
     overrides: Sequence[str] = (),
     skip_unreadable: bool = False,
     console: Console | None = None,
+    on_iteration: OnIteration | None = None,
 ) -> TrainReport:
     """Learns to cut out the foreground of the pictures of ``source``, without labels (Algorithm 1).
 
@@ -75,10 +80,11 @@ def train(
         preset: a shipped preset or a YAML file; None takes ``static-camera`` for a video and ``edge-64`` otherwise.
         iterations: stop at this iteration; None takes the preset's.
         minutes: stop after this much learning in this call, if that comes first.
-        resume: continue the run in ``out``; its own configuration is used.
+        resume: continue the run in ``out``; its own configuration is used. New pictures may stand behind the earlier ones.
         overrides: ``section.key=value`` settings over the preset; with ``resume`` only those of the section ``train``.
         skip_unreadable: leave out pictures that cannot be read instead of refusing to start.
         console: where progress goes; None is stderr.
+        on_iteration: called after each iteration with its number and its figures; False ends learning, all of it saved.
 
     Raises:
         ConfigError: the preset or an override is not valid.
@@ -89,7 +95,6 @@ def train(
     console = console or Console(stderr=True)
     config, preset = _configuration(source, out, preset, resume, overrides)
     pictures = load_pictures(source, config.model.image_size, skip_unreadable=skip_unreadable)
-    fingerprint = hashlib.sha256(pictures.tobytes()).hexdigest()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -99,17 +104,18 @@ def train(
         f"{len(pictures)} pictures, preset {preset}, {device}; preparing the compiled step ...", highlight=False
     )
     learner = Learner(config, torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), device)
-    about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures), "fingerprint": fingerprint}
+    about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures)}
+    about["fingerprint"] = _fingerprint(pictures)
     before: dict[str, Any] = {}
     if resume:
         before = restore(out, learner, lambda line: console.print(line, highlight=False, markup=False))
-        if before["fingerprint"] != fingerprint:
+        if before["fingerprint"] != _fingerprint(pictures[: before["pictures"]]):
             raise TrainingError(f"the pictures of {source} are not those that {out} was learned from; start anew")
     run = _Run(learner, out, about, before)
     with Progress(out, console) as progress, _interrupts() as interrupted:
         if learner.sampler.note:
             progress.say(learner.sampler.note)
-        run.learn(iterations or config.train.iterations, minutes, progress, interrupted)
+        run.learn(iterations or config.train.iterations, minutes, progress, interrupted, on_iteration)
     return TrainReport(
         out,
         preset,
@@ -138,6 +144,10 @@ def _configuration(
         raise UsageError(f"{out} already holds a run: continue it with --resume, or give another --out")
     chosen = preset or ("static-camera" if is_sequence(source) else "edge-64")
     return load_config(chosen, tuple(overrides)), chosen
+
+
+def _fingerprint(pictures: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
 @contextmanager
@@ -169,7 +179,14 @@ class _Run:
         self.figures: dict[str, float] = {}
         self.collapsed: str | None = None
 
-    def learn(self, iterations: int, minutes: float | None, progress: Progress, interrupted: list[int]) -> None:
+    def learn(
+        self,
+        iterations: int,
+        minutes: float | None,
+        progress: Progress,
+        interrupted: list[int],
+        on_iteration: OnIteration | None = None,
+    ) -> None:
         start = saved = time.monotonic()
         every = SAVE_EVERY
         first = self.learner.iteration
@@ -186,6 +203,8 @@ class _Run:
                 self._save_or_go_on(progress)
                 saved = time.monotonic()
                 every = max(SAVE_EVERY, SAVING_SHARE * (saved - now))
+            if on_iteration is not None and not on_iteration(self.learner.iteration, self.figures):
+                break
         self.save(progress)
 
     def _step(self) -> dict[str, float]:

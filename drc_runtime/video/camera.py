@@ -59,7 +59,8 @@ class LiveSource(Source):
         self._reader = threading.Thread(target=self._receive, name="drc-camera", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        self._reader.start()
+        if self._reader.ident is None:  # a run that has learned takes up where it left off
+            self._reader.start()
         while (frame := self._next()) is not None:
             yield frame
 

@@ -249,11 +249,17 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
     backend = ("--engine", "torchscript", "--precision", "fp16")
     pictures = ("--threshold", "0.25", "--alpha", "--no-audio", "--serve", "8000", "--token", "secret-token", "--vcam")
     live = ("--fps", "30", "--raw", "4x2", "--log", "l")
-    assert drc("run", "clip.mp4", *options.split(), *live, *pictures, "--threads", "1", "--seed", "7", *backend)[0] == 0
-    assert callable(given.pop("notice"))
+    learn = ("--learn", "10m", "--keep", "kept")
+    assert (
+        drc("run", "clip.mp4", *options.split(), *live, *learn, *pictures, "--threads", "1", "--seed", "7", *backend)[0]
+        == 0
+    )
+    assert callable(given.pop("notice")) and callable(given.pop("learning"))
     assert given == {
         "source": "clip.mp4",
         "model": Path("m"),
+        "learn": 600.0,
+        "keep": Path("kept"),
         "out": Path("o"),
         "masks": Path("k"),
         "soft": True,

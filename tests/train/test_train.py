@@ -6,6 +6,7 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -67,6 +68,28 @@ def test_resuming_continues_as_if_never_stopped(folder: Path, tmp_path: Path, ti
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
     scores = [read_state(run)["about"]["score"] for run in (whole, parts)]
     assert scores[0] == scores[1]
+
+
+def test_a_run_goes_on_with_pictures_that_were_added_behind_the_others(folder, tmp_path, tiny_overrides) -> None:
+    run = tmp_path / "run"
+    train(str(folder), run, preset="edge-32", iterations=2, overrides=tiny_overrides)
+    before = load_file(run / "checkpoint-00000002.safetensors")
+    for name in ("7.png", "8.png"):
+        cv2.imwrite(str(folder / name), np.full((12, 10, 3), 40, np.uint8))
+    seen: list[int] = []
+
+    def note(iteration: int, figures: Mapping[str, float]) -> bool:
+        seen.append(iteration)
+        return iteration < 4
+
+    report = train(str(folder), run, resume=True, on_iteration=note)
+    assert (report.pictures, report.iterations, report.interrupted) == (8, 4, False) and seen == [3, 4]
+    after = load_file(run / "checkpoint-00000004.safetensors")
+    assert after["chains.posterior"].shape[0] == 8 and sorted(after["chains.order"].tolist()) == list(range(8))
+    assert before["chains.posterior"].shape[0] == 6
+    (folder / "8.png").unlink()
+    with pytest.raises(TrainingError, match="the data changed"):
+        train(str(folder), run, iterations=9, resume=True)
 
 
 def test_minutes_stop_a_run(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:

@@ -1,0 +1,136 @@
+"""The child process of ``drc run --learn``: ``python -m drc_export.learn FRAMES RUN BUNDLE SECONDS``.
+
+Learns from a folder of frames, goes on from the run if there is one, exports and verifies, all within the seconds. Says how far
+it is with one line of JSON after another on stdout (``drc_runtime.learning.LearnState``); an error is a line ``{"error": ...}``.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from drc_runtime.errors import DRCError, TrainingError
+from drc_runtime.learning import LearnState, Report
+
+EXPORT_SHARE = 0.6
+"""Exporting and verifying takes about so much of the time that tracing and compiling the training step took before."""
+LEAST_EXPORT_SECONDS = 10.0
+LINES_EVERY = 1.0
+NO_END = 10_000_000
+"""Iterations: the time ends learning."""
+
+
+def learn_bundle(
+    frames: Path,
+    run: Path,
+    bundle: Path,
+    seconds: float,
+    *,
+    report: Report,
+    preset: str = "static-camera",
+    overrides: Sequence[str] = (),
+) -> bool:
+    """Learns from a folder of frames and exports the result.
+
+    Args:
+        frames: pictures in the order in which they were recorded.
+        run: the training run's folder; one that is there is continued, with new pictures if there are more by now.
+        bundle: the folder to make.
+        seconds: for everything; export is given what it is likely to take.
+        report: called as things go on.
+        preset: as ``drc_train.train.train`` takes it; a run that is there keeps its own.
+        overrides: likewise.
+
+    Returns:
+        False if it was interrupted: the checkpoint is saved then, and there is no bundle.
+
+    Raises:
+        TrainingError: the masks have collapsed, or the run cannot be continued.
+        VerificationError: the exported graphs are wrong.
+        SourceError, OutputError: frames cannot be read, or the results cannot be written.
+    """
+    begun = time.monotonic()
+    report(LearnState("preparing", 0, 0))
+    from rich.console import Console
+
+    from drc_export.export import export
+    from drc_train.checkpoint import STATE_FILE
+    from drc_train.train import train
+
+    resume = (run / STATE_FILE).exists()
+    with open(os.devnull, "w") as nowhere:
+        learned = train(
+            str(frames),
+            run,
+            preset=None if resume else preset,
+            resume=resume,
+            overrides=() if resume else overrides,
+            iterations=NO_END,
+            on_iteration=_until(begun, seconds, report),
+            console=Console(file=nowhere),
+        )
+    if learned.interrupted:
+        return False
+    if learned.collapsed:
+        raise TrainingError(f"{learned.collapsed} (what was learned is kept in {run}; no bundle was made)")
+    report(LearnState("exporting", time.monotonic() - begun, seconds))
+    export(run, bundle, name=bundle.parent.name)
+    return True
+
+
+def _until(begun: float, seconds: float, report: Report) -> Callable[[int, Mapping[str, float]], bool]:
+    """Reports once a second and ends learning when what is left of the time is what export needs."""
+    first, said = 0.0, 0.0
+
+    def go_on(iteration: int, figures: Mapping[str, float]) -> bool:
+        nonlocal first, said
+        now = time.monotonic() - begun
+        first = first or now
+        left = seconds - max(LEAST_EXPORT_SECONDS, EXPORT_SHARE * first) - now
+        if now - said >= LINES_EVERY:
+            said = now
+            share = figures.get("foreground_share", 0.0)
+            report(LearnState("learning", now, now + max(left, 0), f": iteration {iteration}, {share:.1%} foreground"))
+        return left > 0
+
+    return go_on
+
+
+def _interrupt_with_parent() -> None:
+    """A parent that was killed cannot say so; what is learned is saved all the same."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns 0, 1 after an error, or 130 if it was interrupted."""
+    frames, run, bundle, seconds = arguments
+
+    def say(message: Mapping[str, object]) -> None:
+        try:
+            print(json.dumps(message), flush=True)
+        except BrokenPipeError:
+            pass  # nobody listens any more; _interrupt_with_parent ends this
+
+    threading.Thread(target=_interrupt_with_parent, daemon=True).start()
+    try:
+        finished = learn_bundle(
+            Path(frames), Path(run), Path(bundle), float(seconds), report=lambda state: say(asdict(state))
+        )
+    except DRCError as error:
+        say({"error": str(error)})
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0 if finished else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
