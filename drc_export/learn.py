@@ -17,7 +17,7 @@ from pathlib import Path
 from drc_runtime.errors import DRCError, TrainingError
 from drc_runtime.learning import LearnState, Report
 
-EXPORT_SHARE = 0.6
+EXPORT_SHARE = 0.9
 """Exporting and verifying takes about so much of the time that tracing and compiling the training step took before."""
 LEAST_EXPORT_SECONDS = 10.0
 LINES_EVERY = 1.0
