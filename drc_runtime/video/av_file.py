@@ -1,5 +1,6 @@
 """The sink that writes a video through PyAV: exact timestamps, transparency, the sound of the file that is read."""
 
+import math
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,10 @@ OPAQUE |= {".webm": ("webm", "libvpx-vp9", "yuv420p")}
 ALPHA = {".mov": ("mov", "prores_ks", "yuva444p10le"), ".webm": ("webm", "libvpx-vp9", "yuva420p")}
 """Suffix to container, encoder and pixel format."""
 SOUND_COPIED = {"mp4": {"aac", "mp3", "ac3"}, "mov": {"aac", "mp3", "ac3"}, "webm": {"opus", "vorbis"}}
-FINEST_TICKS = 90_000  # a second: frames of a variable rate keep their times to 11 microseconds
+USUAL_TICKS = 90_000
+"""A second, in most containers: times of a variable rate that are counted so, or in milliseconds, stay exact."""
+MOST_TICKS = 1 << 30  # H.264 writes twice their number in 32 bits
+CLUSTERS = {"cluster_time_limit": "1000", "flush_packets": "1"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
@@ -50,7 +54,7 @@ class AvVideoSink(Sink):
         view: what is written of a frame; RGBA if ``alpha``.
         alpha: the video keeps the transparency.
         sound: a file whose first sound track is kept, or None.
-        live: writes fragments, so that the file plays even if the process is killed.
+        live: writes fragments or clusters of a second, so that the file plays even if the process is killed.
 
     Raises:
         UsageError: the suffix cannot hold this.
@@ -68,17 +72,20 @@ class AvVideoSink(Sink):
         self._container_name, self._encoder, self._pixels = kinds[path.suffix.lower()]
         self._live = live
         # Whole ticks a frame at the constant rate, and fine enough for any other.
-        self._time_base = Fraction(1, rate.numerator * -(-FINEST_TICKS // rate.numerator))
+        ticks = math.lcm(rate.numerator, USUAL_TICKS)
+        if ticks > MOST_TICKS:
+            ticks = rate.numerator * -(-USUAL_TICKS // rate.numerator)
+        self._time_base = Fraction(1, ticks)
         self._stream: Any = None
         self._sound: Any = None
         self._sound_file = sound
         self._last = -1
         self._begun = False  # the file appears with the first packet, some frames after the first frame
         self._size = (0, 0)
-        fragmented = live and self._container_name != "webm"
+        pieces = CLUSTERS if self._container_name == "webm" else FRAGMENTS
         try:
             self._container = self._av.open(
-                str(self._part), "w", format=self._container_name, options=FRAGMENTS if fragmented else {}
+                str(self._part), "w", format=self._container_name, options=pieces if live else {}
             )
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}; choose another place") from error
@@ -134,7 +141,9 @@ class AvVideoSink(Sink):
         stream.width, stream.height, stream.pix_fmt = width, height, self._pixels
         stream.codec_context.time_base = stream.time_base = self._time_base
         if self._encoder == "libx264":
-            stream.options = {"crf": "18", "preset": "veryfast"}
+            # Without frames that are stored out of order: with them the container's duration, counted in the order of
+            # storage, ends before the last frames of a variable rate, and players leave those out.
+            stream.options = {"crf": "18", "preset": "veryfast", "bf": "0"}
         elif self._encoder == "libvpx-vp9":
             # Alternate reference frames and transparency exclude each other in libvpx.
             stream.options = {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"}

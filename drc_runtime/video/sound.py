@@ -5,11 +5,17 @@ from typing import Any, Self
 
 
 class Sound:
-    """The first sound track of a file, handed on as far as the pictures have come."""
+    """The first sound track of a file, handed on as far as the pictures have come.
+
+    Times count from the first picture, as a frame's do, wherever in the file's own time that lies.
+    """
 
     def __init__(self, source: Any, track: Any, target: Any, stream: Any, *, copied: bool) -> None:
-        self._source, self._track = source, track
+        self._source = source
         self._target, self._stream, self._copied = target, stream, copied
+        pictures = next(iter(source.streams.video), None)
+        begun = pictures.start_time * pictures.time_base if pictures is not None and pictures.start_time else 0
+        self._shift = round(begun / track.time_base)
         self._packets = source.demux(track)
         self._waiting: Any = None
 
@@ -45,7 +51,7 @@ class Sound:
         """Hands on what begins before ``seconds``."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             self._waiting = None
-            if packet.pts is not None and packet.pts * packet.time_base > seconds:
+            if packet.pts is not None and (packet.pts - self._shift) * packet.time_base > seconds:
                 self._waiting = packet
                 return
             self._hand_on(packet)
@@ -57,12 +63,19 @@ class Sound:
         self._source.close()
 
     def _hand_on(self, packet: Any) -> None:
-        if not self._copied:
-            for frame in packet.decode():
-                self._mux(self._stream.encode(frame))
-        elif packet.dts is not None:  # the packet that ends a demuxer's stream is empty
+        if packet.dts is None and self._copied:
+            return  # the packet that ends a demuxer's stream is empty
+        if self._shift and packet.pts is not None and packet.pts < self._shift:
+            return  # from before the first picture
+        if self._copied:
+            packet.pts, packet.dts = packet.pts - self._shift, packet.dts - self._shift
             packet.stream = self._stream
             self._target.mux(packet)
+            return
+        for frame in packet.decode():
+            if frame.pts is not None:
+                frame.pts -= self._shift
+            self._mux(self._stream.encode(frame))
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:
