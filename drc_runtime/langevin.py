@@ -65,7 +65,8 @@ class LangevinSampler:
                 np.multiply(self.noise(), np.float32(self._temperature), out=noise)
             graph.run()
             np.copyto(latent, graph.outputs["z_next"])
-        if not np.isfinite(latent).all():
+        # a frame or a map that is not finite shows in the log-posterior before it shows in the latent
+        if not (np.isfinite(latent).all() and np.isfinite(self._last.outputs["log_posterior"]).all()):
             raise EngineError(
                 f"the Langevin chain diverged within {steps} steps; the step size does not suit this model"
             )

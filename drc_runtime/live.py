@@ -18,6 +18,8 @@ FRAMES_AHEAD = 2
 LOOK_SECONDS = 0.05
 MOST_ERRORS = 10
 """So many frames in a row on which the network fails end a live run."""
+FAILURES_KEPT = 100
+"""Lines in a report: a run may go on for weeks."""
 
 Extract = Callable[[Frame], Extraction]
 
@@ -87,6 +89,19 @@ def wait_while_paused(controls: Controls, window: "WindowSink | None") -> bool:
     return True
 
 
+def chosen_with_a_frame(choose: Callable[[Frame], Extract]) -> Extract:
+    """The extraction that ``choose`` makes of the first frame on which that works."""
+    chosen: Extract | None = None
+
+    def extract(frame: Frame) -> Extraction:
+        nonlocal chosen
+        if chosen is None:
+            chosen = choose(frame)
+        return chosen(frame)
+
+    return extract
+
+
 def tolerant(extract: Extract, failures: list[str]) -> Callable[[Frame], Extraction | None]:
     """Lets a live run survive a frame on which the network fails: None then, and a line in ``failures``.
 
@@ -110,6 +125,3 @@ def tolerant(extract: Extract, failures: list[str]) -> Callable[[Frame], Extract
         return extraction
 
     return attempt
-
-
-FAILURES_KEPT = 100

@@ -234,9 +234,10 @@ def _process(
     keep_time: bool,
 ) -> None:
     """Runs until the source ends, the window is closed or Ctrl-C; the last two keep what is finished."""
-    from drc_runtime.live import frames_of, paced, tolerant, wait_while_paused
+    from drc_runtime.live import chosen_with_a_frame, frames_of, paced, tolerant, wait_while_paused
 
-    extract: Callable[[Frame], Extraction | None] | None = None
+    chosen = chosen_with_a_frame(choose)
+    extract = tolerant(chosen, report.failures) if source.live else chosen
     milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
     frames = frames_of(source)
     try:
@@ -245,9 +246,6 @@ def _process(
                 continue  # this one was taken before the pause
             if window is not None and window.closed:
                 break
-            if extract is None:
-                chosen = choose(frame)
-                extract = tolerant(chosen, report.failures) if source.live else chosen
             begun = time.perf_counter()
             extraction = extract(frame)
             if extraction is None:

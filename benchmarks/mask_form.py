@@ -1,0 +1,249 @@
+"""Which form of the mask measures best: at which size Eq. 7 is read, with which sigma, scaled up how, smoothed in time or not.
+
+    python benchmarks/mask_form.py --set NAME BUNDLE CLIP [--set ...]
+
+CLIP is a video with its masks beside it, or ``scene:N`` (drawn with the evaluation's seed). Every form reads the same tracked
+chain, frame by frame. Flicker is the mean change of the binary mask between neighbouring frames; the truth's stands beside it.
+The result goes to benchmarks/results/mask-form.json.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from drc_runtime.atomic import atomic_write  # noqa: E402
+from drc_runtime.extractor import Extractor  # noqa: E402
+from drc_runtime.langevin import PosteriorSample  # noqa: E402
+from drc_runtime.machine import machine_name  # noqa: E402
+from drc_runtime.preprocess import Picture, resize, to_picture, to_tensor  # noqa: E402
+from drc_train.data.evaluation import load_evaluation  # noqa: E402
+from drc_train.evaluate import SUBTRACTOR_WARM_UP  # noqa: E402
+from drc_train.metrics import Score  # noqa: E402
+
+RUN = 8  # neighbouring frames that are measured together
+LogOdds = Callable[[Extractor, Picture, PosteriorSample], np.ndarray]
+
+
+def logit(mask: np.ndarray) -> np.ndarray:
+    clipped = np.clip(mask, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)
+
+
+def scaled(plane: np.ndarray, size: tuple[int, int], method: int = cv2.INTER_LINEAR) -> np.ndarray:
+    return cv2.resize(plane, (size[1], size[0]), interpolation=method)
+
+
+def evidence(
+    extractor: Extractor, picture: Picture, sample: PosteriorSample, size: tuple[int, int], widening: float
+) -> np.ndarray:
+    """The likelihoods' log-odds (Eq. 7, channels summed) at ``size``, with ``widening`` times the model's sigma."""
+    settings = extractor.manifest.sampler
+    seen = resize(picture, size).astype(np.float32)
+    foreground, background = (
+        scaled(to_picture(it[0]).astype(np.float32), size) for it in (sample.foreground, sample.background)
+    )
+    scale = 1 / (127.5 * 2 * (widening * settings.sigma) ** 2)
+    nearer = np.abs(seen - background) - np.abs(seen - foreground) / settings.foreground_spread**2
+    return scale * nearer.sum(2) - 6 * np.log(settings.foreground_spread)
+
+
+def guided(guide: Picture, plane: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
+    """The guided filter (He et al., ECCV 2010) of ``plane`` with a grey guide, both at the guide's size."""
+    slope, offset = guided_coefficients(guide, plane, radius, epsilon)
+    return slope * (cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255) + offset
+
+
+def guided_coefficients(
+    guide: Picture, plane: np.ndarray, radius: int, epsilon: float
+) -> tuple[np.ndarray, np.ndarray]:
+    grey = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    window = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return cv2.boxFilter(values, -1, window)
+
+    guide_mean, plane_mean = mean(grey), mean(plane)
+    slope = (mean(grey * plane) - guide_mean * plane_mean) / (mean(grey * grey) - guide_mean**2 + epsilon)
+    return mean(slope), mean(plane_mean - slope * guide_mean)
+
+
+def at(times: float | None, widening: float = 1.0) -> LogOdds:
+    """Eq. 7 at ``times`` the network's resolution, or at the frame's own; the log-odds scaled up."""
+
+    def form(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+        height, width = extractor.manifest.image_size
+        size = picture.shape[:2] if times is None else (round(times * height), round(times * width))
+        odds = scaled(logit(sample.mask[0, 0]), size) + evidence(extractor, picture, sample, size, widening)
+        return scaled(odds, picture.shape[:2])
+
+    return form
+
+
+def mixture(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+    return scaled(logit(sample.mask[0, 0]), picture.shape[:2])
+
+
+def guided_mixture_with_evidence(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+    """pi_f scaled up along the frame's edges, then Eq. 7 at twice the network's resolution."""
+    size = picture.shape[:2]
+    prior = guided(picture, scaled(logit(sample.mask[0, 0]), size), max(2, size[0] // 64), 1e-3)
+    height, width = extractor.manifest.image_size
+    return prior + scaled(evidence(extractor, picture, sample, (2 * height, 2 * width), 1.0), size)
+
+
+def guided_odds(times: float, cells: float) -> LogOdds:
+    """Eq. 7's log-odds at ``times`` the network's resolution, limited, then scaled up by a guided filter ``cells`` wide."""
+
+    def form(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+        plane = np.clip(at(times)(extractor, picture, sample), -4, 4)
+        return guided(picture, plane, max(2, round(cells * picture.shape[0] / extractor.manifest.image_size[0])), 1e-3)
+
+    return form
+
+
+def fast_guided(form: LogOdds, times: float, cells: float, epsilon: float = 1e-3) -> LogOdds:
+    """The fast guided filter (He and Sun, 2015): its two coefficients at ``times`` the network's resolution, scaled up."""
+
+    def filtered(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+        height, width = (round(times * side) for side in extractor.manifest.image_size)
+        small = resize(picture, (height, width))
+        plane = scaled(np.clip(form(extractor, small, sample), -4, 4), (height, width))
+        slope, offset = guided_coefficients(small, plane, max(1, round(cells * times)), epsilon)
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+        return scaled(slope, picture.shape[:2]) * grey + scaled(offset, picture.shape[:2])
+
+    return filtered
+
+
+def mean_of(first: LogOdds, second: LogOdds) -> LogOdds:
+    return lambda *arguments: (first(*arguments) + second(*arguments)) / 2
+
+
+FORMS: dict[str, LogOdds] = {
+    "pi_f, scaled up": mixture,
+    "the network's resolution": at(1),
+    "1.5 times": at(1.5),
+    "twice (the runtime's)": at(2),
+    "three times": at(3),
+    "the frame's own": at(None),
+    "the frame's own, sigma x 1.5": at(None, 1.5),
+    "the frame's own, sigma x 2": at(None, 2.0),
+    "twice, sigma x 1.25": at(2, 1.25),
+    "half at the network's, half at the frame's own": mean_of(at(1), at(None)),
+    "half at the network's, half at twice": mean_of(at(1), at(2)),
+    "the network's, sigma x 1.25": at(1, 1.25),
+    "1.5 times, sigma x 1.25": at(1.5, 1.25),
+    "twice, sigma x 1.5": at(2, 1.5),
+    "half at the network's, half at twice, sigma x 1.25": mean_of(at(1, 1.25), at(2, 1.25)),
+    "the network's by a fast guided filter, at twice": fast_guided(at(1), 2, 0.5),
+    "the network's by a fast guided filter, at four": fast_guided(at(1), 4, 0.5),
+    "the network's by a fast guided filter, wider": fast_guided(at(1), 4, 1.0),
+    "half, half, by a fast guided filter, at four": fast_guided(mean_of(at(1), at(2)), 4, 0.5),
+    "pi_f by a guided filter, evidence at twice": guided_mixture_with_evidence,
+    "the network's by a guided filter": guided_odds(1, 0.5),
+    "twice by a guided filter": guided_odds(2, 0.5),
+}
+
+
+class Smoothed:
+    """Blends a frame's probability with the last result, the more the less certain it is (MediaPipe's recipe).
+
+    The weight of the last result is ``ratio`` times the uncertainty: 1 - (1 - H)^2 of the binary entropy H in bits, through
+    the polynomial of MediaPipe's segmentation_smoothing_calculator.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self.ratio, self._last = ratio, None
+
+    def __call__(self, probability: np.ndarray) -> np.ndarray:
+        if self._last is None or self._last.shape != probability.shape:
+            self._last = probability
+            return probability
+        square = (probability - 0.5) ** 2
+        certainty = square * (
+            5.68842 + square * (-0.748699 + square * (-57.8051 + square * (291.309 + square * -624.717)))
+        )
+        uncertainty = 1 - np.clip(certainty, 0, 1)
+        self._last = probability + (self._last - probability) * uncertainty * self.ratio
+        return self._last
+
+
+class Flicker:
+    """Mean change between neighbouring frames of a mask ``(H, W)`` bool, as a share of the picture."""
+
+    def __init__(self) -> None:
+        self.changes: list[float] = []
+        self._last: np.ndarray | None = None
+
+    def add(self, mask: np.ndarray, follows: bool) -> None:
+        if self._last is not None and follows:
+            self.changes.append(float((mask != self._last).mean()))
+        self._last = mask
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.changes)) if self.changes else 0.0
+
+
+def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
+    extractor = Extractor(bundle)
+    sampler, settings = extractor.sampler, extractor.manifest.sampler
+    z, steps = sampler.noise(), settings.cold_steps
+    smoothers = {f"twice, smoothed in time, {ratio:g}": Smoothed(ratio) for ratio in (0.3, 0.6, 0.9)}
+    names = [*FORMS, *smoothers]
+    scores, flickers = {name: Score() for name in names}, {name: Flicker() for name in names}
+    truth_flicker, frames = Flicker(), 0
+    for index, labelled in enumerate(load_evaluation(clip)):
+        sample = sampler.run(to_tensor(labelled.picture, extractor.manifest.image_size), z, steps)
+        z, steps = sample.z, settings.track_steps  # every frame is tracked; runs of neighbours are read
+        if index < SUBTRACTOR_WARM_UP or index // RUN % every:
+            continue
+        frames += 1
+        odds = {name: form(extractor, labelled.picture, sample) for name, form in FORMS.items()}
+        found = {name: values > 0 for name, values in odds.items()}
+        probability = 1 / (1 + np.exp(-np.clip(odds["twice (the runtime's)"], -20, 20)))
+        found |= {name: smoother(probability) >= 0.5 for name, smoother in smoothers.items()}
+        follows = every == 1 or index % RUN != 0
+        truth_flicker.add(labelled.mask > 127, follows)
+        for name, mask in found.items():
+            scores[name].add(np.where(mask, 255, 0).astype(np.uint8), labelled.mask)
+            flickers[name].add(mask, follows)
+    return {
+        "bundle": extractor.manifest.name,
+        "frames": frames,
+        "truth_flicker": truth_flicker.mean,
+        "forms": {name: scores[name].summary() | {"flicker": flickers[name].mean} for name in names},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--set", nargs=3, action="append", metavar=("NAME", "BUNDLE", "CLIP"), required=True)
+    parser.add_argument("--every", type=int, default=1, help="measure one run of eight frames in so many")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "mask-form.json")
+    arguments = parser.parse_args()
+    sets = {name: measure(Path(bundle), clip, arguments.every) for name, bundle, clip in arguments.set}
+    result = {"machine": machine_name(), "command": "benchmarks/mask_form.py", "every": arguments.every, "sets": sets}
+    means = {
+        form: np.mean([it["forms"][form]["iou"] for it in sets.values()]) for form in next(iter(sets.values()))["forms"]
+    }
+    result["mean_iou"] = {form: float(value) for form, value in means.items()}
+    atomic_write(arguments.out, json.dumps(result, indent=1).encode() + b"\n")
+    print(f"{'IoU, F1, flicker in percent':48}" + "".join(f"{name:>20}" for name in sets) + "   mean IoU")
+    for form, mean in means.items():
+        rows = [it["forms"][form] for it in sets.values()]
+        cells = [f"{100 * row['iou']:8.1f}{100 * row['f1']:6.1f}{100 * row['flicker']:6.2f}" for row in rows]
+        print(f"{form:48}" + "".join(cells) + f"{100 * mean:11.1f}")
+    print(f"{'the truth':48}" + "".join(f"{100 * it['truth_flicker']:20.2f}" for it in sets.values()))
+
+
+if __name__ == "__main__":
+    main()
