@@ -211,6 +211,7 @@ def run(
         keep_time = watched and not opened.live and out is None and masks is None and window is None
         _process(opened, choose, controls, writer, window, report, started, progress, keep_time=keep_time)
         ending.raising = False
+    report.frames = health.figures().frames  # Ctrl-C may have come between a frame and its count
     report.dropped, report.reconnects, report.state = opened.dropped - dropped, opened.reconnects, opened.state
     report.live, report.signal = opened.live, ending.received
     report.interrupted = report.interrupted or report.signal is not None

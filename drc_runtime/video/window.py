@@ -75,7 +75,7 @@ class WindowSink(Sink):
         self._latest: tuple[Frame, Extraction] | None = None
         self._message, self._message_until = "", 0.0
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # the wheels' Qt misses its fonts, and says so
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
         self._latest = (frame, extraction)

@@ -1,0 +1,103 @@
+"""A real window under a virtual X server: it opens, shows the frame with its caption, obeys keys, and closes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from drc_runtime.video import window
+
+ROOT = Path(window.__file__).parents[2]
+XVFB = shutil.which("Xvfb")
+pytestmark = pytest.mark.skipif(XVFB is None, reason="no Xvfb here")
+
+SHOW = """
+import sys, time
+from fractions import Fraction
+import numpy as np
+from drc_runtime.controls import Controls
+from drc_runtime.extractor import Extraction
+from drc_runtime.health import Figures
+from drc_runtime.video.frame import Frame
+from drc_runtime.video.views import Views
+from drc_runtime.video.window import WindowSink, display_available
+assert display_available()
+controls = Controls()
+figures = Figures("live", 0, 0, 7, 25.0, 41.0, 55.0, 3, 0, None, 1.0)
+picture = np.full((360, 480, 3), (200, 120, 40), np.uint8)
+probability = np.zeros((360, 480), np.uint8)
+probability[150:300, 200:400] = 255
+views = Views("overlay", controls)
+with WindowSink(views.shown, controls, lambda: figures, rate=Fraction(25), live=True) as sink:
+    for index in range(int(sys.argv[1])):
+        sink.write(Frame(picture, index, index / 25, "00000"), Extraction(probability, 0.0, 3))
+        time.sleep(0.02)
+        if index == 20:
+            print("shown", flush=True)
+        if sink.closed:
+            break
+print("ended", flush=True)
+"""
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of an X server whose picture lies in ``tmp_path``."""
+    read, write = os.pipe()
+    arguments = [
+        "-displayfd",
+        str(write),
+        "-screen",
+        "0",
+        "800x600x24",
+        "-fbdir",
+        str(tmp_path),
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
+    server = subprocess.Popen([str(XVFB), *arguments], pass_fds=(write,), stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as told:
+        number = told.readline().strip()
+    yield os.environ | {"DISPLAY": f":{number}", "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "xcb"}
+    server.terminate()  # killed, it would leave its socket behind
+    server.wait()
+
+
+def picture_of(folder: Path) -> np.ndarray:
+    """``(600, 800, 3)`` BGR out of the X server's frame buffer, an XWD file of 32 bits a pixel."""
+    data = (folder / "Xvfb_screen0").read_bytes()
+    header, colours = (int.from_bytes(data[at : at + 4]) for at in (0, 76))
+    pixels = np.frombuffer(data, np.uint8, 600 * 800 * 4, header + 12 * colours)
+    return pixels.reshape(600, 800, 4)[..., :3]
+
+
+def test_a_window_shows_the_frame_and_its_caption(screen: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SHOW, "60"]
+    with subprocess.Popen(command, env=screen, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as shown:
+        assert shown.stdout.readline() == "shown\n"
+        time.sleep(0.3)
+        picture = picture_of(tmp_path)
+        assert shown.stdout.readline() == "ended\n"
+    assert shown.returncode == 0
+    if os.environ.get("KEEP_SCREENSHOT"):
+        cv2.imwrite(os.environ["KEEP_SCREENSHOT"], picture)
+    lifted = np.abs(picture.astype(int) - (40, 120, 200)).max(axis=2) < 12
+    assert 25_000 < lifted.sum() < 32_000  # the foreground, 150 x 200, less its outline
+    assert (picture > 240).all(axis=2).sum() > 100  # the caption's letters
+
+
+def test_without_its_server_the_process_lives(screen: dict[str, str], tmp_path: Path) -> None:
+    program = "from drc_runtime.video.window import display_available; print(display_available())"
+    command = [sys.executable, "-c", program]
+    for display, expected in ((screen["DISPLAY"], "True\n"), (":4711", "False\n")):
+        done = subprocess.run(command, env=screen | {"DISPLAY": display}, capture_output=True, text=True, check=True)
+        assert done.stdout == expected
