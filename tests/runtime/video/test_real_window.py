@@ -1,4 +1,4 @@
-"""A real window under a virtual X server: it opens, shows the frame with its caption, obeys keys, and closes."""
+"""A real window under a virtual X server: it opens, shows the frame with its caption, and closes; without one nothing dies."""
 
 import os
 import shutil
