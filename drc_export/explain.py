@@ -123,11 +123,12 @@ def _replaced(owner: Any, attribute: str, value: Any) -> Iterator[None]:
 
 
 def _separate_upsampling(layer: UpConv, x: Tensor) -> Tensor:
-    if not layer.nearest:
-        return F.conv2d(layer.matrix @ x @ layer.matrix.T, layer.weight, padding=1)
     batch, channels, height, width = x.shape
-    doubled = x[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2)
-    return F.conv2d(doubled.reshape(batch, channels, 2 * height, 2 * width), layer.weight, padding=1)
+    if layer.folded:
+        doubled = x[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2)
+        return F.conv2d(doubled.reshape(batch, channels, 2 * height, 2 * width), layer.weight, padding=1)
+    doubling = layer.matrix[:, height : 2 * height]  # the middle tap does not move
+    return F.conv2d(doubling @ x @ doubling.T, layer.weight, padding=1)
 
 
 def _plain_norm(layer: InstanceNorm, x: Tensor) -> Tensor:
@@ -163,6 +164,11 @@ REWRITES: dict[str, tuple[Any, str, Any]] = {
         exporter,
         "export_decompositions",
         _decompositions(convolution_backward=_transposed_gradient),
+    ),
+    "gradients of leaky ReLUs as products": (
+        exporter,
+        "export_decompositions",
+        _decompositions(leaky_relu_backward=None),
     ),
     "gradients of slices as pads": (
         exporter,

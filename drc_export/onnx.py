@@ -14,6 +14,7 @@ from drc_train.decompositions import export_decompositions
 from drc_train.model import RegionModel
 
 OPSET = 18
+aten = torch.ops.aten
 
 TURNED_MATRICES = (torch.ops.aten.t.default, torch.ops.aten.permute.default)
 """Not folded for matrices: a linear layer needs its weight both ways, and backends turn it on loading; the file holds it once."""
@@ -34,35 +35,62 @@ def trace(graph: Graph, model: RegionModel) -> GraphModule:
 
 
 def fold_constants(traced: GraphModule) -> int:
-    """Evaluates every node that depends on weights alone, once, and returns how many were replaced.
+    """Evaluates every node that depends on weights alone, once, and returns how many constants that made.
 
-    This is where the 4x4 kernels of nearest upsampling and the turned kernels of the gradients become plain weights.
+    This is where the kernels of the upsampling layers and the turned kernels of the gradients become plain weights.
     """
-    values: dict[Node, Tensor] = {}
-    folded = 0
+    values = _constant_values(traced)
+    constants: dict[Node, Node] = {}
+
+    def constant(value: Tensor) -> Node:
+        name = f"_folded_{len(constants)}"
+        traced.register_buffer(name, value.contiguous())
+        return traced.graph.get_attr(name)
+
     for node in list(traced.graph.nodes):
+        if node in values:
+            continue
+        with traced.graph.inserting_before(node):
+            for source in node.all_input_nodes:
+                if source not in values or _kept(source, values):
+                    continue
+                matrix = _repeated_matrix(values[source]) if node.target is aten.bmm.default else None
+                if source not in constants:
+                    constants[source] = constant(values[source] if matrix is None else matrix)
+                if matrix is not None and source is node.args[0]:
+                    node.target = aten.matmul.default
+                node.replace_input_with(source, constants[source])
+    traced.graph.eliminate_dead_code()
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return len(constants)
+
+
+def _constant_values(traced: GraphModule) -> dict[Node, Tensor]:
+    """What every node that depends on weights alone computes."""
+    values: dict[Node, Tensor] = {}
+    for node in traced.graph.nodes:
         if node.op == "get_attr":
             values[node] = getattr(traced, str(node.target))
-        elif node.target in TURNED_MATRICES and values.get(node.all_input_nodes[0], torch.empty(0)).ndim == 2:
-            # what is made of the turned matrix and weights alone, such as a kernel, is a constant all the same
-            values[node] = values[node.all_input_nodes[0]].T
         elif node.op == "call_function" and node.all_input_nodes and all(n in values for n in node.all_input_nodes):
             arguments = torch.fx.node.map_arg(node.args, values.__getitem__)
             keywords = torch.fx.node.map_arg(node.kwargs, values.__getitem__)
             result = node.target(*arguments, **keywords)
-            if not isinstance(result, Tensor):
-                continue
-            name = f"_folded_{folded}"
-            traced.register_buffer(name, result.contiguous())
-            with traced.graph.inserting_before(node):
-                constant = traced.graph.get_attr(name)
-            node.replace_all_uses_with(constant)
-            values[constant] = result.contiguous()
-            folded += 1
-    traced.graph.eliminate_dead_code()
-    traced.delete_all_unused_submodules()
-    traced.recompile()
-    return folded
+            if isinstance(result, Tensor):
+                values[node] = result
+    return values
+
+
+def _kept(node: Node, values: dict[Node, Tensor]) -> bool:
+    """Whether a constant node stays as it is: a weight, or a matrix of weights the other way round."""
+    if node.op == "get_attr":
+        return True
+    return node.target in TURNED_MATRICES and values[node].ndim == 2 and _kept(node.all_input_nodes[0], values)
+
+
+def _repeated_matrix(value: Tensor) -> Tensor | None:
+    """The one matrix that a batch of matrices repeats without copying it: a file should hold it once, not once a channel."""
+    return value[0] if value.ndim == 3 and value.stride(0) == 0 else None
 
 
 def to_onnx(graph: Graph, model: RegionModel) -> bytes:

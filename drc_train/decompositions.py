@@ -13,6 +13,9 @@ from torch._decomp import core_aten_decompositions
 
 aten = torch.ops.aten
 
+SMALLEST_NORMAL = 2.0**-126
+"""Of float32."""
+
 Decompositions = dict[Any, Callable[..., Any]]
 
 
@@ -61,6 +64,17 @@ def select_input_gradient(gradient: Tensor, input_sizes: list[int], dim: int, in
     return slice_input_gradient(gradient.unsqueeze(dim), input_sizes, dim, index, index + 1, 1)
 
 
+def leaky_relu_input_gradient(gradient: Tensor, x: Tensor, slope: float, is_result: bool) -> Tensor:
+    """``aten.leaky_relu_backward`` as a product with x, scaled up beyond all bounds and clipped to [slope, 1].
+
+    That is 1 for every positive number that is not denormal, and the slope at and below zero. The usual choice between two
+    tensors (Where) was a fifth of the small models' step in onnxruntime, which makes it element by element.
+    """
+    if not 0 < slope < 1:
+        raise ValueError("only the gradient of a leaky ReLU with a slope between 0 and 1 has a decomposition")
+    return gradient * (x * (1 / SMALLEST_NORMAL)).clamp(slope, 1.0)
+
+
 def training_decompositions() -> Decompositions:
     """For the compiled training step: only what the compiler has no better kernel for."""
     return {aten.convolution_backward.default: convolution_input_gradient}
@@ -71,6 +85,7 @@ def export_decompositions() -> Decompositions:
     return {
         **core_aten_decompositions(),
         **training_decompositions(),
+        aten.leaky_relu_backward.default: leaky_relu_input_gradient,
         aten.slice_backward.default: slice_input_gradient,
         aten.select_backward.default: select_input_gradient,
     }

@@ -49,17 +49,27 @@ class InstanceNorm(nn.Module):
         return _InstanceNormalisation.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
 
 
-def bilinear_matrix(size: int) -> Tensor:
-    """``(2 size, size)``: doubling a line of ``size`` pixels bilinearly (half-pixel centres, edges repeated)."""
-    return F.interpolate(torch.eye(size)[None], scale_factor=2, mode="linear", align_corners=False)[0].T.contiguous()
+def tap_matrix(size: int, upsampling: str) -> Tensor:
+    """``(2 size, 3 size)``: from a line of ``size`` pixels for each tap of a kernel of 3 to the doubled and filtered line.
+
+    Columns of tap r are the doubled line, moved by r - 1 pixels with zeros coming in, as a zero-padded convolution sees it.
+    Bilinear doubling has half-pixel centres and repeats the edges.
+    """
+    mode = "nearest" if upsampling == "nearest" else "linear"
+    doubled = F.interpolate(torch.eye(size)[None], scale_factor=2, mode=mode)[0].T
+    padded = F.pad(doubled, (0, 0, 1, 1))
+    return torch.cat([padded[tap : tap + 2 * size] for tap in range(3)], 1)
 
 
 class UpConv(nn.Module):
-    """Doubles the resolution, then a 3x3 convolution without bias: ``(B, in, H, W)`` to ``(B, out, 2H, 2W)``.
+    """Doubles the resolution, then a 3x3 convolution without bias: ``(B, in, H, W)`` to ``(B, out, 2H, 2W)``, H = W.
 
-    Nearest upsampling and the zero-padded 3x3 convolution are together one 4x4 transposed convolution of stride 2, whose
-    kernel is a fixed linear map of the 3x3 kernel: 4 instead of 9 multiplications per output, and its input gradient is one
-    strided convolution. Bilinear upsampling is two products with a constant matrix.
+    Neither is computed so, because both are linear and most of the work can be done before the doubling, in one of two exact
+    ways. *Folded*, for nearest upsampling: one 4x4 transposed convolution of stride 2, whose kernel is a fixed linear map of the
+    3x3 one, takes 4 instead of 9 multiplications an output, and its input gradient is one strided convolution. *By taps*: each
+    of the kernel's 9 taps mixes the channels at the low resolution, which is a 1x1 convolution and a quarter of the work, and
+    products with a constant matrix along the columns and then along the rows double, move and add up the 9 maps. It is the only
+    way with bilinear upsampling, and pays with nearest where a layer is wide for its size.
     """
 
     matrix: Tensor
@@ -67,14 +77,21 @@ class UpConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, size: int, upsampling: str) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
-        self.nearest = upsampling == "nearest"
-        self.register_buffer("matrix", _NEAREST_FOLD if self.nearest else bilinear_matrix(size), persistent=False)
+        # multiplications for each output channel: 16 inputs size^2 folded, 9 inputs size^2 + 30 size^3 by taps; the rest is
+        # what moving the maps costs (benchmarks/README.md)
+        self.folded = upsampling == "nearest" and inputs < max(256, 8 * size)
+        self.register_buffer("matrix", _NEAREST_FOLD if self.folded else tap_matrix(size, upsampling), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.nearest:
+        if self.folded:
             kernel = self.matrix @ self.weight @ self.matrix.T
             return F.conv_transpose2d(x, kernel.transpose(0, 1), stride=2, padding=1)
-        return F.conv2d(self.matrix @ x @ self.matrix.T, self.weight, padding=1)
+        batch, inputs, size, _ = x.shape
+        outputs = len(self.weight)
+        taps = self.weight.permute(0, 3, 2, 1).reshape(9 * outputs, inputs, 1, 1)
+        columns = self.matrix @ F.conv2d(x, taps).reshape(3 * batch * outputs, 3 * size, size)
+        rows = columns.reshape(batch * outputs, 3, 2 * size, size).transpose(1, 2).reshape(-1, 3 * size)
+        return (rows @ self.matrix.T).reshape(batch, outputs, 2 * size, 2 * size)
 
 
 def grid_sample(source: Tensor, grid: Tensor) -> Tensor:

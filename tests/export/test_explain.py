@@ -30,7 +30,7 @@ def test_every_rewrite_is_measured_and_changes_no_number(run: Path, monkeypatch:
     for data in files:
         found = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"]).run(["z_next"], feed)[0]
         torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-4)
-    whole, upsampling, norm, _, slices, folding = variants
+    whole, upsampling, norm, _, _, slices, folding = variants
     assert upsampling.flops > 1.3 * whole.flops
     assert whole.nodes < min(norm.nodes, slices.nodes)
     assert whole.nodes <= folding.nodes  # the exporter folds kernels as small as these by itself

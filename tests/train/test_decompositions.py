@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from drc_train.decompositions import (
+    SMALLEST_NORMAL,
     aten,
     convolution_input_gradient,
     export_decompositions,
+    leaky_relu_input_gradient,
     select_input_gradient,
     slice_input_gradient,
 )
@@ -65,7 +67,21 @@ def test_select(dim: int, index: int) -> None:
     )
 
 
+@pytest.mark.parametrize("slope", [0.01, 0.2])
+def test_leaky_relu(slope: float) -> None:
+    x, gradient = _random(4, 5), _random(4, 5, seed=1)
+    x[0] = torch.tensor([0.0, -0.0, float("inf"), SMALLEST_NORMAL, -SMALLEST_NORMAL])
+    expected = aten.leaky_relu_backward(gradient, x, slope, False)
+    torch.testing.assert_close(leaky_relu_input_gradient(gradient, x, slope, False), expected)
+
+
+@pytest.mark.parametrize("slope", [-0.1, 0.0, 1.5])
+def test_slopes_that_clipping_does_not_give_are_refused(slope: float) -> None:
+    with pytest.raises(ValueError):
+        leaky_relu_input_gradient(_random(2), _random(2), slope, False)
+
+
 def test_the_export_s_table_holds_the_rewrites_and_the_core_s() -> None:
     table = export_decompositions()
     assert table[aten.convolution_backward.default] is convolution_input_gradient
-    assert aten.leaky_relu_backward.default in table and aten.tanh_backward.default in table
+    assert table[aten.leaky_relu_backward.default] is leaky_relu_input_gradient and aten.tanh_backward.default in table

@@ -12,11 +12,12 @@ def _random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
-@pytest.mark.parametrize("size", [4, 7])
-def test_up_conv_is_upsampling_then_convolution(upsampling: str, size: int) -> None:
-    layer = UpConv(3, 5, size, upsampling).double()
-    layer.weight.data = _random(5, 3, 3, 3)
-    x = _random(2, 3, size, size, seed=1).requires_grad_()
+@pytest.mark.parametrize(("size", "inputs"), [(4, 3), (7, 3), (4, 256)], ids=str)
+def test_up_conv_is_upsampling_then_convolution(upsampling: str, size: int, inputs: int) -> None:
+    layer = UpConv(inputs, 5, size, upsampling).double()
+    assert layer.folded == (upsampling == "nearest" and inputs == 3)
+    layer.weight.data = _random(5, inputs, 3, 3)
+    x = _random(2, inputs, size, size, seed=1).requires_grad_()
     options = {} if upsampling == "nearest" else {"align_corners": False}
     expected = F.conv2d(F.interpolate(x, scale_factor=2, mode=upsampling, **options), layer.weight, padding=1)
     found = layer(x)
