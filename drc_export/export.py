@@ -69,8 +69,12 @@ def export(
     model, config, state = load_model(run)
     functions = graphs(config)
     files = {graph.name: to_onnx(graph, model) for graph in functions}
-    halves = [replace(graph, name=graph.name + HALF_PRECISION) for graph in functions if "fp16" in precisions]
-    files |= {graph.name: to_half(files[graph.name.removesuffix(HALF_PRECISION)]) for graph in halves}
+    halves = []
+    for graph in functions if "fp16" in precisions else []:
+        half = to_half(files[graph.name])
+        if half != files[graph.name]:  # the prior has nothing that float16 would be used for
+            halves.append(replace(graph, name=graph.name + HALF_PRECISION))
+            files[halves[-1].name] = half
     scripts = {graph.name: to_torchscript(graph, model) for graph in functions if torchscript}
     manifest = replace(
         _manifest(config, name or bundle.name, state),
