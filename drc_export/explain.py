@@ -1,8 +1,7 @@
 """``drc export --explain``: what each rewrite of the posterior step buys, by exporting the step with and without it."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch._decomp import core_aten_decompositions
 from torch.nn import functional as F
 
 from drc_export import onnx as exporter
+from drc_export.plain import replaced
 from drc_export.posterior import Graph, graphs
 from drc_runtime.bundle import Bundle, GraphEntry
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
@@ -57,7 +57,7 @@ def explain(run: Path, *, threads: int | None = None) -> list[Variant]:
     step = graphs(config)[0]
     files = {"all rewrites": exporter.to_onnx(step, model)}
     for name, (owner, attribute, value) in REWRITES.items():
-        with _replaced(owner, attribute, value):
+        with replaced(owner, attribute, value):
             files[f"without {name}"] = exporter.to_onnx(step, model)
     shapes, manifest = step.shapes(model), manifest_of(config, "explain")
     bound = [
@@ -110,16 +110,6 @@ def _measure(variants: list[BoundGraph]) -> list[float]:
             bound.run()
             taken.append((time.perf_counter() - started) * 1000)
     return [median(taken[ROUNDS // 5 :]) for taken in times]
-
-
-@contextmanager
-def _replaced(owner: Any, attribute: str, value: Any) -> Iterator[None]:
-    kept = getattr(owner, attribute)
-    setattr(owner, attribute, value)
-    try:
-        yield
-    finally:
-        setattr(owner, attribute, kept)
 
 
 def _separate_upsampling(layer: UpConv, x: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class UpConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, size: int, upsampling: str) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.upsampling = upsampling
         # multiplications for each output channel: 16 inputs size^2 folded, 9 inputs size^2 + 30 size^3 by taps; the rest is
         # what moving the maps costs (benchmarks/README.md)
         self.folded = upsampling == "nearest" and inputs < max(256, 8 * size)
