@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "export": Command("drc_export.cli:export", "Turn a run into a verified bundle.", "export", "export"),
     "run": Command("drc_runtime.commands:run", "Cut out the foreground: camera, video, folder or picture."),
-    "bench": Command("drc_runtime.commands:bench", "Measure the latency of a bundle on this machine."),
+    "bench": Command("drc_runtime.bench_command:bench", "Measure the latency of a bundle on this machine."),
     "info": Command("drc_runtime.commands:info", "Show what is in a bundle and whether it is intact."),
     "doctor": Command("drc_runtime.commands:doctor", "Show what this machine can run and what clashes."),
     "data": Command("drc_train.cli:data", "Write a data set in this project's folder form.", "train", "training"),

@@ -1,21 +1,19 @@
 """The commands that need no training packages, each a thin shell over one public function."""
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from drc_runtime.errors import MissingDependencyError, UsageError
+from drc_runtime.errors import UsageError
+from drc_runtime.printing import plain, print_json, print_rows
 
 if TYPE_CHECKING:
-    from drc_runtime.bench import BenchReport
     from drc_runtime.info import BundleInfo
     from drc_runtime.learning import LearnState
     from drc_runtime.run import Progress, RunReport
@@ -139,51 +137,15 @@ def run(
         )
     if as_json:
         learned = str(report.learned) if report.learned else None
-        _print_json({**asdict(report), "outputs": [str(path) for path in report.outputs], "learned": learned})
+        print_json({**asdict(report), "outputs": [str(path) for path in report.outputs], "learned": learned})
     else:
         _print_run(report)
     for failure in report.failures:
-        print(f"drc: {_plain(failure)}", file=sys.stderr)
+        print(f"drc: {plain(failure)}", file=sys.stderr)
     if report.interrupted and not report.live:  # a signal is how one ends a live source
         raise typer.Exit(128 + (report.signal or 2))
     if report.failures:
         raise typer.Exit(1)
-
-
-def bench(
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[BUNDLE]", help="Default: the bundled sample. With --compare: a run of drc train, or a preset."
-        ),
-    ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option("--compare", help="One step by PyTorch, onnxruntime, TorchScript and what else is installed."),
-    ] = False,
-    rounds: Annotated[int, typer.Option(min=1, help="With --compare: measurements of each.")] = 50,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
-    engine: EngineName = "onnxruntime",
-    precision: Precision = "fp32",
-    as_json: Json = False,
-) -> None:
-    """Measure a bundle on this machine at 1280 x 720, beside OpenCV's background subtractors on the same frames."""
-    if compare:
-        if model is None:
-            raise UsageError("MODEL is missing: drc bench --compare needs a run of drc train or a preset")
-        comparison = _comparison(model, rounds, threads)
-        if as_json:
-            _print_json(asdict(comparison))
-        else:
-            _print_comparison(comparison)
-        return
-    from drc_runtime.bench import bench as measure
-
-    report = measure(Path(model) if model else None, threads=threads, engine=engine, precision=precision)
-    if as_json:
-        _print_json(asdict(report))
-    else:
-        _print_bench(report)
 
 
 def info(
@@ -195,7 +157,7 @@ def info(
 
     report = inspect_bundle(bundle)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
         _print_info(report)
     if not report.intact:
@@ -208,24 +170,11 @@ def doctor(as_json: Json = False) -> None:
 
     checks = examine()
     if as_json:
-        _print_json({"healthy": is_healthy(checks), "checks": [asdict(check) for check in checks]})
+        print_json({"healthy": is_healthy(checks), "checks": [asdict(check) for check in checks]})
     else:
-        _print_rows((check.status, check.name, check.detail) for check in checks)
+        print_rows((check.status, check.name, check.detail) for check in checks)
     if not is_healthy(checks):
         raise typer.Exit(1)
-
-
-def _comparison(model: str, rounds: int, threads: int | None) -> Any:
-    # by name, because the runtime imports nothing of the packages above it, and only this needs PyTorch
-    try:
-        module = import_module("drc_export.bench")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("drc_"):
-            raise
-        raise MissingDependencyError(
-            f'drc bench --compare needs the export packages ({error.name} is missing): pip install "drc[export]"'
-        ) from error
-    return module.compare(model, rounds=rounds, threads=threads)
 
 
 @contextmanager
@@ -261,7 +210,7 @@ def _learning_line() -> "Callable[[LearnState], None]":
         if state.phase == phase and now - said < (TERMINAL_EVERY if terminal else PLAIN_EVERY):
             return
         start, end = ("\r\x1b[2K", "") if terminal else ("", "\n")
-        print(f"{start}drc: {_plain(str(state))}", end=end, file=sys.stderr, flush=True)
+        print(f"{start}drc: {plain(str(state))}", end=end, file=sys.stderr, flush=True)
         phase, said = state.phase, now
 
     return show
@@ -269,7 +218,7 @@ def _learning_line() -> "Callable[[LearnState], None]":
 
 def _notice(line: str) -> None:
     start = "\r\x1b[2K" if sys.stderr.isatty() else ""
-    print(f"{start}drc: {_plain(line)}", file=sys.stderr, flush=True)
+    print(f"{start}drc: {plain(line)}", file=sys.stderr, flush=True)
 
 
 def _print_cameras(as_json: bool) -> None:
@@ -277,9 +226,9 @@ def _print_cameras(as_json: bool) -> None:
 
     cameras = list_cameras()
     if as_json:
-        _print_json([camera._asdict() for camera in cameras])
+        print_json([camera._asdict() for camera in cameras])
     elif cameras:
-        _print_rows(cameras)
+        print_rows(cameras)
     else:
         print("no cameras found; connect one, or try: drc run sample")
 
@@ -303,54 +252,14 @@ def _print_run(report: "RunReport") -> None:
     if report.learned is not None:
         rows.append(("learned", str(report.learned)))
     rows += [("written", str(path)) for path in report.outputs]
-    _print_rows(rows)
-
-
-def _print_bench(report: "BenchReport") -> None:
-    height, width = report.frame_size
-    _print_rows(
-        [
-            ("machine", report.machine),
-            ("bundle", f"{report.bundle}, {report.precision} on {report.engine}"),
-            ("work", f"{report.track_steps} steps a frame, frames of {width} x {height}"),
-        ]
-    )
-    print()
-    _print_rows(
-        [
-            ("milliseconds", "p50", "p95", "p99"),
-            *((name, f"{it.p50:.2f}", f"{it.p95:.2f}", f"{it.p99:.2f}") for name, it in report.latencies.items()),
-        ]
-    )
-
-
-def _print_comparison(report: Any) -> None:
-    before, after = report.load
-    _print_rows(
-        [
-            ("machine", f"{report.machine}, {report.threads} threads, load {before:.1f} before and {after:.1f} after"),
-            ("step", f"{report.model}, {report.weights} weights, {report.image_size} x {report.image_size}, batch 1"),
-            ("work", f"{report.flops / 1e6:.0f} MFLOP, {report.plain_flops / 1e6:.0f} with plain layers"),
-            ("roofline", f"{report.roofline:.0%} of a matrix product's {report.matrix_gflops:.0f} GFLOP/s"),
-            ("speed-up", f"{report.speedup:.1f} times plain autograd"),
-        ]
-    )
-    print()
-    rows: list[tuple[Any, ...]] = [("milliseconds", "p50", "p95", "p99", "difference", "MiB")]
-    for it in report.contenders:
-        if it.latency is None:
-            rows.append((it.name, "-", "-", "-", "-", it.problem))
-            continue
-        latency = (f"{value:.2f}" for value in (it.latency.p50, it.latency.p95, it.latency.p99))
-        rows.append((it.name, *latency, f"{it.difference:.0e}", f"{it.memory:.0f}"))
-    _print_rows(rows)
+    print_rows(rows)
 
 
 def _print_info(report: "BundleInfo") -> None:
     manifest = report.manifest
     sampler, latent = manifest.sampler, manifest.latent
     height, width = manifest.image_size
-    _print_rows(
+    print_rows(
         [
             ("name", manifest.name),
             ("picture", f"{width} x {height}"),
@@ -370,7 +279,7 @@ def _print_info(report: "BundleInfo") -> None:
     )
     for graph in report.graphs:
         print()
-        _print_rows(
+        print_rows(
             [
                 (graph.name, f"{graph.entry.file}, {graph.size:,} bytes, {graph.problem or 'intact'}"),
                 *((f"  in  {name}", list(shape)) for name, shape in graph.entry.inputs.items()),
@@ -380,25 +289,7 @@ def _print_info(report: "BundleInfo") -> None:
 
     if report.torchscript:
         print()
-        _print_rows(
+        print_rows(
             (f"torchscript {it.name}", f"{it.file}, {it.size:,} bytes, {it.problem or 'intact'}")
             for it in report.torchscript
         )
-
-
-def _print_rows(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Columns as wide as their widest cell; lines are never folded, so that they can be searched and cut."""
-    cells = [[_plain(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
-
-
-def _plain(value: Any) -> str:
-    """Text in which nothing steers the terminal: manifests and file names come from strangers."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return "".join(character if character.isprintable() else "�" for character in text)
