@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 15
 """Pictures a second on the page: enough to judge a mask, and the cores stay with the network."""
+LARGEST_SHARE = 0.25
+"""Of one core's time for the page; where composing and encoding take long, there are fewer pictures."""
 LARGEST_SIDE = 1280
 JPEG_QUALITY = 80
 LOOK_SECONDS = 0.1
@@ -85,20 +87,21 @@ class LiveView(Sink):
     def _encode(self) -> None:
         shown: tuple[str, float] | None = None
         while True:
-            begun = time.monotonic()
             with self._changed:
                 while not self._closed and not (self._latest and self._viewers and self._is_due(shown)):
                     self._changed.wait(LOOK_SECONDS)
                 if self._closed:
                     return
                 latest, self._fresh = self._latest, False
+                begun = time.monotonic()
             assert latest is not None
             shown = self._settings()
             jpeg = encode_jpeg(self._view(*latest))
             with self._changed:
                 self._jpeg = jpeg
                 self._wake_viewers()
-            time.sleep(max(0.0, begun + 1 / MOST_FRAMES - time.monotonic()))
+            taken = time.monotonic() - begun
+            time.sleep(max(1 / MOST_FRAMES, taken / LARGEST_SHARE) - taken)
 
     def _is_due(self, shown: tuple[str, float] | None) -> bool:
         return self._fresh or shown != self._settings()

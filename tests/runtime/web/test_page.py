@@ -52,6 +52,9 @@ def test_the_token_in_the_address_becomes_a_cookie(start) -> None:
     assert "HttpOnly" in cookie and "samesite=lax" in cookie.lower()
     assert run.ask("GET", "/", headers={"Cookie": cookie.split(";")[0]}).status == 200
     assert run.ask("GET", "/api/state", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
+    assert "Secure" not in cookie  # over plain HTTP the browser would not send it back
+    answer = run.ask("GET", f"/?token={TOKEN}", headers={"X-Forwarded-Proto": "https"})  # a proxy on this machine
+    assert "Secure" in (answer.getheader("Set-Cookie") or "")
     assert TOKEN not in run.server.url  # the user has it, and a terminal may be seen by others
 
 
