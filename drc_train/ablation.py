@@ -56,7 +56,6 @@ class Plan:
     overrides: tuple[str, ...]
     iterations: int | None
     minutes: float | None
-    steps: int | None
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,10 @@ def ablate(
     out: Path,
     *,
     names: Sequence[str] = (),
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] = (),
     preset: str | None = None,
     iterations: int | None = None,
     minutes: float | None = None,
-    steps: int | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
     console: Console | None = None,
@@ -98,12 +96,12 @@ def ablate(
             that are drawn are measured from noise on pictures that training does not see.
         out: the ablation's folder.
         names: which rows, of ``ABLATIONS``; none for all of them.
-        seeds: every row is learned once with each.
+        seeds: every row is learned once with each; none for 0.
         preset: as for ``train``, as are ``overrides``; each ablation's own settings come last.
         iterations: of each run.
         minutes: of learning for each run, if that comes first; without either, 5.
-        steps: Langevin steps from noise; None takes the preset's.
-        resume: go on with what is in ``out``; only ``iterations``, ``minutes`` and ``steps`` may be other than before.
+        resume: go on with what is in ``out``. ``names`` and ``seeds`` are added to its own, ``iterations`` and ``minutes`` take
+            the place of its own, the rest stays.
         overrides: see ``preset``.
         console: where progress goes; None is stderr.
 
@@ -112,15 +110,18 @@ def ablate(
         ConfigError, SourceError, TrainingError, OutputError: as for ``train`` and ``evaluate``.
     """
     console = console or Console(stderr=True)
-    plan = _resumed(out, iterations, minutes, steps) if resume else None
-    if plan is None:
-        if minutes is None and iterations is None:
-            minutes = MINUTES
-        plan = Plan(source, _rows(names), tuple(seeds), preset, tuple(overrides), iterations, minutes, steps)
+    _check_rows(names)
+    if resume:
+        plan = _resumed(out, names, seeds, iterations, minutes)
+        if (source, preset, tuple(overrides)) != (plan.source, None, ()):
+            raise UsageError(f"--resume goes on with {plan.source} and its settings; leave --preset and --set out")
+    else:
         if (out / PLAN_FILE).exists():
             raise UsageError(f"{out} already holds an ablation: continue it with --resume, or give another --out")
-    elif (source, preset, tuple(overrides)) != (plan.source, None, ()):
-        raise UsageError(f"--resume goes on with {plan.source} and its settings; leave --preset and --set out")
+        if minutes is None and iterations is None:
+            minutes = MINUTES
+        rows = tuple(name for name in ABLATIONS if name in names or not names)
+        plan = Plan(source, rows, tuple(seeds) or (0,), preset, tuple(overrides), iterations, minutes)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -148,27 +149,30 @@ def ablate(
     return report
 
 
-def _rows(names: Sequence[str]) -> tuple[str, ...]:
+def _check_rows(names: Sequence[str]) -> None:
     for name in names:
         if name not in ABLATIONS:
             raise UsageError(f"no ablation {name!r}: choose all, or from {', '.join(ABLATIONS)}")
-    return tuple(name for name in ABLATIONS if name in names or not names)
 
 
-def _resumed(out: Path, iterations: int | None, minutes: float | None, steps: int | None) -> Plan:
+def _resumed(
+    out: Path, names: Sequence[str], seeds: Sequence[int], iterations: int | None, minutes: float | None
+) -> Plan:
     try:
         kept = json.loads((out / PLAN_FILE).read_text())
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()
         }
         plan = Plan(**values)
+        rows = tuple(name for name in ABLATIONS if name in (*plan.names, *names))
+        plan = replace(plan, names=rows, seeds=tuple(dict.fromkeys((*plan.seeds, *seeds))))
     except OSError as error:
         raise TrainingError(f"{out} holds no ablation ({PLAN_FILE}) to resume") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise TrainingError(f"{out / PLAN_FILE} is damaged: {error}") from error
     if iterations is not None or minutes is not None:
         plan = replace(plan, iterations=iterations, minutes=minutes)
-    return replace(plan, steps=steps or plan.steps)
+    return plan
 
 
 def _learn(plan: Plan, name: str, seed: int, folder: Path, console: Console) -> bool:
@@ -197,10 +201,9 @@ def _learn(plan: Plan, name: str, seed: int, folder: Path, console: Console) -> 
 def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | None]:
     """What a run reaches, and what is wrong with its masks; kept beside the run, because chains from noise take their time."""
     state, kept = read_state(folder), folder / "measured.json"
-    about = {"iteration": state["iteration"], "steps": plan.steps}
     try:
         values = json.loads(kept.read_text())
-        if values["about"] == about:
+        if values["iteration"] == state["iteration"]:
             return [Cell(**cell) for cell in values["cells"]], values["problem"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or not wholly
@@ -208,7 +211,7 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     found: dict[str, dict[str, dict[str, float]]] = {}
     if Path(learned).is_dir():
         found["training chains"] = evaluate(folder, learned, chains=True)
-    found["from noise"] = evaluate(folder, others[0] if others else learned, steps=plan.steps)
+    found["from noise"] = evaluate(folder, others[0] if others else learned)
     cells = [
         Cell(ABLATIONS[name].title, reading, data, figures | {"iterations": state["iteration"]})
         for data, readings in found.items()
@@ -216,7 +219,7 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     ]
     model, _, _ = load_model(folder)
     problem = collapse(model(load_chains(folder)[:LOOKED_AT]).mask.detach())
-    values = {"about": about, "problem": problem, "cells": [asdict(cell) for cell in cells]}
+    values = {"iteration": state["iteration"], "problem": problem, "cells": [asdict(cell) for cell in cells]}
     atomic_write(kept, json.dumps(values).encode())
     return cells, problem
 

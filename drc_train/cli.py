@@ -37,15 +37,18 @@ def train(
         str | None,
         typer.Option(metavar="NAMES", help="all, or rows of the paper's Table 2: learn each, measure, write a table."),
     ] = None,
-    seeds: Annotated[str, typer.Option(metavar="N,N,...", help="With --ablation: learn each row with these.")] = "0",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="With --ablation: learn each row with these. Default: 0.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Learn to cut out the foreground from unlabelled pictures. Ctrl-C saves and ends; --resume goes on."""
+    if ablation is None and seeds is not None:
+        raise UsageError("--seeds is for --ablation; a single run takes --set train.seed=N")
     if ablation is not None:
         if skip_unreadable:
             raise UsageError("an ablation measures every picture: leave --skip-unreadable out")
-        names = [] if ablation == "all" else ablation.split(",")
-        _ablate(source, out, names, seeds, preset, iterations, minutes, resume, override or [], as_json)
+        _ablate(source, out, ablation, seeds, preset, iterations, minutes, resume, override or [], as_json)
         return
     from drc_train.train import train as learn
 
@@ -75,8 +78,8 @@ def train(
 def _ablate(
     source: str,
     out: Path,
-    names: list[str],
-    seeds: str,
+    ablation: str,
+    seeds: str | None,
     preset: str | None,
     iterations: int | None,
     minutes: float | None,
@@ -84,15 +87,16 @@ def _ablate(
     overrides: list[str],
     as_json: bool,
 ) -> None:
-    from drc_train.ablation import ablate
+    from drc_train.ablation import ABLATIONS, ablate
 
-    if not all(seed.isascii() and seed.isdigit() for seed in seeds.split(",")):
+    numbers = seeds.split(",") if seeds is not None else []
+    if not all(seed.isascii() and seed.isdigit() for seed in numbers):
         raise UsageError(f"--seeds {seeds!r} are not whole numbers with commas between them, such as 0,1,2")
     report = ablate(
         source,
         out,
-        names=names,
-        seeds=[int(seed) for seed in seeds.split(",")],
+        names=list(ABLATIONS) if ablation == "all" else ablation.split(","),
+        seeds=[int(seed) for seed in numbers],
         preset=preset,
         iterations=iterations,
         minutes=minutes,

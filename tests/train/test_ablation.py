@@ -129,8 +129,10 @@ def test_stopped_and_resumed(
     assert (out / "short-run-0" / "measured.json").stat().st_mtime_ns == measured
     assert {cell.figures["iterations"] for cell in report.cells} == {2.0}
     assert [cell.model for cell in report.cells[::4]] == ["short-run chain", "full model"]
-    further = ablate(str(data), out, resume=True, iterations=3)
+    further = ablate(str(data), out, resume=True, iterations=3, names=["no-orthogonal"])
     assert {cell.figures["iterations"] for cell in further.cells} == {3.0}
+    assert ablation._resumed(out, (), (2, 0), None, None).seeds == (0, 2)
+    assert json.loads((out / "table.json").read_text())["names"] == ["no-orthogonal", "short-run", "full"]
     with pytest.raises(UsageError, match="leave --preset and --set out"):
         ablate(str(data), out, resume=True, preset="edge-32")
 
@@ -175,6 +177,8 @@ def test_what_cannot_be_ablated_says_why(data: Path, tmp_path: Path) -> None:
         ablate(str(data), tmp_path / "out", resume=True)
     with pytest.raises(UsageError, match="not whole numbers"):
         drc("train", str(data), "--ablation", "all", "--out", str(tmp_path / "out"), "--seeds", "0,x")
+    with pytest.raises(UsageError, match="--set train.seed=N"):
+        drc("train", str(data), "--out", str(tmp_path / "out"), "--seeds", "1")
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "plan.json").write_text("[]")
