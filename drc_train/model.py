@@ -77,17 +77,18 @@ class RegionModel(nn.Module):
         background_shape = config.base_channels, config.background_channels or config.channels
         self.foreground = Generator(latent.foreground, *shape, outputs=4, upsampling=config.upsampling)
         self.background = Generator(latent.background, *background_shape, outputs=4, upsampling=config.upsampling)
+        has_energies = config.inference == "langevin"
+        if has_energies:
+            self.foreground_energy = Energy(latent.foreground, config.energy_width, config.foreground_categories, 2)
+            self.background_energy = Energy(latent.background, config.energy_width, config.background_categories, 2)
         if latent.reassignment:
             self.reassignment = Generator(
                 latent.reassignment, *shape, outputs=2, upsampling=config.upsampling, context=config.base_channels
             )
+        if latent.reassignment and has_energies:
+            self.reassignment_energy = Energy(latent.reassignment, config.reassignment_energy_width, 1, 3)
         size, channels = config.image_size, config.classifier_channels
-        if config.inference == "langevin":
-            self.foreground_energy = Energy(latent.foreground, config.energy_width, config.foreground_categories, 2)
-            self.background_energy = Energy(latent.background, config.energy_width, config.background_categories, 2)
-            if latent.reassignment:
-                self.reassignment_energy = Energy(latent.reassignment, config.reassignment_energy_width, 1, 3)
-        else:
+        if not has_energies:
             parts = (latent.all_foreground, latent.background, latent.reassignment)
             self.encoders = nn.ModuleList(Encoder(size, channels, dimensions) for dimensions in parts if dimensions)
         self.foreground_classifier = Classifier(size, channels, config.foreground_categories)
