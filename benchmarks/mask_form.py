@@ -146,6 +146,12 @@ FORMS: dict[str, LogOdds] = {
     "the network's by a fast guided filter, at twice": fast_guided(at(1), 2, 0.5),
     "the network's by a fast guided filter, at four": fast_guided(at(1), 4, 0.5),
     "the network's by a fast guided filter, wider": fast_guided(at(1), 4, 1.0),
+    "the network's by a fast guided filter, wider, at twice": fast_guided(at(1), 2, 1.0),
+    "the network's by a fast guided filter, wider, sharp": fast_guided(at(1), 4, 1.0, 3e-4),
+    "the network's by a fast guided filter, wider, soft": fast_guided(at(1), 4, 1.0, 3e-3),
+    "the network's by a fast guided filter, widest": fast_guided(at(1), 4, 1.5),
+    "half, half, by a fast guided filter, wider": fast_guided(mean_of(at(1), at(2)), 4, 1.0),
+    "half, half, by a fast guided filter, wider, at twice": fast_guided(mean_of(at(1), at(2)), 2, 1.0),
     "half, half, by a fast guided filter, at four": fast_guided(mean_of(at(1), at(2)), 4, 0.5),
     "pi_f by a guided filter, evidence at twice": guided_mixture_with_evidence,
     "the network's by a guided filter": guided_odds(1, 0.5),
@@ -237,12 +243,12 @@ def main() -> None:
     }
     result["mean_iou"] = {form: float(value) for form, value in means.items()}
     atomic_write(arguments.out, json.dumps(result, indent=1).encode() + b"\n")
-    print(f"{'IoU, F1, flicker in percent':48}" + "".join(f"{name:>20}" for name in sets) + "   mean IoU")
+    print(f"{'IoU, F1, flicker in percent':56}" + "".join(f"{name:>20}" for name in sets) + "   mean IoU")
     for form, mean in means.items():
         rows = [it["forms"][form] for it in sets.values()]
         cells = [f"{100 * row['iou']:8.1f}{100 * row['f1']:6.1f}{100 * row['flicker']:6.2f}" for row in rows]
-        print(f"{form:48}" + "".join(cells) + f"{100 * mean:11.1f}")
-    print(f"{'the truth':48}" + "".join(f"{100 * it['truth_flicker']:20.2f}" for it in sets.values()))
+        print(f"{form:56}" + "".join(cells) + f"{100 * mean:11.1f}")
+    print(f"{'the truth':56}" + "".join(f"{100 * it['truth_flicker']:20.2f}" for it in sets.values()))
 
 
 if __name__ == "__main__":

@@ -85,6 +85,9 @@ def run(
     vcam: Annotated[bool, typer.Option("--vcam", help="Other programs see the result as a camera.")] = False,
     display: Annotated[bool, typer.Option("--display/--no-display", help="Allow a window.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a folder of pictures: what is complete is not done again.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
     seed: Annotated[int, typer.Option(help="Of the Langevin noise.")] = 0,
     engine: EngineName = "onnxruntime",
@@ -127,6 +130,7 @@ def run(
             vcam=vcam,
             display=display,
             overwrite=overwrite,
+            resume=resume,
             threads=threads,
             seed=seed,
             engine=engine,
@@ -236,6 +240,8 @@ def _print_cameras(as_json: bool) -> None:
 def _print_run(report: "RunReport") -> None:
     speed = f", {report.frames / report.seconds:.1f} frames/s" if report.frames > 1 and report.seconds else ""
     rows = [("frames", f"{report.frames} in {report.seconds:.1f} s{speed}")]
+    if report.skipped:
+        rows.append(("skipped", f"{report.skipped} that an earlier run had done"))
     if report.dropped:
         rows.append(("dropped", f"{report.dropped} that came while another one was at work"))
     if report.reconnects:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FRAMES_AHEAD = 2
 LOOK_SECONDS = 0.05
 MOST_ERRORS = 10
-"""So many frames in a row on which the network fails end a live run."""
+"""So many frames in a row on which the network fails end a run."""
 FAILURES_KEPT = 100
 """Lines in a report: a run may go on for weeks."""
 
@@ -103,7 +103,7 @@ def chosen_with_a_frame(choose: Callable[[Frame], Extract]) -> Extract:
 
 
 def tolerant(extract: Extract, failures: list[str]) -> Callable[[Frame], Extraction | None]:
-    """Lets a live run survive a frame on which the network fails: None then, and a line in ``failures``.
+    """Lets a live run or a folder survive a frame on which the network fails: None then, and a line in ``failures``.
 
     Raises:
         EngineError: ``MOST_ERRORS`` frames failed in a row.
@@ -119,7 +119,7 @@ def tolerant(extract: Extract, failures: list[str]) -> Callable[[Frame], Extract
             if in_a_row >= MOST_ERRORS:
                 raise
             if len(failures) < FAILURES_KEPT:
-                failures.append(f"frame {frame.index}: {error}")
+                failures.append(f"{frame.name}: {error}")
             return None
         in_a_row = 0
         return extraction

@@ -14,6 +14,8 @@ from drc_runtime.controls import Controls, Settings
 from drc_runtime.ending import Ending
 from drc_runtime.errors import UsageError
 from drc_runtime.health import Health
+from drc_runtime.jobs import open_job
+from drc_runtime.method import extraction_method
 from drc_runtime.run_log import FRAMES_KEPT, Meter, RunLog, percentiles
 from drc_runtime.samples import sample_bundle
 from drc_runtime.video.frame import Frame, Sink, Source
@@ -38,6 +40,7 @@ class RunReport:
 
     Attributes:
         frames: frames for which there is a mask.
+        skipped: pictures of a folder that an earlier run had done.
         failures: one line for each item that could not be read; not empty means that the run failed in part.
         dropped: frames of a live source that came while an earlier one was at work.
         outputs: files and folders that were written.
@@ -55,6 +58,7 @@ class RunReport:
     """
 
     frames: int = 0
+    skipped: int = 0
     failures: list[str] = field(default_factory=list)
     dropped: int = 0
     outputs: list[Path] = field(default_factory=list)
@@ -97,6 +101,7 @@ def run(
     vcam: bool = False,
     display: bool = True,
     overwrite: bool = False,
+    resume: bool = False,
     threads: int | None = None,
     seed: int = 0,
     engine: str = "onnxruntime",
@@ -135,6 +140,7 @@ def run(
         vcam: other programs see the result as a camera.
         display: allows a window. One is opened for live sources, and for others if no output is named.
         overwrite: allows existing outputs to be replaced.
+        resume: goes on with a folder of pictures where an earlier run ended, see ``drc_runtime.jobs``.
         threads: of the network; all cores if None.
         seed: of the Langevin noise.
         engine: the backend, see ``drc_runtime.engines.ENGINES``.
@@ -185,7 +191,18 @@ def run(
             out = Path(source.replace(":", "-").replace("sample", "drc-sample") + ".mp4")
         if out is None and masks is None and not shown and not watched:
             raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
-        check_outputs(opened, out=out, masks=masks, background=background, overwrite=overwrite, alpha=alpha)
+        made_by: dict[str, object] = {
+            "steps": steps,
+            "mask": mask,
+            "soft": soft,
+            "threshold": threshold,
+            "alpha": alpha,
+            "seed": seed,
+        }
+        made_by |= {"background": background, "engine": engine, "precision": precision}
+        job = open_job(opened, [path for path in (out, masks) if path is not None], bundle, made_by, resume)
+        replaced = overwrite or resume
+        check_outputs(opened, out=out, masks=masks, background=background, overwrite=replaced, alpha=alpha)
         report = RunReport()
         if learn is not None:
             opened, report.learned = _learn(opened, source, learn, keep, learning, notice, stack)
@@ -196,6 +213,8 @@ def run(
         meter = Meter(opened, records)
         health = Health(opened, report.failures)
         sinks = open_sinks(opened, views, controls, out=out, masks=masks, soft=soft, alpha=alpha, audio=audio)
+        if job is not None:
+            job.begin()
         if vcam:
             sinks.append(_virtual_camera(opened, views))
         if page is not None:
@@ -207,7 +226,7 @@ def run(
         if shown:
             window = WindowSink(views.shown, controls, health.figures, rate=opened.rate, live=opened.live)
             stack.enter_context(window)
-        choose = partial(_extraction_method, opened, extractor, controls, steps, fps, notice)
+        choose = partial(extraction_method, opened, extractor, controls, steps, fps, notice)
         keep_time = watched and not opened.live and out is None and masks is None and window is None
         _process(opened, choose, controls, writer, window, report, started, progress, keep_time=keep_time)
         ending.raising = False
@@ -217,7 +236,8 @@ def run(
     report.interrupted = report.interrupted or report.signal is not None
     report.age_p50, report.age_p95 = percentiles(meter.ages)
     report.failures += opened.failures
-    report.outputs = [path for path in (out, masks) if path is not None and report.frames]
+    report.skipped = opened.skipped
+    report.outputs = [path for path in (out, masks) if path is not None and (report.frames or report.skipped)]
     report.seconds = time.perf_counter() - started
     return report
 
@@ -238,7 +258,8 @@ def _process(
     from drc_runtime.live import chosen_with_a_frame, frames_of, paced, tolerant, wait_while_paused
 
     chosen = chosen_with_a_frame(choose)
-    extract = tolerant(chosen, report.failures) if source.live else chosen
+    several = source.live or (source.rate is None and source.count != 1)
+    extract = tolerant(chosen, report.failures) if several else chosen
     milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
     frames = frames_of(source)
     try:
@@ -260,7 +281,7 @@ def _process(
             report.steps = extraction.steps
             report.foreground_share += (extraction.foreground_share - report.foreground_share) / report.frames
             if progress is not None:
-                progress(report.frames, source.count)
+                progress(report.frames + source.skipped, source.count)
             if window is not None:
                 window.write(frame, extraction)
                 if window.closed:
@@ -272,38 +293,6 @@ def _process(
         if close is not None:
             close()
     report.milliseconds_p50, report.milliseconds_p95 = percentiles(milliseconds)
-
-
-def _extraction_method(
-    source: Source,
-    extractor: "Extractor",
-    controls: Controls,
-    steps: int | None,
-    fps: float | None,
-    notice: Notice | None,
-    first: Frame,
-) -> Callable[[Frame], "Extraction"]:
-    """Chosen when the first frame is there, whose size decides what a frame costs."""
-    if source.rate is None:
-        return lambda frame: extractor.extract(frame.picture, steps=controls.settings.steps or steps)
-    rate = fps if fps is not None else float(source.rate) if source.live else None
-    budget = None
-    if rate is not None:
-        from drc_runtime.calibration import calibrate
-
-        fits = calibrate(extractor, first.picture, rate)
-        steps = steps or fits.steps
-        budget = max(steps, fits.budget)
-        if notice is not None:
-            notice(f"{steps} steps a frame, of {fits.budget} that fit {rate:g} frames/s on this machine")
-    track = extractor.track(steps=steps, budget=budget)
-    chosen = track.steps
-
-    def follow(frame: Frame) -> "Extraction":
-        track.steps = controls.settings.steps or chosen
-        return track.step(frame.picture)
-
-    return follow
 
 
 def _open_page(stack: ExitStack, serve: str | None, token: str | None) -> "PageServer | None":

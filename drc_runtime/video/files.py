@@ -1,7 +1,7 @@
 """Sources that lie on the disk: a picture, a folder of pictures, a video. No frame of theirs is dropped or made up."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +43,9 @@ class FolderSource(Source):
         folder: where they are.
         pictures: those to take, in their order; None takes all of the folder.
 
+    Attributes:
+        is_done: pictures for which this is true are left out, and counted in ``skipped``; None takes them all.
+
     Raises:
         SourceError: there are no pictures, or two whose results would have the same name.
     """
@@ -53,6 +56,7 @@ class FolderSource(Source):
 
     def __init__(self, folder: Path, pictures: list[Path] | None = None) -> None:
         self._pictures = list_pictures(folder) if pictures is None else pictures
+        self.is_done: Callable[[Path], bool] | None = None
         self.count = len(self._pictures)
         self.paths = frozenset({folder.resolve(), *(path.resolve() for path in self._pictures)})
         self.failures: list[str] = []
@@ -64,6 +68,9 @@ class FolderSource(Source):
 
     def __iter__(self) -> Iterator[Frame]:
         for index, path in enumerate(self._pictures):
+            if self.is_done is not None and self.is_done(path):
+                self.skipped += 1
+                continue
             try:
                 picture = read_picture(path)
             except SourceError as error:

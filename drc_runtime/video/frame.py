@@ -53,6 +53,7 @@ class Source(Protocol):
         dropped: frames of a live source that were replaced by a later one before they were asked for.
         state: ``connecting``, ``live`` or ``lost``; what lies on the disk is always ``live``.
         reconnects: how often a live source was lost and opened anew.
+        skipped: pictures that were left out because an earlier run has done them.
     """
 
     rate: Fraction | None
@@ -63,6 +64,7 @@ class Source(Protocol):
     dropped: int
     state: str = "live"
     reconnects: int = 0
+    skipped: int = 0
 
     def __iter__(self) -> Iterator[Frame]: ...
 

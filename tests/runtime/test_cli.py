@@ -245,7 +245,7 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
         return RunReport()
 
     monkeypatch.setattr("drc_runtime.run.run", fake_run)
-    options = "--model m --out o --masks k --soft --steps 5 --mask mixture --background blur --no-display --overwrite"
+    options = "--model m --out o --masks k --soft --steps 5 --mask mixture --background blur --no-display --overwrite --resume"
     backend = ("--engine", "torchscript", "--precision", "fp16")
     pictures = ("--threshold", "0.25", "--alpha", "--no-audio", "--serve", "8000", "--token", "secret-token", "--vcam")
     live = ("--fps", "30", "--raw", "4x2", "--log", "l")
@@ -277,6 +277,7 @@ def test_run_passes_every_option_on(drc: Drc, monkeypatch: pytest.MonkeyPatch) -
         "vcam": True,
         "display": False,
         "overwrite": True,
+        "resume": True,
         "threads": 1,
         "seed": 7,
         "engine": "torchscript",

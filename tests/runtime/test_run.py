@@ -13,6 +13,7 @@ import pytest
 from drc_runtime import run as run_module
 from drc_runtime.errors import OutputError, SourceError, UsageError
 from drc_runtime.extractor import Extractor
+from drc_runtime.jobs import JOB_FILE
 from drc_runtime.run import RunReport, run
 from drc_runtime.video import decoding, open_source, video_file
 
@@ -111,7 +112,7 @@ def test_a_folder_with_a_bad_picture_gives_the_others_and_a_failure(go, tmp_path
         save(pictures / name, picture)
     (pictures / "b.jpg").write_bytes((pictures / "b.jpg").read_bytes()[:-60])
     report = go(pictures, out=tmp_path / "cut", masks=tmp_path / "masks")
-    assert names(tmp_path / "cut") == names(tmp_path / "masks") == ["a.png", "c.png"]
+    assert names(tmp_path / "cut") == names(tmp_path / "masks") == [JOB_FILE, "a.png", "c.png"]
     assert report.frames == 2 and len(report.failures) == 1 and "b.jpg is cut short" in report.failures[0]
 
 
