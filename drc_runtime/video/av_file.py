@@ -55,6 +55,7 @@ class AvVideoSink(Sink):
         alpha: the video keeps the transparency.
         sound: a file whose first sound track is kept, or None.
         live: writes fragments or clusters of a second, so that the file plays even if the process is killed.
+        failures: gets a line when the video is closed if its sound could not be read to the end.
 
     Raises:
         UsageError: the suffix cannot hold this.
@@ -62,7 +63,17 @@ class AvVideoSink(Sink):
         OutputError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, rate: Fraction, view: View, *, alpha: bool, sound: Path | None, live: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rate: Fraction,
+        view: View,
+        *,
+        alpha: bool,
+        sound: Path | None,
+        live: bool,
+        failures: list[str],
+    ) -> None:
         kinds = ALPHA if alpha else OPAQUE
         if path.suffix.lower() not in kinds:
             raise UsageError(f"{path} cannot hold this video; use one of: {', '.join(kinds)}")
@@ -79,6 +90,7 @@ class AvVideoSink(Sink):
         self._stream: Any = None
         self._sound: Any = None
         self._sound_file = sound
+        self._failures = failures
         self._last = -1
         self._begun = False  # the file appears with the first packet, some frames after the first frame
         self._size = (0, 0)
@@ -116,7 +128,8 @@ class AvVideoSink(Sink):
         try:
             if self._sound is not None:
                 self._sound.mux_until(float(self._last * self._time_base + 1 / self._rate))
-                self._sound.close()
+                if (failure := self._sound.close()) is not None:
+                    self._failures.append(failure)
             self._mux(self._stream.encode(None))
             self._container.close()
             with open(self._part, "rb+") as written:
@@ -128,6 +141,8 @@ class AvVideoSink(Sink):
     def discard(self) -> None:
         """Keeps the part that is written: it may be all that is left of a long run."""
         try:
+            if self._sound is not None:
+                self._sound.close()
             if self._stream is not None:
                 self._mux(self._stream.encode(None))
             self._container.close()

@@ -46,7 +46,8 @@ def open_sinks(
         # What cannot be read a second time is written so that it plays even if this process is killed.
         sound = next((path for path in sorted(source.paths) if path.is_file()), None) if audio else None
         view = views.cutout if alpha else views.started
-        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, sound=sound, live=not source.paths))
+        live = not source.paths
+        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, sound=sound, live=live, failures=source.failures))
     else:
         sinks.append(VideoSink(out, source.rate, views.started, hold=source.live))
     return sinks

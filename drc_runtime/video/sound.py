@@ -1,23 +1,25 @@
 """The sound of a file that is read, into the video that is written: copied if the container takes it, else encoded."""
 
+import subprocess
+import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
+
+PROGRAM = Path(__file__).with_name("sound_worker.py")
+PIPE_BYTES = 1 << 16
 
 
 class Sound:
-    """The first sound track of a file, handed on as far as the pictures have come.
+    """The first sound track of a file, read by a worker process and handed on as far as the pictures have come."""
 
-    Times count from the first picture, as a frame's do, wherever in the file's own time that lies.
-    """
-
-    def __init__(self, source: Any, track: Any, target: Any, stream: Any, *, copied: bool) -> None:
-        self._source = source
-        self._target, self._stream, self._copied = target, stream, copied
-        pictures = next(iter(source.streams.video), None)
-        begun = pictures.start_time * pictures.time_base if pictures is not None and pictures.start_time else 0
-        self._shift = round(begun / track.time_base)
+    def __init__(self, path: Path, worker: "subprocess.Popen[bytes]", source: Any, target: Any) -> None:
+        self._path, self._worker, self._source, self._target = path, worker, source, target
+        track = source.streams.audio[0]
+        self._stream = target.add_stream_from_template(track)
         self._packets = source.demux(track)
         self._waiting: Any = None
+        self._seconds = 0.0
 
     @classmethod
     def open(cls, path: Path, target: Any, copied: set[str]) -> Self | None:
@@ -30,53 +32,61 @@ class Sound:
         """
         import av
 
+        encoder = "libopus" if "opus" in copied else "aac"
+        worker = subprocess.Popen(
+            [sys.executable, "-P", str(PROGRAM), str(path.resolve()), encoder, *sorted(copied)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pipesize=PIPE_BYTES,
+            start_new_session=True,
+        )
+        pipe = cast(BufferedReader, worker.stdout)
         try:
-            source = av.open(str(path))
-        except (av.FFmpegError, OSError):
-            return None
-        track = next(iter(source.streams.audio), None)
-        if track is None:
+            source = av.open(f"pipe:{pipe.fileno()}", format="nut")
+            if source.streams.audio:
+                return cls(path, worker, source, target)
             source.close()
-            return None
-        if track.codec_context.name.removesuffix("float") in copied:
-            return cls(source, track, target, target.add_stream_from_template(track), copied=True)
-        if "opus" in copied:
-            stream = target.add_stream("libopus", rate=48000)
-        else:
-            stream = target.add_stream("aac", rate=track.rate)
-        stream.codec_context.layout = "mono" if track.channels == 1 else "stereo"
-        return cls(source, track, target, stream, copied=False)
+        except (av.FFmpegError, OSError):
+            pass
+        _end(worker)
+        return None
 
     def mux_until(self, seconds: float) -> None:
         """Hands on what begins before ``seconds``."""
-        while (packet := self._waiting or next(self._packets, None)) is not None:
+        while (packet := self._waiting or self._next()) is not None:
             self._waiting = None
-            if packet.pts is not None and (packet.pts - self._shift) * packet.time_base > seconds:
+            if packet.pts * packet.time_base > seconds:
                 self._waiting = packet
                 return
-            self._hand_on(packet)
-
-    def close(self) -> None:
-        """Ends the track; what lies after the last picture is left out."""
-        if not self._copied:
-            self._mux(self._stream.encode(None))
-        self._source.close()
-
-    def _hand_on(self, packet: Any) -> None:
-        if packet.dts is None and self._copied:
-            return  # the packet that ends a demuxer's stream is empty
-        if self._shift and packet.pts is not None and packet.pts < self._shift:
-            return  # from before the first picture
-        if self._copied:
-            packet.pts, packet.dts = packet.pts - self._shift, packet.dts - self._shift
+            self._seconds = float(packet.pts * packet.time_base)
             packet.stream = self._stream
             self._target.mux(packet)
-            return
-        for frame in packet.decode():
-            if frame.pts is not None:
-                frame.pts -= self._shift
-            self._mux(self._stream.encode(frame))
 
-    def _mux(self, packets: Any) -> None:
-        for packet in packets:
-            self._target.mux(packet)
+    def close(self) -> str | None:
+        """Ends the worker; what lies after the last picture is left out.
+
+        Returns:
+            What was wrong with the sound, or None.
+        """
+        ended = self._waiting is None and self._next() is None
+        code = self._worker.wait() if ended else 0
+        self._source.close()
+        _end(self._worker)
+        return f"the sound of {self._path} is damaged: it ends after {self._seconds:.1f} s" if code else None
+
+    def _next(self) -> Any:
+        """The next packet; None at the end, which is also where a worker that died stopped."""
+        import av
+
+        try:
+            packet = next(self._packets, None)
+        except (av.FFmpegError, OSError):
+            return None
+        return None if packet is None or packet.dts is None or packet.pts is None else packet
+
+
+def _end(worker: "subprocess.Popen[bytes]") -> None:
+    worker.kill()
+    worker.wait()
+    cast(BufferedReader, worker.stdout).close()

@@ -35,7 +35,7 @@ def sink_to(path: Path, *, alpha: bool = False, sound: Path | None = None, live:
     def view(frame: Frame, extraction: Extraction) -> np.ndarray:
         return background(frame.picture, extraction.probability)
 
-    return AvVideoSink(path, RATE, view, alpha=alpha, sound=sound, live=live)
+    return AvVideoSink(path, RATE, view, alpha=alpha, sound=sound, live=live, failures=[])
 
 
 def times_of(path: Path) -> list[Fraction]:

@@ -15,7 +15,7 @@ import pytest
 
 from drc_runtime import run as run_module
 from drc_runtime.run import run
-from drc_runtime.video import open_source
+from drc_runtime.video import open_source, sound
 from tests.mjpeg_server import MJPEGServer
 
 av = pytest.importorskip("av")
@@ -118,6 +118,31 @@ def test_sound_is_left_out_if_asked_and_found_through_a_link(convert, tmp_path: 
     for name, audio in (("with.mp4", True), ("without.mp4", False)):
         with av.open(str(convert(tmp_path / "link.mkv", tmp_path / name, audio=audio))) as container:
             assert len(container.streams.audio) == audio
+
+
+CRASHING = """
+import os, runpy, sys
+worker = runpy.run_path({worker!r})
+is_before, seen = worker["is_before"], []
+def counted(packet, shift):
+    seen.append(packet)
+    if len(seen) == 20:
+        os.abort()
+    return is_before(packet, shift)
+worker["main"].__globals__["is_before"] = counted
+os._exit(worker["run"](sys.argv[1:]))
+"""
+
+
+def test_a_file_whose_sound_crashes_its_reader_costs_the_sound_alone(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", CONSTANT, sound="aac")
+    (tmp_path / "crashing.py").write_text(CRASHING.format(worker=str(sound.PROGRAM)))
+    monkeypatch.setattr(sound, "PROGRAM", tmp_path / "crashing.py")
+    report = run(str(clip), model=toy_bundle, out=tmp_path / "out.mp4", display=False, threads=1)
+    assert len(report.failures) == 1 and "sound of" in report.failures[0] and "is damaged" in report.failures[0]
+    assert times_of(tmp_path / "out.mp4") == times_of(clip)
 
 
 @pytest.mark.parametrize(("turned", "matrix"), [(90, (0, 1, -1, 0)), (270, (0, -1, 1, 0)), (180, (-1, 0, 0, -1))])
