@@ -10,7 +10,7 @@ import copy
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,7 @@ from conftest import toy_manifest, toy_posterior_step  # noqa: E402 - after the 
 
 from drc_runtime.bundle import GraphEntry, LatentSizes, Manifest, Sampler, write_bundle  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
-from drc_runtime.extractor import Extractor  # noqa: E402
+from drc_runtime.extractor import Extraction, Extractor  # noqa: E402
 from drc_runtime.onnx_check import check_model  # noqa: E402
 from drc_runtime.video import open_source  # noqa: E402
 from drc_runtime.video.sinks import write_png  # noqa: E402
@@ -55,32 +55,66 @@ def main(folder: Path) -> None:
     write_masks(folder / "toy", [noise_picture(size) for size in FRAME_SIZES])
     graph = random_posterior_step()
     write_bundle(folder / "random", random_manifest(graph), {"posterior_step": graph})
-    write_masks(folder / "random", [noise_picture(size) for size in FRAME_SIZES])
+    write_masks(folder / "random", [noise_picture(size) for size in FRAME_SIZES], cut=light_then_dark())
+    graph = diverging_posterior_step()
+    write_bundle(folder / "diverging", replace(toy_manifest(graph), name="diverging"), {"posterior_step": graph})
     sample = ROOT / "samples" / "scene"
     if (sample / "bundle" / "manifest.json").is_file():
         shutil.copytree(sample / "bundle", folder / "scene")
         with open_source(str(sample / "clip.mp4")) as source:
-            write_masks(folder / "scene", [frame.picture for frame in islice(source, 12)])
+            pictures = [frame.picture for frame in islice(source, 30)]
+        write_masks(folder / "scene", pictures[:12], cut=pictures[:10] + [picture[:, ::-1] // 2 for picture in pictures[10:]])
 
 
-def write_masks(bundle: Path, pictures: list[np.ndarray]) -> None:
-    """Cold masks of both kinds for each picture and those of a track over all, beside the bundle's own files."""
-    cases = []
-    for index, picture in enumerate(pictures):
-        write_png(bundle / f"picture-{index}.png", picture)
+def write_masks(bundle: Path, pictures: list[np.ndarray], cut: list[np.ndarray] | None = None) -> None:
+    """Cold masks of both kinds for each picture and those of a track over all, beside the bundle's own files.
+
+    ``cut``: the frames of a clip in which the scene changes, for tracks without a limit and with a budget.
+    """
+    cut = cut or []
+    names = [f"picture-{index}.png" for index in range(len(pictures) + len(cut))]
+    for name, picture in zip(names, [*pictures, *cut], strict=True):
+        write_png(bundle / name, picture)
+    runs = []
     for kind in ("responsibility", "mixture"):
         extractor = Extractor(bundle, threads=1, mask=kind, seed=SEED)
         track = extractor.track(steps=3)
-        for how, extract in (("extract", extractor.extract), ("track", track.step)):
-            for index, picture in enumerate(pictures):
-                found = extract(picture)
-                name = f"{kind}-{how}-{index}.png"
-                write_png(bundle / name, found.probability)
-                cases.append(
-                    {"mask": name, "picture": f"picture-{index}.png", "kind": kind, "how": how, "steps": found.steps}
-                    | {"log_posterior": found.log_posterior, "foreground_share": found.foreground_share}
-                )
-    write_json(bundle / "golden.json", {"seed": SEED, "track_steps": 3, "cases": cases})
+        # one extractor for both, because its noise goes on from the one to the other
+        cold = record(bundle, f"{kind}-extract", extractor.extract, pictures, names)
+        tracked = record(bundle, f"{kind}-track", track.step, pictures, names)
+        runs.append({"kind": kind, "steps": 3, "budget": None, "extract": cold, "track": tracked, "restarts": 0})
+    for budget in (None, 9) if cut else ():
+        track = Extractor(bundle, threads=1, seed=SEED).track(steps=3, budget=budget)
+        tracked = record(bundle, f"cut-{budget}", track.step, cut, names[len(pictures) :])
+        assert track.restarts > 0, f"{bundle.name}: the cut is too small to be noticed"
+        run = {"kind": "responsibility", "steps": 3, "budget": budget, "extract": [], "track": tracked}
+        runs.append({**run, "restarts": track.restarts})
+    write_json(bundle / "golden.json", {"seed": SEED, "runs": runs})
+
+
+def record(
+    bundle: Path,
+    name: str,
+    extract: Callable[[np.ndarray], Extraction],
+    pictures: list[np.ndarray],
+    files: list[str],
+) -> list[dict[str, Any]]:
+    """What ``extract`` says to each picture, whose file is named with it; the masks become files as well."""
+    found = []
+    for picture, file in zip(pictures, files, strict=False):
+        extraction = extract(picture)
+        mask = f"{name}-{file}"
+        write_png(bundle / mask, extraction.probability)
+        found.append(
+            {"mask": mask, "picture": file, "steps": extraction.steps}
+            | {"log_posterior": extraction.log_posterior, "foreground_share": extraction.foreground_share}
+        )
+    return found
+
+
+def light_then_dark() -> list[np.ndarray]:
+    """A clip for the random bundle, whose log-posterior follows the pictures' brightness."""
+    return [cv2.convertScaleAbs(noise_picture((60, 80)), alpha=1.0, beta=beta) for beta in [200] * 70 + [-120] * 12]
 
 
 def noise_picture(size: tuple[int, int]) -> np.ndarray:
@@ -135,6 +169,24 @@ def random_posterior_step() -> bytes:
         initializers,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def diverging_posterior_step() -> bytes:
+    """The toy's, but what is bright sends z beyond float32."""
+    model = onnx.load_model_from_string(toy_posterior_step())
+    nodes = list(model.graph.node)
+    total = next(node for node in nodes if node.output[0] == "z_next")
+    total.output[0] = "toy_z_next"
+    further = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "steep"], ["steeper"]),
+        helper.make_node("Exp", ["steeper"], ["far"]),
+        helper.make_node("Add", ["toy_z_next", "far"], ["z_next"]),
+    ]
+    model.graph.node.extend(further)
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(200), "steep"))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

@@ -9,12 +9,13 @@ using namespace drc::detail;
 
 namespace {
 
-std::string refusal(const std::filesystem::path &folder) {
+std::string refusal(const std::filesystem::path &folder, drc_status status = DRC_OK) {
     try {
         load_bundle(folder);
+        CHECK(status == DRC_OK);
         return "";
     } catch (const Failure &failure) {
-        CHECK(failure.status == DRC_ERROR_BUNDLE);
+        CHECK(failure.status == status);
         return failure.what();
     }
 }
@@ -32,14 +33,14 @@ TEST_CASE("an intact bundle") {
 
 TEST_CASE("a missing folder or file") {
     const files::ToyBundle toy;
-    CHECK(mentions(refusal(toy.folder / "not"), "no bundle at"));
-    CHECK(mentions(refusal(toy.folder / "manifest.json"), "no bundle at"));
+    CHECK(mentions(refusal(toy.folder / "not", DRC_ERROR_BUNDLE_MISSING), "no bundle at"));
+    CHECK(mentions(refusal(toy.folder / "manifest.json", DRC_ERROR_BUNDLE_MISSING), "no bundle at"));
     files::fs::remove(toy.folder / "posterior_step.onnx");
-    CHECK(mentions(refusal(toy.folder), "posterior_step.onnx is missing; copy the bundle again"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_MISSING), "posterior_step.onnx is missing; copy the bundle again"));
     files::fs::create_directory(toy.folder / "posterior_step.onnx");
-    CHECK(mentions(refusal(toy.folder), "is not a file"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_MISSING), "is not a file"));
     files::fs::remove(toy.folder / "manifest.json");
-    CHECK(mentions(refusal(toy.folder), "manifest.json is missing"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_MISSING), "manifest.json is missing"));
 }
 
 TEST_CASE("one other bit") {
@@ -47,19 +48,19 @@ TEST_CASE("one other bit") {
     std::string data = files::read(toy.folder / "posterior_step.onnx");
     data[data.size() / 2] = static_cast<char>(data[data.size() / 2] ^ 1);
     files::write(toy.folder / "posterior_step.onnx", data);
-    CHECK(mentions(refusal(toy.folder), "its SHA-256 differs"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_DAMAGED), "its SHA-256 differs"));
 }
 
 TEST_CASE("another version") {
     const files::ToyBundle toy;
     toy.edit_manifest("drc-bundle-1", "drc-bundle-2");
-    CHECK(mentions(refusal(toy.folder), "format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_VERSION), "format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"));
 }
 
 TEST_CASE("a manifest that is too large") {
     const files::ToyBundle toy;
     files::write(toy.folder / "manifest.json", std::string((1 << 20) + 1, ' '));
-    CHECK(mentions(refusal(toy.folder), "larger than the 1048576 bytes"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_DAMAGED), "larger than the 1048576 bytes"));
 }
 
 TEST_CASE("links inside are followed, links to outside are not") {
@@ -71,10 +72,10 @@ TEST_CASE("links inside are followed, links to outside are not") {
     files::fs::rename(toy.folder / "weights", toy.outside());
     files::fs::remove(graph);
     files::fs::create_symlink(toy.outside(), graph);
-    CHECK(mentions(refusal(toy.folder), "is a link to outside the bundle"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_UNSAFE), "is a link to outside the bundle"));
     files::fs::remove(graph);
     files::fs::create_symlink("posterior_step.onnx", graph);
-    CHECK(mentions(refusal(toy.folder), "cannot read"));
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_MISSING), "cannot read"));
 }
 
 TEST_CASE("a bundle that is itself reached through a link") {

@@ -22,13 +22,14 @@ int main(void) {
     drc_result result;
     drc_bundle_info info;
     drc_extractor_params params = drc_extractor_default_params();
+    drc_track_params track_params = drc_track_default_params();
     drc_extractor *extractor = NULL;
     drc_track *track = NULL;
     int i;
 
     CHECK(strlen(drc_version()) > 0);
     CHECK(strcmp(drc_last_error(), "") == 0);
-    CHECK(drc_extractor_open("no-such-folder", &params, &extractor) == DRC_ERROR_BUNDLE);
+    CHECK(drc_extractor_open("no-such-folder", &params, &extractor) == DRC_ERROR_BUNDLE_MISSING);
     CHECK(extractor == NULL && strstr(drc_last_error(), "no-such-folder") != NULL);
 
     CHECK(getenv("DRC_GOLDEN") != NULL);
@@ -50,14 +51,19 @@ int main(void) {
     CHECK(result.steps == 6 && result.foreground_share == 0.5);
     for (i = 0; i < HEIGHT * WIDTH; ++i) CHECK((mask[i] >= 128) == (pixels[3 * i] == 255));
 
-    CHECK(drc_track_open(extractor, 3, &track) == DRC_OK);
+    track_params.steps = 3;
+    CHECK(drc_track_open(extractor, &track_params, &track) == DRC_OK);
     CHECK(drc_track_step(track, &picture, mask, WIDTH, &result) == DRC_OK && result.steps == 6);
+    CHECK(result.milliseconds >= result.engine_milliseconds && result.engine_milliseconds > 0);
     CHECK(drc_track_step(track, &picture, mask, WIDTH, NULL) == DRC_OK);
     picture.format = 7;
     CHECK(drc_track_step(track, &picture, mask, WIDTH, &result) == DRC_ERROR_USAGE);
     picture.format = DRC_BGR;
     CHECK(drc_track_step(track, &picture, mask, WIDTH, &result) == DRC_OK && result.steps == 3);
 
+    CHECK(drc_track_restarts(track) == 0 && drc_track_restarts(NULL) == 0);
+    drc_track_close(track);
+    CHECK(drc_track_open(extractor, NULL, &track) == DRC_OK);
     drc_track_close(track);
     drc_extractor_close(extractor);
     drc_track_close(NULL);

@@ -2,7 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include <drc/drc.hpp>
 
@@ -40,6 +43,66 @@ TEST_CASE("parameters") {
     CHECK(last_mentions("CPU, CUDA, TensorRT, XNNPACK"));
     params.provider = "CPU";
     CHECK(status_of(toy, params) == DRC_OK);
+}
+
+TEST_CASE("an execution provider that this ONNX Runtime lacks") {
+    // The library that the tests run with is built for the CPU. Where it is not, there is nothing to be refused.
+    drc_extractor_params params = drc_extractor_default_params();
+    for (const char *provider : {"CUDA", "TensorRT", "XNNPACK"}) {
+        params.provider = provider;
+        const drc_status status = status_of((files::golden() / "toy").string(), params);
+        CHECK((status == DRC_ERROR_PROVIDER || status == DRC_OK));
+        if (status == DRC_ERROR_PROVIDER) CHECK((last_mentions("built without") || last_mentions("does not start")));
+    }
+}
+
+TEST_CASE("parameters of programs that were built with another header") {
+    struct Later {
+        drc_extractor_params params;
+        std::uint64_t more;
+    } later{drc_extractor_default_params(), 0};
+    drc_extractor *extractor = nullptr;
+    const std::string toy = (files::golden() / "toy").string();
+    const auto open = [&] { return drc_extractor_open(toy.c_str(), &later.params, &extractor); };
+    later.params.struct_size = sizeof(Later);
+    REQUIRE(open() == DRC_OK);
+    drc_extractor_close(extractor);
+    later.more = 1;
+    CHECK(open() == DRC_ERROR_USAGE);
+    CHECK(last_mentions("does not know"));
+    for (const std::size_t size : {std::size_t{0}, sizeof(drc_extractor_params) - 8, std::size_t{1} << 60}) {
+        later.params.struct_size = size;
+        CHECK(open() == DRC_ERROR_USAGE);
+        CHECK(last_mentions("struct_size"));
+    }
+}
+
+TEST_CASE("a chain that leaves the range of float32 begins anew with the next frame") {
+    drc::Extractor extractor((files::golden() / "diverging").string());
+    drc::Track track(extractor);
+    std::array<std::uint8_t, 48> dark{}, bright{};
+    std::array<std::uint8_t, 16> mask{};
+    bright.fill(255);
+    const drc_picture calm{dark.data(), 4, 4, 12, DRC_RGB}, hostile{bright.data(), 4, 4, 12, DRC_RGB};
+    CHECK(track.step(calm, {mask.data(), mask.size()}).steps == 6);
+    CHECK(track.step(calm, {mask.data(), mask.size()}).steps == 2);
+    CHECK(drc_extract(extractor.handle(), &hostile, 0, mask.data(), 4, nullptr) == DRC_ERROR_DIVERGED);
+    CHECK(last_mentions("diverged within 6 steps"));
+    CHECK_THROWS_AS(track.step(hostile, {mask.data(), mask.size()}), drc::Error);
+    CHECK(track.step(calm, {mask.data(), mask.size()}).steps == 6);
+}
+
+TEST_CASE("calibration") {
+    drc::Extractor extractor((files::golden() / "toy").string());
+    std::array<std::uint8_t, 48> pixels{};
+    const drc_picture picture{pixels.data(), 4, 4, 12, DRC_RGB};
+    const drc_calibration found = extractor.calibrate(picture, 1);
+    CHECK(found.steps == 2);  // the bundle's own number
+    CHECK(found.budget > 2);
+    CHECK(found.step_milliseconds > 0);
+    CHECK(extractor.calibrate(picture, 1000).budget <= found.budget);
+    for (const double rate : {0.0, -1.0, 1e9, std::nan("")}) CHECK_THROWS_AS(extractor.calibrate(picture, rate), drc::Error);
+    CHECK_THROWS_AS(extractor.calibrate({nullptr, 4, 4, 12, DRC_RGB}, 25), drc::Error);
 }
 
 TEST_CASE("a graph that is not what the manifest says") {
@@ -86,10 +149,15 @@ TEST_CASE("pictures and buffers") {
 TEST_CASE("handles") {
     drc_track *track = nullptr;
     drc_bundle_info info{};
-    CHECK(drc_track_open(nullptr, 0, &track) == DRC_ERROR_USAGE);
+    drc_track_params params = drc_track_default_params();
+    CHECK(drc_track_open(nullptr, &params, &track) == DRC_ERROR_USAGE);
     CHECK(drc_extractor_info(nullptr, &info) == DRC_ERROR_USAGE);
     CHECK(drc_extractor_open("x", nullptr, nullptr) == DRC_ERROR_USAGE);
     drc::Extractor extractor((files::golden() / "toy").string());
-    CHECK(drc_track_open(extractor.handle(), -2, &track) == DRC_ERROR_USAGE);
-    CHECK(track == nullptr);
+    for (const auto &[steps, budget] : {std::pair{-2, 0}, std::pair{2'000'000, 0}, std::pair{1, -1}, std::pair{1, 2'000'000}}) {
+        params.steps = steps;
+        params.budget = budget;
+        CHECK(drc_track_open(extractor.handle(), &params, &track) == DRC_ERROR_USAGE);
+        CHECK(track == nullptr);
+    }
 }

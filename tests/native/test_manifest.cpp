@@ -14,7 +14,8 @@ std::string refusal(const std::string &text) {
         parse_manifest(text);
         return "";
     } catch (const Failure &failure) {
-        CHECK(failure.status == DRC_ERROR_BUNDLE);
+        const bool other_version = std::string(failure.what()).find("the bundle has format") == 0;
+        CHECK(failure.status == (other_version ? DRC_ERROR_BUNDLE_VERSION : DRC_ERROR_BUNDLE_DAMAGED));
         return failure.what();
     }
 }

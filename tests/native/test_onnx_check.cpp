@@ -14,7 +14,7 @@ bool accepted(const std::string &data) {
         check_model(data, "graph");
         return true;
     } catch (const Failure &failure) {
-        CHECK(failure.status == DRC_ERROR_BUNDLE);
+        CHECK((failure.status == DRC_ERROR_BUNDLE_DAMAGED || failure.status == DRC_ERROR_BUNDLE_UNSAFE));
         return false;
     }
 }
@@ -24,7 +24,11 @@ std::string refusal(const std::string &data) {
         check_model(data, "graph");
         return "";
     } catch (const Failure &failure) {
-        return failure.what();
+        const std::string message = failure.what();
+        const bool unsafe = message.find("external data") != std::string::npos ||
+                            message.find("operator domain") != std::string::npos || message.find("own format") != std::string::npos;
+        CHECK(failure.status == (unsafe ? DRC_ERROR_BUNDLE_UNSAFE : DRC_ERROR_BUNDLE_DAMAGED));
+        return message;
     }
 }
 

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,42 +20,52 @@ double share_within_one(const cv::Mat &expected, const std::vector<std::uint8_t>
     return static_cast<double>(near) / static_cast<double>(found.size());
 }
 
-void compare(const files::fs::path &bundle) {
-    const auto golden = files::read_json(bundle / "golden.json");
-    std::unique_ptr<drc::Extractor> extractor;
-    std::unique_ptr<drc::Track> track;
-    std::string kind;
+struct Tally {
     double pixels = 0, near = 0;
-    for (const auto &item : golden["cases"]) {
-        // one extractor and one track for each kind of mask, as golden.py has them
-        if (item["kind"] != kind) {
-            kind = item["kind"];
-            drc_extractor_params params = drc_extractor_default_params();
-            params.threads = 1;
-            params.seed = golden["seed"];
-            params.mask = kind == "mixture" ? DRC_MASK_MIXTURE : DRC_MASK_RESPONSIBILITY;
-            track.reset();
-            extractor = std::make_unique<drc::Extractor>(bundle.string(), params);
-            track = std::make_unique<drc::Track>(*extractor, golden["track_steps"].get<int>());
+};
+
+void compare(const nlohmann::json &item, const cv::Mat &expected, const drc_result &result,
+             const std::vector<std::uint8_t> &mask, Tally &tally) {
+    CAPTURE(item.dump());
+    REQUIRE(expected.total() == mask.size());
+    CHECK(result.steps == item["steps"].get<int>());
+    CHECK(result.log_posterior == doctest::Approx(item["log_posterior"].get<double>()).epsilon(1e-4));
+    CHECK(result.foreground_share == doctest::Approx(item["foreground_share"].get<double>()).epsilon(1e-3));
+    const double share = share_within_one(expected, mask);
+    CHECK(share >= least_equal);
+    tally.pixels += static_cast<double>(mask.size());
+    tally.near += share * static_cast<double>(mask.size());
+}
+
+void compare(const files::fs::path &bundle) {
+    const nlohmann::json golden = files::read_json(bundle / "golden.json");
+    Tally tally;
+    for (const auto &run : golden["runs"]) {
+        drc_extractor_params params = drc_extractor_default_params();
+        params.threads = 1;
+        params.seed = golden["seed"];
+        params.mask = run["kind"] == "mixture" ? DRC_MASK_MIXTURE : DRC_MASK_RESPONSIBILITY;
+        drc::Extractor extractor(bundle.string(), params);
+        drc_track_params track_params = drc_track_default_params();
+        track_params.steps = run["steps"];
+        if (!run["budget"].is_null()) track_params.budget = run["budget"];
+        drc::Track track(extractor, track_params);
+        for (const char *how : {"extract", "track"}) {
+            for (const auto &item : run.at(how)) {
+                const cv::Mat picture = cv::imread((bundle / item["picture"].get<std::string>()).string());
+                const cv::Mat expected = cv::imread((bundle / item["mask"].get<std::string>()).string(), cv::IMREAD_GRAYSCALE);
+                std::vector<std::uint8_t> mask(picture.total());
+                const drc_picture view{picture.data, picture.cols, picture.rows, picture.step, DRC_BGR};
+                const drc::MaskView to{mask.data(), mask.size()};
+                const drc_result result = how == std::string("track") ? track.step(view, to) : extractor.extract(view, to);
+                compare(item, expected, result, mask, tally);
+            }
         }
-        const cv::Mat picture = cv::imread((bundle / item["picture"].get<std::string>()).string());
-        const cv::Mat expected = cv::imread((bundle / item["mask"].get<std::string>()).string(), cv::IMREAD_GRAYSCALE);
-        REQUIRE(picture.size() == expected.size());
-        std::vector<std::uint8_t> mask(expected.total());
-        const drc_picture view{picture.data, picture.cols, picture.rows, picture.step, DRC_BGR};
-        const drc::MaskView to{mask.data(), mask.size()};
-        const drc_result result = item["how"] == "track" ? track->step(view, to) : extractor->extract(view, to);
-        CAPTURE(item.dump());
-        CHECK(result.steps == item["steps"].get<int>());
-        CHECK(result.log_posterior == doctest::Approx(item["log_posterior"].get<double>()).epsilon(1e-4));
-        CHECK(result.foreground_share == doctest::Approx(item["foreground_share"].get<double>()).epsilon(1e-3));
-        const double share = share_within_one(expected, mask);
-        CHECK(share >= least_equal);
-        pixels += static_cast<double>(mask.size());
-        near += share * static_cast<double>(mask.size());
+        CHECK(track.restarts() == run["restarts"].get<int>());
     }
-    CHECK(pixels > 0);
-    MESSAGE(bundle.filename().string() << ": " << 100 * near / pixels << " % of " << pixels << " pixels within 1/255");
+    CHECK(tally.pixels > 0);
+    MESSAGE(bundle.filename().string() << ": " << 100 * tally.near / tally.pixels << " % of " << tally.pixels
+                                       << " pixels within 1/255");
 }
 
 }  // namespace

@@ -1,59 +1,25 @@
 """Tracking: the number of steps is fixed, a changed scene is noticed, nothing costs more than the budget."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from drc_runtime.langevin import PosteriorSample
 from drc_runtime.novelty import Baseline
 from drc_runtime.tracking import LOW_FRAMES, Track
+from tests.toy_chain import ToyExtractor
 
 
-class Chain:
-    """A one-dimensional posterior: every step halves the distance to ``target``, as far as ``reach`` allows.
-
-    A chain from noise starts at 100 and can get anywhere; one that is further than ``reach`` away never moves, like a
-    chain in a wrong mode.
-    """
-
-    reach = 150.0
-
-    def __init__(self) -> None:
-        self.runs: list[int] = []
-
-    def noise(self) -> np.ndarray:
-        return np.array([[100.0]], np.float32)
-
-    def run(self, image: np.ndarray, z: np.ndarray, steps: int) -> PosteriorSample:
-        self.runs.append(steps)
-        target = float(image)
-        z = z.copy()
-        for _ in range(steps):
-            z += 0.1 * (target - z) if abs(target - z[0, 0]) < self.reach else 0
-        empty = np.zeros((1, 1, 1, 1), np.float32)
-        return PosteriorSample(z, np.array([-100 - (target - z[0, 0]) ** 2]), empty, empty, empty)
-
-
-class FakeExtractor:
-    class manifest:  # noqa: N801
-        class sampler:  # noqa: N801
-            cold_steps, track_steps = 60, 4
-
-    def __init__(self) -> None:
-        self.sampler = Chain()
-
-    def prepare(self, picture: float) -> float:
-        return picture
-
-    def read(self, picture: float, sample: PosteriorSample, steps: int, *_: float) -> tuple[float, int]:
-        return float(sample.z[0, 0]), steps
+VECTORS = json.loads((Path(__file__).parents[1] / "native" / "tracking_vectors.json").read_text())
 
 
 @pytest.fixture
-def extractor() -> FakeExtractor:
-    return FakeExtractor()
+def extractor() -> ToyExtractor:
+    return ToyExtractor()
 
 
-def test_a_calm_scene_takes_the_same_number_of_steps_on_every_frame(extractor: FakeExtractor) -> None:
+def test_a_calm_scene_takes_the_same_number_of_steps_on_every_frame(extractor: ToyExtractor) -> None:
     track = Track(extractor, 4, budget=12)
     taken = [track.step(10.0 + 0.01 * index)[1] for index in range(100)]
     assert taken == [60] + [4] * 99 and track.restarts == 0
@@ -73,7 +39,7 @@ def test_after_a_cut_that_the_chain_cannot_follow_one_from_noise_takes_over_with
     assert [steps for _, steps in found[-5:]] == [4] * 5
 
 
-def test_without_a_budget_the_whole_chain_is_run_on_one_frame(extractor: FakeExtractor) -> None:
+def test_without_a_budget_the_whole_chain_is_run_on_one_frame(extractor: ToyExtractor) -> None:
     track = Track(extractor, 4)
     for _ in range(20):
         track.step(0.0)
@@ -81,7 +47,7 @@ def test_without_a_budget_the_whole_chain_is_run_on_one_frame(extractor: FakeExt
     assert found[-1][1] == 64 and abs(found[-1][0] - 200) < 2
 
 
-def test_a_scene_that_stays_unexplained_is_accepted_and_not_tried_for_ever(extractor: FakeExtractor) -> None:
+def test_a_scene_that_stays_unexplained_is_accepted_and_not_tried_for_ever(extractor: ToyExtractor) -> None:
     extractor.sampler.reach = 50.0
     track = Track(extractor, 4, budget=20)
     for _ in range(20):
@@ -91,7 +57,7 @@ def test_a_scene_that_stays_unexplained_is_accepted_and_not_tried_for_ever(extra
     assert track.restarts == 1
 
 
-def test_a_single_odd_frame_gets_more_steps_and_no_restart(extractor: FakeExtractor) -> None:
+def test_a_single_odd_frame_gets_more_steps_and_no_restart(extractor: ToyExtractor) -> None:
     track = Track(extractor, 4, budget=12)
     for _ in range(20):
         track.step(0.0)
@@ -99,6 +65,15 @@ def test_a_single_odd_frame_gets_more_steps_and_no_restart(extractor: FakeExtrac
     for _ in range(20):
         track.step(0.0)
     assert track.restarts == 0
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_the_decisions_that_both_runtimes_agree_on(vector: dict) -> None:
+    track = Track(ToyExtractor(vector["reach"]), vector["steps"], vector["budget"])
+    for index, (target, z, steps, restarts) in enumerate(vector["frames"]):
+        found, taken = track.step(target)
+        assert (taken, track.restarts) == (steps, restarts), index
+        assert found == pytest.approx(z, rel=1e-5, abs=2e-4), index
 
 
 def test_the_baseline_needs_frames_forgives_noise_and_forgets() -> None:

@@ -1,6 +1,9 @@
 // The C functions: every exception ends here, as a status and a message.
 #include <drc/drc.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <new>
 #include <string>
 
@@ -49,6 +52,27 @@ void require(const void *pointer, const char *what) {
     if (pointer == nullptr) refuse_usage(std::string(what) + " is NULL");
 }
 
+// What the first version of the structs had. Fields that come later go behind these.
+constexpr std::size_t first_extractor_params = offsetof(drc_extractor_params, provider) + sizeof(const char *);
+constexpr std::size_t first_track_params = offsetof(drc_track_params, budget) + sizeof(int32_t);
+constexpr std::size_t largest_params = 4096;  // beyond it the size was never set
+
+// What this library knows of the program's parameters. A program built with an earlier header has fewer of them, and the
+// rest keep their defaults; one built with a later header may have set what would be ignored here.
+template <typename Params>
+Params known(const Params *given, Params params, std::size_t first_version) {
+    if (given == nullptr) return params;
+    const std::size_t size = given->struct_size;
+    if (size < first_version || size > largest_params)
+        refuse_usage("the parameters' struct_size is " + std::to_string(size) + "; let the default function of drc.h make them");
+    const auto *bytes = reinterpret_cast<const unsigned char *>(given);
+    for (std::size_t i = sizeof(Params); i < size; ++i)
+        if (bytes[i] != 0)
+            refuse_usage("the program sets parameters that libdrc " DRC_VERSION_STRING " does not know; install a later one");
+    std::memcpy(&params, given, std::min(sizeof(Params), size));
+    return params;
+}
+
 }  // namespace
 
 extern "C" {
@@ -57,14 +81,12 @@ const char *drc_version(void) { return DRC_VERSION_STRING; }
 
 const char *drc_last_error(void) { return last_error.c_str(); }
 
-drc_extractor_params drc_extractor_default_params(void) { return {0, DRC_MASK_RESPONSIBILITY, 0, nullptr}; }
-
 drc_status drc_extractor_open(const char *bundle, const drc_extractor_params *params, drc_extractor **extractor) {
     return guard([&] {
         require(extractor, "extractor");
         *extractor = nullptr;
         require(bundle, "bundle");
-        *extractor = new drc_extractor(bundle, params == nullptr ? drc_extractor_default_params() : *params);
+        *extractor = new drc_extractor(bundle, known(params, drc_extractor_default_params(), first_extractor_params));
     });
 }
 
@@ -94,12 +116,21 @@ drc_status drc_extract(drc_extractor *extractor, const drc_picture *picture, int
     });
 }
 
-drc_status drc_track_open(drc_extractor *extractor, int32_t steps, drc_track **track) {
+drc_status drc_calibrate(drc_extractor *extractor, const drc_picture *picture, double rate, drc_calibration *calibration) {
+    return guard([&] {
+        require(extractor, "extractor");
+        require(picture, "picture");
+        require(calibration, "calibration");
+        *calibration = drc::detail::calibrate(*extractor, *picture, rate);
+    });
+}
+
+drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *params, drc_track **track) {
     return guard([&] {
         require(track, "track");
         *track = nullptr;
         require(extractor, "extractor");
-        *track = new drc_track(*extractor, steps);
+        *track = new drc_track(*extractor, known(params, drc_track_default_params(), first_track_params));
     });
 }
 
@@ -112,6 +143,8 @@ drc_status drc_track_step(drc_track *track, const drc_picture *picture, uint8_t 
         if (result != nullptr) *result = found;
     });
 }
+
+int32_t drc_track_restarts(const drc_track *track) { return track == nullptr ? 0 : track->restarts(); }
 
 void drc_track_close(drc_track *track) { delete track; }
 

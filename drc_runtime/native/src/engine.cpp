@@ -60,24 +60,30 @@ Ort::Env &environment() {
     return env;
 }
 
+bool has(const std::vector<std::string> &available, const Provider &provider) {
+    return std::find(available.begin(), available.end(), provider.ort_name) != available.end();
+}
+
 void add_provider(Ort::SessionOptions &options, const std::string &name) {
     const auto known = std::find_if(providers.begin(), providers.end(), [&](const Provider &it) { return name == it.name; });
     if (known == providers.end())
         refuse_usage("no execution provider '" + name + "': choose one of CPU, CUDA, TensorRT, XNNPACK");
     const std::vector<std::string> available = Ort::GetAvailableProviders();
-    if (std::find(available.begin(), available.end(), known->ort_name) == available.end()) {
+    if (!has(available, *known)) {
         std::string there;
         for (const Provider &it : providers)
-            if (std::find(available.begin(), available.end(), it.ort_name) != available.end())
-                there += (there.empty() ? "" : ", ") + std::string(it.name);
-        fail_engine("this ONNX Runtime was built without " + name + "; it has " + there);
+            if (has(available, it)) there += (there.empty() ? "" : ", ") + std::string(it.name);
+        throw Failure(DRC_ERROR_PROVIDER, "this ONNX Runtime was built without " + name + "; it has " + there);
     }
-    if (name == "CUDA") {
-        options.AppendExecutionProvider_CUDA(OrtCUDAProviderOptions{});
-    } else if (name == "TensorRT") {
-        options.AppendExecutionProvider_TensorRT(OrtTensorRTProviderOptions{});
-    } else if (name == "XNNPACK") {
-        options.AppendExecutionProvider("XNNPACK", {});
+    try {
+        // What TensorRT does not take goes to CUDA, and what that does not take to the CPU.
+        if (name == "TensorRT") options.AppendExecutionProvider_TensorRT(OrtTensorRTProviderOptions{});
+        if (name == "CUDA" || (name == "TensorRT" && has(available, providers[1])))
+            options.AppendExecutionProvider_CUDA(OrtCUDAProviderOptions{});
+        if (name == "XNNPACK") options.AppendExecutionProvider("XNNPACK", {});
+    } catch (const Ort::Exception &error) {
+        throw Failure(DRC_ERROR_PROVIDER, name + " does not start on this machine: " + first_line(error.what()) +
+                                              "; check its driver and libraries, or choose CPU");
     }
 }
 
@@ -172,11 +178,13 @@ PosteriorStep::PosteriorStep(const Bundle &bundle, const EngineOptions &options)
 PosteriorStep::~PosteriorStep() = default;
 
 void PosteriorStep::run(bool maps) {
+    const auto begun = std::chrono::steady_clock::now();
     try {
         session_->session.Run(session_->run_options, maps ? session_->last : session_->moving);
     } catch (const Ort::Exception &error) {
         fail_engine(std::string("ONNX Runtime failed: ") + first_line(error.what()));
     }
+    time_spent_ += std::chrono::steady_clock::now() - begun;
 }
 
 }  // namespace drc::detail

@@ -1,6 +1,7 @@
 // ONNX Runtime: one graph, posterior_step, with its buffers bound once, so that a run copies and allocates nothing of ours.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -31,11 +32,13 @@ public:
 
     Buffers &buffers() { return buffers_; }
     std::size_t batch() const { return batch_; }
+    std::chrono::nanoseconds time_spent() const { return time_spent_; }  // inside ONNX Runtime, since the beginning
 
 private:
     struct Session;  // hides ONNX Runtime's headers from everyone else
     Buffers buffers_;
     std::size_t batch_ = 1;
+    std::chrono::nanoseconds time_spent_{0};
     std::unique_ptr<Session> session_;
 };
 

@@ -14,7 +14,8 @@ public:
     const drc_status status;
 };
 
-[[noreturn]] inline void refuse_bundle(const std::string &message) { throw Failure(DRC_ERROR_BUNDLE, message); }
+[[noreturn]] inline void refuse_damaged(const std::string &message) { throw Failure(DRC_ERROR_BUNDLE_DAMAGED, message); }
+[[noreturn]] inline void refuse_unsafe(const std::string &message) { throw Failure(DRC_ERROR_BUNDLE_UNSAFE, message); }
 [[noreturn]] inline void refuse_usage(const std::string &message) { throw Failure(DRC_ERROR_USAGE, message); }
 [[noreturn]] inline void fail_engine(const std::string &message) { throw Failure(DRC_ERROR_ENGINE, message); }
 

@@ -1,6 +1,8 @@
 #include "extractor.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <string>
 #include <utility>
 
 #include "error.hpp"
@@ -10,6 +12,14 @@ using namespace drc::detail;
 namespace {
 
 constexpr int largest_side = 32767;  // OpenCV's resize computes with 16 bits
+constexpr int most_steps = 1'000'000;
+
+using Clock = std::chrono::steady_clock;
+
+cv::Mat view(const drc_picture &picture) {
+    // OpenCV has no type for memory that is only read
+    return {picture.height, picture.width, CV_8UC3, const_cast<std::uint8_t *>(picture.pixels), picture.stride};
+}
 
 EngineOptions engine_options(const drc_extractor_params &params) {
     if (params.threads < 0) refuse_usage(std::to_string(params.threads) + " threads cannot work: give 1 or more, or 0 for all");
@@ -23,7 +33,21 @@ bool wants_evidence(const drc_extractor_params &params) {
 }
 
 void check_steps(int steps) {
-    if (steps < 0) refuse_usage(std::to_string(steps) + " steps cannot be taken: give 1 or more, or 0 for the bundle's number");
+    if (steps < 0 || steps > most_steps)
+        refuse_usage(std::to_string(steps) + " steps cannot be taken: give 1 to " + std::to_string(most_steps) +
+                     ", or 0 for the bundle's number");
+}
+
+int track_steps(const drc_extractor &extractor, const drc_track_params &params) {
+    check_steps(params.steps);
+    return params.steps > 0 ? params.steps : extractor.manifest().track_steps;
+}
+
+int track_budget(const drc_track_params &params) {
+    if (params.budget < 0 || params.budget > most_steps)
+        refuse_usage("a budget of " + std::to_string(params.budget) + " steps cannot be kept: give 1 to " +
+                     std::to_string(most_steps) + ", or 0 for no limit");
+    return params.budget;
 }
 
 void check_picture(const drc_picture &picture, const std::uint8_t *probability, std::size_t stride) {
@@ -52,46 +76,54 @@ drc_extractor::drc_extractor(Bundle bundle, const drc_extractor_params &params)
       masks_(static_cast<int>(manifest_.height), static_cast<int>(manifest_.width), manifest_.sigma,
              manifest_.foreground_spread) {}
 
+template <typename Follow>
+drc_result drc_extractor::run(const drc_picture &picture, std::uint8_t *probability, std::size_t stride, Follow follow) {
+    check_picture(picture, probability, stride);
+    const auto begun = Clock::now();
+    const std::chrono::nanoseconds engine = step_.time_spent();
+    prepare(picture);
+    const int steps = follow();
+    drc_result result = read(picture, probability, stride);
+    result.steps = steps;
+    result.milliseconds = std::chrono::duration<float, std::milli>(Clock::now() - begun).count();
+    result.engine_milliseconds = std::chrono::duration<float, std::milli>(step_.time_spent() - engine).count();
+    return result;
+}
+
 drc_result drc_extractor::extract(const drc_picture &picture, int steps, std::uint8_t *probability, std::size_t stride) {
     check_steps(steps);
-    check_picture(picture, probability, stride);  // before a draw is spent
-    draw(z_);
-    return step(picture, z_, steps > 0 ? steps : manifest_.cold_steps, probability, stride);
+    return run(picture, probability, stride, [&] {
+        const int count = steps > 0 ? steps : manifest_.cold_steps;
+        sampler_.draw(z_);
+        sampler_.run(z_, count);
+        return count;
+    });
 }
 
-drc_result drc_extractor::step(const drc_picture &picture, std::vector<float> &z, int steps, std::uint8_t *probability,
-                               std::size_t stride) {
-    check_picture(picture, probability, stride);
-    const bool bgr = picture.format == DRC_BGR;
-    // OpenCV has no type for memory that is only read
-    const cv::Mat pixels(picture.height, picture.width, CV_8UC3, const_cast<std::uint8_t *>(picture.pixels), picture.stride);
-    Buffers &buffers = step_.buffers();
-    preprocessor_.to_tensor(pixels, bgr, buffers.image.data());
-    const std::size_t one = buffers.image.size() / step_.batch();
+void drc_extractor::prepare(const drc_picture &picture) {
+    std::vector<float> &image = step_.buffers().image;
+    preprocessor_.scale(view(picture));
+    preprocessor_.to_tensor(picture.format == DRC_BGR, image.data());
+    const std::size_t one = image.size() / step_.batch();
     for (std::size_t copy = 1; copy < step_.batch(); ++copy)
-        std::copy_n(buffers.image.begin(), one, buffers.image.begin() + static_cast<std::ptrdiff_t>(copy * one));
-    sampler_.run(z, steps);
-    cv::Mat result(picture.height, picture.width, CV_8U, probability, stride);
-    const std::int64_t foreground = masks_.read(buffers, pixels, bgr, evidence_, result);
-    return {buffers.log_posterior[0], steps, static_cast<double>(foreground) / static_cast<double>(result.total())};
+        std::copy_n(image.begin(), one, image.begin() + static_cast<std::ptrdiff_t>(copy * one));
 }
 
-drc_track::drc_track(drc_extractor &extractor, int steps)
-    : extractor_(extractor), steps_(steps > 0 ? steps : extractor.manifest().track_steps) {
-    check_steps(steps);
+drc_result drc_extractor::read(const drc_picture &picture, std::uint8_t *probability, std::size_t stride) {
+    const Buffers &buffers = step_.buffers();
+    cv::Mat mask(picture.height, picture.width, CV_8U, probability, stride);
+    const cv::Mat *scaled = evidence_ ? &preprocessor_.for_reading() : nullptr;
+    const std::int64_t foreground = masks_.read(buffers, scaled, picture.format == DRC_BGR, mask);
+    drc_result result{};
+    result.log_posterior = buffers.log_posterior.front();
+    result.foreground_share = static_cast<double>(foreground) / static_cast<double>(mask.total());
+    return result;
 }
+
+drc_track::drc_track(drc_extractor &extractor, const drc_track_params &params)
+    : extractor_(extractor),
+      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params)) {}
 
 drc_result drc_track::step(const drc_picture &picture, std::uint8_t *probability, std::size_t stride) {
-    check_picture(picture, probability, stride);
-    if (started_) {
-        next_ = z_;
-    } else {
-        extractor_.draw(next_);
-        z_ = next_;  // the memory that the second frame would have to ask for
-    }
-    const int steps = started_ ? steps_ : std::max(extractor_.manifest().cold_steps, steps_);
-    const drc_result result = extractor_.step(picture, next_, steps, probability, stride);
-    std::swap(z_, next_);  // a frame that failed leaves the track where it was
-    started_ = true;
-    return result;
+    return extractor_.run(picture, probability, stride, [this] { return tracker_.follow(); });
 }

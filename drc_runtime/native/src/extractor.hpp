@@ -11,24 +11,25 @@
 #include "mask.hpp"
 #include "preprocess.hpp"
 #include "sampler.hpp"
+#include "tracking.hpp"
 
 struct drc_extractor {
     drc_extractor(const std::filesystem::path &folder, const drc_extractor_params &params);
 
     const drc::detail::Manifest &manifest() const { return manifest_; }
+    drc::detail::Posterior &posterior() { return sampler_; }
 
     // From noise; `steps` 0 takes the bundle's number.
     drc_result extract(const drc_picture &picture, int steps, std::uint8_t *probability, std::size_t stride);
 
-    // Draws a latent for a cold start.
-    void draw(std::vector<float> &z) { sampler_.draw(z); }
-
-    // `steps` steps from z, which is left where the chain ended.
-    drc_result step(const drc_picture &picture, std::vector<float> &z, int steps, std::uint8_t *probability,
-                    std::size_t stride);
+    // The mask of `picture` after `follow` has moved the posterior's chain, in the number of steps that it returns.
+    template <typename Follow>
+    drc_result run(const drc_picture &picture, std::uint8_t *probability, std::size_t stride, Follow follow);
 
 private:
     drc_extractor(drc::detail::Bundle bundle, const drc_extractor_params &params);
+    void prepare(const drc_picture &picture);
+    drc_result read(const drc_picture &picture, std::uint8_t *probability, std::size_t stride);
 
     drc::detail::Manifest manifest_;
     bool evidence_;
@@ -40,12 +41,18 @@ private:
 };
 
 struct drc_track {
-    drc_track(drc_extractor &extractor, int steps);
+    drc_track(drc_extractor &extractor, const drc_track_params &params);
+
     drc_result step(const drc_picture &picture, std::uint8_t *probability, std::size_t stride);
+    int restarts() const { return tracker_.restarts(); }
 
 private:
     drc_extractor &extractor_;
-    int steps_;
-    bool started_ = false;
-    std::vector<float> z_, next_;
+    drc::detail::Tracker tracker_;
 };
+
+namespace drc::detail {
+
+drc_calibration calibrate(drc_extractor &extractor, const drc_picture &picture, double rate);
+
+}  // namespace drc::detail

@@ -15,7 +15,7 @@ using nlohmann::json;
 constexpr int deepest = 900;
 
 [[noreturn]] void refuse_json(const std::string &why) {
-    refuse_bundle("manifest.json is not valid JSON (" + why + ")");
+    refuse_damaged("manifest.json is not valid JSON (" + why + ")");
 }
 
 bool within(char32_t character, const std::pair<char32_t, char32_t> &range) {
@@ -86,11 +86,11 @@ json decode_json(std::string_view text) {
 }
 
 JsonObject::JsonObject(const json &value, std::string path) : object_(value), path_(std::move(path)) {
-    if (!value.is_object()) refuse_bundle("manifest.json: " + (path_.empty() ? "the whole" : path_) + " must be an object");
+    if (!value.is_object()) refuse_damaged("manifest.json: " + (path_.empty() ? "the whole" : path_) + " must be an object");
 }
 
 void JsonObject::refuse(const std::string &key, const std::string &why) const {
-    refuse_bundle("manifest.json: " + where(key) + " " + why);
+    refuse_damaged("manifest.json: " + where(key) + " " + why);
 }
 
 JsonObject JsonObject::child(const std::string &key) const { return {value(key), where(key)}; }

@@ -90,9 +90,9 @@ void check_tensors(const Manifest &manifest, const std::string &where, const Kin
         Shape expected;
         for (char axis : kind) expected.push_back(sizes.at(axis));
         const auto found = given.find(tensor);
-        if (found == given.end()) refuse_bundle(where + tensor + " is missing");
+        if (found == given.end()) refuse_damaged(where + tensor + " is missing");
         if (found->second != expected)
-            refuse_bundle(where + tensor + " is " + show(found->second) + " but the sizes above make it " + show(expected));
+            refuse_damaged(where + tensor + " is " + show(found->second) + " but the sizes above make it " + show(expected));
     }
 }
 
@@ -104,7 +104,7 @@ std::string plain_name(const std::string &name) {
 
 // The graphs of version 1 must have the tensors and shapes that the sizes of picture and latent vector imply.
 void check_graphs(const Manifest &manifest) {
-    if (manifest.graphs.count("posterior_step") == 0) refuse_bundle("manifest.json: graphs.posterior_step is missing");
+    if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
     for (const auto &[name, graph] : manifest.graphs) {
         const auto found = known_graphs().find(plain_name(name));
         if (found == known_graphs().end()) continue;
@@ -112,7 +112,7 @@ void check_graphs(const Manifest &manifest) {
         const std::string where = "manifest.json: graphs." + name;
         for (const auto &input : graph.inputs)
             if (std::none_of(known.inputs.begin(), known.inputs.end(), [&](const auto &it) { return it.first == input.first; }))
-                refuse_bundle(where + ".inputs." + input.first + " is not an input of version 1");
+                refuse_damaged(where + ".inputs." + input.first + " is not an input of version 1");
         const auto z = graph.inputs.find("z");
         const std::int64_t batch = z == graph.inputs.end() ? 1 : z->second.front();
         check_tensors(manifest, where + ".inputs.", known.inputs, graph.inputs, batch);
@@ -125,7 +125,7 @@ void check_torchscript(const Manifest &manifest, const JsonObject &torchscript) 
     for (const std::string &name : torchscript.keys()) parse_file(torchscript.child(name));
     for (const std::string &name : torchscript.keys())
         if (manifest.graphs.count(name) == 0 && manifest.graphs.count("posterior_step") != 0)
-            refuse_bundle("manifest.json: torchscript." + name + " has no graph of the same name that says what it takes");
+            refuse_damaged("manifest.json: torchscript." + name + " has no graph of the same name that says what it takes");
 }
 
 }  // namespace
@@ -135,8 +135,8 @@ Manifest parse_manifest(std::string_view text) {
     const JsonObject root(decoded, "");
     const std::string version = root.text("format");
     if (version != format)
-        refuse_bundle("the bundle has format '" + version + "' but this version of drc reads '" + format +
-                      "': export it again, or install the drc that wrote it");
+        throw Failure(DRC_ERROR_BUNDLE_VERSION, "the bundle has format '" + version + "' but this version of drc reads '" +
+                                                    format + "': export it again, or install the drc that wrote it");
     const Shape image_size = root.sizes("image_size");
     if (image_size.size() != 2) root.refuse("image_size", "must be [height, width]");
     Manifest manifest;

@@ -22,16 +22,17 @@ public:
     // height, width: the network's picture; sigma: of the background's Laplace likelihood; spread: the foreground's over it.
     MaskReader(int height, int width, double sigma, double spread);
 
-    // probability: as many rows and columns as `picture`, 8 bits. With `evidence` it is the responsibility (Eq. 7),
-    // evaluated at twice the network's resolution, without it the mixture weight. Returns how many pixels have 128 or more.
-    std::int64_t read(const Buffers &maps, const cv::Mat &picture, bool bgr, bool evidence, cv::Mat &probability);
+    // picture: the frame at the resolution of the reading, of which `bgr` tells the order of the channels.
+    // probability: 8 bits at the frame's own size. With a picture it is the responsibility (Eq. 7), without one (NULL) the
+    // mixture weight. Returns how many pixels have 128 or more.
+    std::int64_t read(const Buffers &maps, const cv::Mat *picture, bool bgr, cv::Mat &probability);
 
 private:
-    std::array<std::uint8_t, 256> sigmoid_;
+    cv::Mat sigmoid_;  // a table
     Evidence evidence_;
     std::vector<std::uint32_t> distances_;  // of one row
-    Scaler scaler_;  // to the resolution of the reading
-    cv::Mat logit_, read_, log_odds_, foreground_, background_, foreground_scaled_, background_scaled_;
+    cv::Size size_;                         // of the reading
+    cv::Mat logit_, read_, log_odds_, index_, foreground_, background_, foreground_scaled_, background_scaled_;
 };
 
 }  // namespace drc::detail

@@ -74,16 +74,16 @@ public:
             const Span span = pending.back();
             pending.pop_back();
             if (span.depth > deepest)
-                refuse_bundle(name_ + " nests its parts more than 64 levels deep; it is not a graph to run");
+                refuse_damaged(name_ + " nests its parts more than 64 levels deep; it is not a graph to run");
             for (std::size_t position = span.start; position < span.end;) field(span, position, pending);
         }
-        if (!has_graph_) refuse_bundle(name_ + " is not an ONNX model: it holds no graph");
+        if (!has_graph_) refuse_damaged(name_ + " is not an ONNX model: it holds no graph");
     }
 
 private:
     // Reads the field at `position`, moves behind it, and puts a message that has to be entered into `pending`.
     void field(const Span &span, std::size_t &position, std::vector<Span> &pending) {
-        if (++fields_ > most_fields) refuse_bundle(name_ + " has more than 2000000 fields; it is not a graph to run");
+        if (++fields_ > most_fields) refuse_damaged(name_ + " has more than 2000000 fields; it is not a graph to run");
         const std::uint64_t tag = number(position, span.end);
         const std::uint64_t field = tag >> 3, wire = tag & 7;
         require(field > 0 && field < (1u << 29));
@@ -113,7 +113,7 @@ private:
         } else if (span.kind == Message::tensor) {
             if (field == 14) require(wire == Wire::varint);
             if (field == 13 || (field == 14 && value != 0))
-                refuse_bundle(name_ + " keeps weights in other files (external data); a bundle's graphs must be single files");
+                refuse_unsafe(name_ + " keeps weights in other files (external data); a bundle's graphs must be single files");
         }
     }
 
@@ -121,7 +121,7 @@ private:
         if (domain.empty() || domain == "ai.onnx") return;
         std::string shown;
         for (char character : domain.substr(0, 60)) shown += character >= ' ' && character < 127 ? character : '?';
-        refuse_bundle(name_ + " uses the operator domain '" + shown + "'; a bundle may use ONNX's own only");
+        refuse_unsafe(name_ + " uses the operator domain '" + shown + "'; a bundle may use ONNX's own only");
     }
 
     std::uint64_t number(std::size_t &position, std::size_t end) const {
@@ -137,7 +137,7 @@ private:
     }
 
     void require(bool well_formed) const {
-        if (!well_formed) refuse_bundle(name_ + " is not an ONNX model, or it is damaged");
+        if (!well_formed) refuse_damaged(name_ + " is not an ONNX model, or it is damaged");
     }
 
     std::string_view data_;
@@ -151,7 +151,7 @@ private:
 void check_model(std::string_view data, const std::string &name) {
     // onnxruntime takes bytes with this mark for its own flatbuffer format, which nothing below would have checked.
     if (data.size() >= 8 && data.substr(4, 4) == "ORTM")
-        refuse_bundle(name + " is in onnxruntime's own format; a bundle holds ONNX only");
+        refuse_unsafe(name + " is in onnxruntime's own format; a bundle holds ONNX only");
     Walker(data, name).walk();
 }
 

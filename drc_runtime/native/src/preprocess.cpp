@@ -22,9 +22,29 @@ const cv::Mat &Scaler::scale(const cv::Mat &picture) {
     return *current;
 }
 
-void Preprocessor::to_tensor(const cv::Mat &picture, bool bgr, float *tensor) {
-    const cv::Mat &scaled = scaler_.scale(picture);
-    const cv::Size size = scaler_.size();
+Preprocessor::Preprocessor(int height, int width)
+    : network_(height, width),
+      twice_(reading * height, reading * width),
+      network_buffer_(network_.size(), CV_8UC3),
+      reading_buffer_(twice_.size(), CV_8UC3),
+      for_network_(&network_buffer_),
+      for_reading_(&reading_buffer_) {}
+
+void Preprocessor::scale(const cv::Mat &picture) {
+    picture_ = picture;  // which is itself the result where it has the size already
+    if (AreaScaler::suits(picture_, network_.size())) {
+        area_.scale(picture_, network_buffer_, reading_buffer_);
+        for_network_ = &network_buffer_;
+        for_reading_ = &reading_buffer_;
+    } else {
+        for_network_ = &network_.scale(picture_);
+        for_reading_ = &twice_.scale(picture_);
+    }
+}
+
+void Preprocessor::to_tensor(bool bgr, float *tensor) const {
+    const cv::Mat &scaled = *for_network_;
+    const cv::Size size = scaled.size();
     const auto plane = static_cast<std::size_t>(size.area());
     for (int row = 0; row < size.height; ++row) {
         const std::uint8_t *pixels = scaled.ptr(row);

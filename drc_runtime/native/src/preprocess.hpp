@@ -1,7 +1,9 @@
-// Picture -> network tensor, as drc_runtime/preprocess.py does it, to the last bit.
+// Picture -> network tensor, as drc_runtime/preprocess.py does it.
 #pragma once
 
 #include <opencv2/core.hpp>
+
+#include "area.hpp"
 
 namespace drc::detail {
 
@@ -20,17 +22,26 @@ private:
     cv::Mat shrunk_, scaled_;
 };
 
-// Scales to the network's size and range.
+// One picture at the two sizes that are needed of it: the network's, and the one at which the mask is read, twice that.
 class Preprocessor {
 public:
-    Preprocessor(int height, int width) : scaler_(height, width) {}
+    static constexpr int reading = 2;  // READING in drc_runtime/extractor.py, which says why
 
-    // picture: 8-bit, 3 channels, of any size and aspect ratio; `bgr` tells their order.
-    // tensor: 3 x height x width in [-1, 1], red first.
-    void to_tensor(const cv::Mat &picture, bool bgr, float *tensor);
+    Preprocessor(int height, int width);
+
+    // picture: 8-bit, 3 channels, of any size and aspect ratio; its pixels must stay until the results have been read.
+    void scale(const cv::Mat &picture);
+
+    // 3 x height x width in [-1, 1], red first; `bgr` tells the order of the picture's channels.
+    void to_tensor(bool bgr, float *tensor) const;
+
+    const cv::Mat &for_reading() const { return *for_reading_; }
 
 private:
-    Scaler scaler_;
+    AreaScaler area_;
+    Scaler network_, twice_;  // for pictures that are not much larger
+    cv::Mat picture_, network_buffer_, reading_buffer_;
+    const cv::Mat *for_network_, *for_reading_;
 };
 
 // 3 x height x width in [-1, 1], red first, to 8 bits; values outside are clipped.

@@ -1,27 +1,29 @@
 // The fixed-step Langevin loop: K runs of one graph with buffers bound once.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "engine.hpp"
 #include "noise.hpp"
+#include "tracking.hpp"
 
 namespace drc::detail {
 
-class Sampler {
+// Moves towards the posterior of the image that the step's buffers hold, without noise on the way.
+class Sampler : public Posterior {
 public:
-    Sampler(PosteriorStep &step, std::uint64_t seed) : step_(step), noise_(seed) {}
+    Sampler(PosteriorStep &step, std::uint64_t seed);
 
-    // Writes a latent from the reference distribution N(0, I) into z: where a cold start begins.
-    void draw(std::vector<float> &z);
-
-    // Takes `steps` steps (1 or more) from z towards the posterior of the image that the step's buffers hold, without
-    // noise, and leaves in z where the chain ended. The maps in the buffers belong to the start of its last step.
-    void run(std::vector<float> &z, int steps);
+    void draw(std::vector<float> &z) override;
+    float run(std::vector<float> &z, int steps) override;
+    void keep_maps() override;
+    void restore_maps() override;
 
 private:
     PosteriorStep &step_;
     NormalNoise noise_;
+    std::array<std::vector<float>, 4> kept_;  // as long as the buffers from the start: a frame asks for no memory
 };
 
 }  // namespace drc::detail

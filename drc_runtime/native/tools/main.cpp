@@ -60,7 +60,9 @@ drc_extractor_params parameters(const live::Options &options) {
 // Until the source ends, the window is closed or Ctrl-C; the last two keep what is finished.
 void process(live::Source &source, const live::Options &options, drc::Extractor &extractor,
              std::vector<std::unique_ptr<live::Sink>> &sinks, live::Window *window, Clock::time_point start, Report &report) {
-    drc::Track track(extractor, options.steps);
+    drc_track_params track_params = drc_track_default_params();
+    track_params.steps = options.steps;
+    drc::Track track(extractor, track_params);
     live::Frame frame;
     cv::Mat probability;
     while (interrupted == 0 && source.next(frame)) {

@@ -4,7 +4,7 @@
  *     drc_extractor *extractor = NULL;
  *     drc_track *track = NULL;
  *     if (drc_extractor_open("bundle", &params, &extractor) != DRC_OK ||
- *         drc_track_open(extractor, 0, &track) != DRC_OK) {
+ *         drc_track_open(extractor, NULL, &track) != DRC_OK) {
  *         fprintf(stderr, "%s\n", drc_last_error());
  *         return 1;
  *     }
@@ -44,10 +44,15 @@ extern "C" {
 
 typedef enum drc_status {
     DRC_OK = 0,
-    DRC_ERROR_USAGE = 1,  /* an argument cannot work */
-    DRC_ERROR_BUNDLE = 2, /* the bundle is missing, damaged, of another version, or holds what it may not */
-    DRC_ERROR_ENGINE = 3, /* ONNX Runtime cannot load or run the graph, or the chain diverged */
-    DRC_ERROR_MEMORY = 4  /* out of memory */
+    DRC_ERROR_USAGE = 1,          /* an argument cannot work */
+    DRC_ERROR_BUNDLE_MISSING = 2, /* the bundle, or a file that it names, is not there or may not be read */
+    DRC_ERROR_BUNDLE_DAMAGED = 3, /* a file is not the one that the manifest describes, or not what it should be */
+    DRC_ERROR_BUNDLE_VERSION = 4, /* the bundle is of another version */
+    DRC_ERROR_BUNDLE_UNSAFE = 5,  /* the bundle could reach outside of its own files */
+    DRC_ERROR_PROVIDER = 6,       /* this ONNX Runtime lacks the execution provider, or it does not start here */
+    DRC_ERROR_ENGINE = 7,         /* ONNX Runtime cannot load or run the graph */
+    DRC_ERROR_DIVERGED = 8,       /* the chain left the range of float32; a track begins anew with its next frame */
+    DRC_ERROR_MEMORY = 9          /* out of memory */
 } drc_status;
 
 /* What the 8-bit probabilities are. */
@@ -64,12 +69,20 @@ typedef enum drc_pixel_format {
 typedef struct drc_extractor drc_extractor; /* a loaded bundle */
 typedef struct drc_track drc_track;         /* the state of one video */
 
+/* Parameters come from a default function, so that a program still works with a later libdrc that knows more of them. */
 typedef struct drc_extractor_params {
+    size_t struct_size;   /* of the struct that the program was built with; the default function fills it in */
     int32_t threads;      /* cores that a run may use; 0: all that this process may run on */
     int32_t mask;         /* a drc_mask_kind */
     uint64_t seed;        /* of the noise that cold starts begin from */
     const char *provider; /* "CPU", "CUDA", "TensorRT" or "XNNPACK", if this ONNX Runtime has it; NULL: CPU */
 } drc_extractor_params;
+
+typedef struct drc_track_params {
+    size_t struct_size; /* as above */
+    int32_t steps;      /* for an ordinary frame; 0: the bundle's track_steps */
+    int32_t budget;     /* the most for a frame after the first, where the scene has changed; 0: no limit */
+} drc_track_params;
 
 /* A picture of any size, which the call only reads. */
 typedef struct drc_picture {
@@ -83,7 +96,17 @@ typedef struct drc_result {
     float log_posterior;     /* of the latent that the mask comes from, without constants */
     int32_t steps;           /* Langevin steps taken */
     double foreground_share; /* share of the pixels whose probability is 128 or more, in [0, 1] */
+    float milliseconds;        /* that the whole call took */
+    float engine_milliseconds; /* of them inside ONNX Runtime */
 } drc_result;
+
+/* What fits into the time from one frame to the next. */
+typedef struct drc_calibration {
+    int32_t steps;            /* for an ordinary frame: what fits, but not more than the bundle's track_steps */
+    int32_t budget;           /* for a frame on which the scene has changed: all that fits, at least `steps` */
+    float step_milliseconds;
+    float frame_milliseconds; /* what a frame costs beside its steps */
+} drc_calibration;
 
 typedef struct drc_bundle_info {
     const char *name;              /* lives as long as the extractor */
@@ -98,7 +121,16 @@ DRC_API const char *drc_version(void);
 /* What the last call that failed in this thread had to say; an empty text before any did. Never NULL. */
 DRC_API const char *drc_last_error(void);
 
-DRC_API drc_extractor_params drc_extractor_default_params(void);
+/* In the header, so that struct_size is that of the program and not that of the library. */
+static inline drc_extractor_params drc_extractor_default_params(void) {
+    drc_extractor_params params = {sizeof(drc_extractor_params), 0, DRC_MASK_RESPONSIBILITY, 0, NULL};
+    return params;
+}
+
+static inline drc_track_params drc_track_default_params(void) {
+    drc_track_params params = {sizeof(drc_track_params), 0, 0};
+    return params;
+}
 
 /* Loads and checks the bundle in the folder `bundle`; params NULL: the defaults. On failure *extractor is NULL. */
 DRC_API drc_status drc_extractor_open(const char *bundle, const drc_extractor_params *params, drc_extractor **extractor);
@@ -114,12 +146,18 @@ DRC_API drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle
 DRC_API drc_status drc_extract(drc_extractor *extractor, const drc_picture *picture, int32_t steps,
                                uint8_t *probability, size_t stride, drc_result *result);
 
-/* Follows a video: each frame starts where the last one's chain ended, the first one from noise.
- * steps: a frame; 0 takes the bundle's track_steps. */
-DRC_API drc_status drc_track_open(drc_extractor *extractor, int32_t steps, drc_track **track);
+/* Times a few frames of `picture`, which takes a fraction of a second: how many steps fit `rate` frames a second. */
+DRC_API drc_status drc_calibrate(drc_extractor *extractor, const drc_picture *picture, double rate,
+                                 drc_calibration *calibration);
+
+/* Follows a video: each frame starts where the last one's chain ended, the first one from noise. A frame that the chain
+ * explains worse than those before gets more steps, and after some of them in a row a second chain starts from noise.
+ * params NULL: the defaults. On failure *track is NULL. */
+DRC_API drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *params, drc_track **track);
 DRC_API drc_status drc_track_step(drc_track *track, const drc_picture *picture, uint8_t *probability, size_t stride,
                                   drc_result *result);
-DRC_API void drc_track_close(drc_track *track); /* NULL is let be */
+DRC_API int32_t drc_track_restarts(const drc_track *track); /* chains started from noise after the first; 0 for NULL */
+DRC_API void drc_track_close(drc_track *track);             /* NULL is let be */
 
 #ifdef __cplusplus
 }

@@ -71,6 +71,13 @@ public:
         return result;
     }
 
+    // How many steps fit `rate` frames a second of such pictures on this machine.
+    drc_calibration calibrate(const drc_picture &picture, double rate) {
+        drc_calibration calibration{};
+        detail::require(drc_calibrate(handle_.get(), &picture, rate, &calibration));
+        return calibration;
+    }
+
     drc_bundle_info info() const {
         drc_bundle_info info{};
         detail::require(drc_extractor_info(handle_.get(), &info));
@@ -86,9 +93,9 @@ private:
 // The state of one video; its extractor must outlive it.
 class Track {
 public:
-    explicit Track(Extractor &extractor, int steps = 0) {
+    explicit Track(Extractor &extractor, drc_track_params params = drc_track_default_params()) {
         drc_track *opened = nullptr;
-        detail::require(drc_track_open(extractor.handle(), steps, &opened));
+        detail::require(drc_track_open(extractor.handle(), &params, &opened));
         handle_.reset(opened);
     }
 
@@ -98,6 +105,9 @@ public:
             drc_track_step(handle_.get(), &picture, mask.data, detail::stride_of(picture, mask), &result));
         return result;
     }
+
+    // Chains that were started from noise after the first.
+    int restarts() const noexcept { return drc_track_restarts(handle_.get()); }
 
 private:
     std::unique_ptr<drc_track, detail::Close> handle_;

@@ -1,0 +1,43 @@
+// How many Langevin steps fit into a frame, measured once before a run, as drc_runtime/calibration.py does it.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "error.hpp"
+#include "extractor.hpp"
+
+namespace drc::detail {
+namespace {
+
+constexpr double share = 0.6;  // of a frame's time: capture, drawing and encoding want the rest of the same cores
+constexpr int few = 1, many = 7;
+constexpr double fastest_rate = 1000;
+constexpr std::size_t rounds = 5;
+
+double median_milliseconds(drc_extractor &extractor, const drc_picture &picture, int steps, std::vector<std::uint8_t> &mask) {
+    std::array<float, rounds> found{};
+    for (float &round : found)
+        round = extractor.extract(picture, steps, mask.data(), static_cast<std::size_t>(picture.width)).milliseconds;
+    std::sort(found.begin(), found.end());
+    return static_cast<double>(found[rounds / 2]);
+}
+
+}  // namespace
+
+drc_calibration calibrate(drc_extractor &extractor, const drc_picture &picture, double rate) {
+    if (!(rate > 0 && rate <= fastest_rate))
+        refuse_usage("no steps can be chosen for " + std::to_string(rate) + " frames a second: give a rate above 0, up to 1000");
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(std::max(picture.width, 0)) *
+                                   static_cast<std::size_t>(std::max(picture.height, 0)));
+    const double short_frame = median_milliseconds(extractor, picture, few, mask);
+    const double long_frame = median_milliseconds(extractor, picture, many, mask);
+    const double step = std::max((long_frame - short_frame) / (many - few), 1e-3);
+    const double beside = std::max(short_frame - few * step, 0.0);
+    const double fitting = std::max((1000 * share / rate - beside) / step, 1.0);
+    const int budget = static_cast<int>(std::min(fitting, 1e6));
+    return {std::min(budget, extractor.manifest().track_steps), budget, static_cast<float>(step), static_cast<float>(beside)};
+}
+
+}  // namespace drc::detail

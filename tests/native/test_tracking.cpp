@@ -1,0 +1,89 @@
+// What tracking decides on a posterior of one number, against the vectors that the Python suite reads as well.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "error.hpp"
+#include "files.hpp"
+#include "novelty.hpp"
+#include "tracking.hpp"
+
+using namespace drc::detail;
+
+namespace {
+
+// As ToyChain of the Python suite.
+class ToyChain : public Posterior {
+public:
+    explicit ToyChain(float reach) : reach_(reach) {}
+
+    void draw(std::vector<float> &z) override { z = {100.0f}; }
+
+    float run(std::vector<float> &z, int steps) override {
+        if (std::isnan(target)) throw Failure(DRC_ERROR_DIVERGED, "diverged");
+        for (int step = 0; step < steps; ++step)
+            if (std::abs(target - z[0]) < reach_) z[0] += 0.1f * (target - z[0]);
+        map = z[0];
+        return -100 - (target - z[0]) * (target - z[0]);
+    }
+
+    void keep_maps() override { kept_ = map; }
+    void restore_maps() override { map = kept_; }
+
+    float target = 0, map = 0;
+
+private:
+    float reach_, kept_ = 0;
+};
+
+constexpr int cold_steps = 60;
+
+}  // namespace
+
+TEST_CASE("the decisions that both runtimes agree on") {
+    const auto vectors = files::read_json(DRC_TRACKING_VECTORS);
+    CHECK(vectors.size() >= 10);
+    for (const auto &vector : vectors) {
+        CAPTURE(vector["name"].get<std::string>());
+        ToyChain chain(vector["reach"]);
+        Tracker tracker(chain, cold_steps, vector["steps"], vector["budget"].is_null() ? 0 : vector["budget"].get<int>());
+        std::size_t index = 0;
+        for (const auto &frame : vector["frames"]) {
+            CAPTURE(index++);
+            chain.target = frame[0];
+            CHECK(tracker.follow() == frame[2].get<int>());
+            // the maps are those of the chain that explains the frame better
+            CHECK(std::abs(chain.map - frame[1].get<float>()) < 3e-4f);
+            CHECK(tracker.restarts() == frame[3].get<int>());
+        }
+    }
+}
+
+TEST_CASE("after a failure the chain begins from noise") {
+    ToyChain chain(1000);
+    Tracker tracker(chain, cold_steps, 4, 0);
+    CHECK(tracker.follow() == cold_steps);
+    CHECK(tracker.follow() == 4);
+    chain.target = std::numeric_limits<float>::quiet_NaN();
+    CHECK_THROWS_AS(tracker.follow(), Failure);
+    chain.target = 0;
+    CHECK(tracker.follow() == cold_steps);
+}
+
+TEST_CASE("the baseline needs frames, keeps the latest, and forgets") {
+    Baseline baseline;
+    for (int i = 0; i < 4; ++i) baseline.add(-100);
+    CHECK(!baseline.is_low(-1e9));
+    baseline.add(-100);
+    CHECK(baseline.is_low(-106));  // 5 % of the median are 5
+    CHECK(!baseline.is_low(-104));
+    CHECK(!baseline.is_low(0));
+    for (int i = 0; i < 50; ++i) baseline.add(-1000 + 10 * (i % 2));
+    CHECK(!baseline.is_low(-1040));
+    CHECK(baseline.is_low(-1060));
+    baseline.forget();
+    CHECK(!baseline.is_low(-1e9));
+}
