@@ -1,13 +1,15 @@
 # make demo: install what running needs (no torch) and cut the foreground out of the sample clip
 # make test: install the rest and run the tests      make lint: style and types
 # make native: the C++ runtime and drc-live (build/native-release)      make native-test: its tests
+# make native-sanitize: the same tests under ASan with UBSan, and under TSan
+# make native-fuzz: both fuzz targets, FUZZ_SECONDS each (needs clang)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: demo test lint native native-test
+.PHONY: demo test lint native native-test native-sanitize native-fuzz
 
 demo: $(VENV)/.runtime-installed
 	mkdir -p demo
@@ -35,6 +37,7 @@ $(VENV)/.all-installed: $(VENV)/.runtime-installed
 # What it is built from is installed, or named where that cannot be done; ONNXRUNTIME_ROOT names another ONNX Runtime.
 NATIVE_PRESET ?= release
 NATIVE_JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 300
 
 native: $(VENV)/.runtime-installed
 	roots=$$(sh cmake/native_dependencies.sh "$(CURDIR)/build/onnxruntime-headers" \
@@ -45,3 +48,13 @@ native: $(VENV)/.runtime-installed
 # drc itself is needed as well: its masks are what the native ones are compared with
 native-test: $(VENV)/.all-installed native
 	ctest --preset $(NATIVE_PRESET)
+
+native-sanitize:
+	$(MAKE) native-test NATIVE_PRESET=asan-ubsan
+	$(MAKE) native-test NATIVE_PRESET=tsan
+
+native-fuzz: $(VENV)/.all-installed
+	@command -v clang++ >/dev/null || { echo "the fuzz targets need clang with libFuzzer; run: sudo apt-get install clang libclang-rt-dev" >&2; exit 1; }
+	$(MAKE) native NATIVE_PRESET=fuzz
+	$(BIN)/python tests/native/golden.py build/native-fuzz/tests/native/golden
+	$(BIN)/python benchmarks/native_fuzz.py --seconds $(FUZZ_SECONDS)

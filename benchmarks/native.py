@@ -83,7 +83,9 @@ class NativeTrack:
         self._library.drc_last_error.restype = ctypes.c_char_p
         self._track, extractor = ctypes.c_void_p(), ctypes.c_void_p()
         params = ExtractorParams(ctypes.sizeof(ExtractorParams), threads, 0, SEED, None)
-        self._require(self._library.drc_extractor_open(str(bundle).encode(), ctypes.byref(params), ctypes.byref(extractor)))
+        self._require(
+            self._library.drc_extractor_open(str(bundle).encode(), ctypes.byref(params), ctypes.byref(extractor))
+        )
         self._require(self._library.drc_track_open(extractor, None, ctypes.byref(self._track)))
 
     def step(self, picture: np.ndarray) -> tuple[np.ndarray, Result]:
@@ -127,7 +129,9 @@ def time_native(bundle: Path, core: int, answer: Any) -> None:
     os.sched_setaffinity(0, {core})
     track = NativeTrack(bundle, threads=1)
     results = [track.step(picture)[1] for picture in islice(large_frames(), WARM_UP + TIMED)][WARM_UP:]
-    answer.put([[it.milliseconds - it.engine_milliseconds for it in results], [it.engine_milliseconds for it in results]])
+    answer.put(
+        [[it.milliseconds - it.engine_milliseconds for it in results], [it.engine_milliseconds for it in results]]
+    )
 
 
 def time_python(bundle: Path, core: int, answer: Any) -> None:
@@ -181,7 +185,10 @@ def measure_frames(bundle: Path, rounds: int) -> dict[str, Any]:
         "picture": [HEIGHT, WIDTH],
         "frames": TIMED * rounds,
         "native": {"outside_engine_ms": percentiles(found["native"][0]), "engine_ms": percentiles(found["native"][1])},
-        "python": {"preprocess_and_mask_ms": percentiles(found["python"][0]), "steps_ms": percentiles(found["python"][1])},
+        "python": {
+            "preprocess_and_mask_ms": percentiles(found["python"][0]),
+            "steps_ms": percentiles(found["python"][1]),
+        },
     }
 
 
@@ -193,7 +200,16 @@ def measure_starts(bundle: Path) -> dict[str, Any]:
         for picture in islice(large_frames(), 2):
             writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         writer.release()
-        command = [BUILD / "drc-live", clip, "--model", bundle, "--masks", Path(folder) / "masks", "--overwrite", "--json"]
+        command = [
+            BUILD / "drc-live",
+            clip,
+            "--model",
+            bundle,
+            "--masks",
+            Path(folder) / "masks",
+            "--overwrite",
+            "--json",
+        ]
         reports = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(STARTS)]
     return {
         "starts": STARTS,

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.run import run
+from tests.mjpeg_server import MJPEGServer
 
 PROGRAM = os.environ["DRC_LIVE"]
 MODEL = Path(os.environ["DRC_GOLDEN"]) / "random"
@@ -101,6 +103,8 @@ def test_outputs_are_never_lost(tmp_path: Path) -> None:
         (("a", "b"), 2, "name one SOURCE"),
         (("a", "--steps", "0"), 2, "--steps 0"),
         (("a", "--seed", "-1"), 2, "--seed -1"),
+        (("a", "--fps", "0"), 2, "--fps 0 is no rate"),
+        (("a", "--fps", "25x"), 2, "--fps 25x is no rate"),
         (("a", "--bogus"), 2, "--bogus is not an option"),
         (("a", "--masks"), 2, "--masks needs a value"),
         (("a", "--mask", "best", "--masks", "m"), 2, "responsibility or mixture"),
@@ -112,6 +116,97 @@ def test_failures(arguments: tuple[str, ...], code: int, message: str) -> None:
     done = live(*arguments)
     assert done.returncode == code and message in done.stderr and done.stdout == ""
     assert done.stderr.startswith("drc-live: ") and done.stderr.count("\n") == 1
+
+
+class Running:
+    """drc-live at work on a live source; its notices as they come."""
+
+    def __init__(self, *arguments: object) -> None:
+        environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        command = [PROGRAM, "--model", str(MODEL), "--json", *map(str, arguments)]
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def wait_for(self, text: str) -> str:
+        """The next line on stderr that holds ``text``."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if text in line:
+                return line
+        raise AssertionError(f"drc-live ended without saying {text!r}")
+
+    def end(self, number: int = signal.SIGTERM) -> dict:
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=30)
+        return json.loads(output)
+
+
+def draw(index: int) -> np.ndarray:
+    return np.full((48, 64, 3), index % 256, np.uint8)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened for 30 s"
+        time.sleep(0.02)
+
+
+def test_a_stream_that_goes_away_is_opened_again(tmp_path: Path) -> None:
+    found = tmp_path / "masks"
+    with MJPEGServer(draw) as server:
+        port, running = server.port, Running(server.address, "--masks", found, "--steps", 2)
+        running.wait_for("2 steps a frame, of")
+        wait_until(lambda: len(list(found.glob("0*.png"))) > 3)
+    assert "trying to open it again" in running.wait_for("is lost")
+    before = len(list(found.glob("0*.png")))
+    with MJPEGServer(draw, port=port):
+        running.wait_for("is back")
+        wait_until(lambda: len(list(found.glob("0*.png"))) > before + 3)
+        report = running.end()
+    assert running.process.returncode == 0
+    assert report["live"] and report["reconnects"] == 1 and report["state"] == "live" and report["failures"] == []
+    assert report["interrupted"] and report["signal"] == signal.SIGTERM and report["age_p50"] > 0
+    assert report["frames"] >= before
+
+
+def test_a_stream_that_never_comes_back_can_be_ended(tmp_path: Path) -> None:
+    with MJPEGServer(draw) as server:
+        running = Running(server.address, "--masks", tmp_path / "masks", "--out", tmp_path / "o.avi")
+        wait_until(lambda: len(list(tmp_path.glob("masks/0*.png"))) > 3)
+    running.wait_for("is lost")
+    report = running.end(signal.SIGINT)
+    assert running.process.returncode == 0 and report["state"] in ("lost", "connecting") and report["reconnects"] == 0
+    assert cv2.VideoCapture(str(tmp_path / "o.avi")).get(cv2.CAP_PROP_FRAME_COUNT) >= report["frames"]
+
+
+def test_a_stream_that_stalls_is_lost(tmp_path: Path) -> None:
+    with MJPEGServer(draw) as server:
+        running = Running(server.address, "--masks", tmp_path / "masks")
+        wait_until(lambda: len(list(tmp_path.glob("masks/0*.png"))) > 3)
+        server.stalled.set()
+        begun = time.monotonic()
+        running.wait_for("is lost")
+        assert time.monotonic() - begun < 10
+        server.stalled.clear()
+        running.wait_for("is back")
+        assert running.end()["reconnects"] == 1
+
+
+def test_damaged_frames_of_a_stream_are_survived(tmp_path: Path) -> None:
+    with MJPEGServer(draw) as server:
+        server.corrupt_every = 3
+        running = Running(server.address, "--masks", tmp_path / "masks")
+        wait_until(lambda: len(list(tmp_path.glob("masks/0*.png"))) > 12)
+        assert running.end()["frames"] > 12 and running.process.returncode == 0
+
+
+def test_steps_are_chosen_for_a_rate(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.avi")
+    done = live(video, "--masks", tmp_path / "m", "--fps", "0.5", "--json")
+    assert done.returncode == 0 and "2 steps a frame, of" in done.stderr and "0.5 frames/s" in done.stderr
+    assert json.loads(done.stdout)["steps"] == 2
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:

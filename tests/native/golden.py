@@ -52,6 +52,7 @@ def main(folder: Path) -> None:
     write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in manifests(manifest.to_json())])
     write_json(folder / "graphs.json", {"graph": graph.hex(), "changes": list(damaged_graphs(graph))})
     write_bundle(folder / "toy", manifest, {"posterior_step": graph})
+    write_fuzz_seeds(folder, manifest.to_json())
     write_masks(folder / "toy", [noise_picture(size) for size in FRAME_SIZES])
     graph = random_posterior_step()
     write_bundle(folder / "random", random_manifest(graph), {"posterior_step": graph})
@@ -63,7 +64,32 @@ def main(folder: Path) -> None:
         shutil.copytree(sample / "bundle", folder / "scene")
         with open_source(str(sample / "clip.mp4")) as source:
             pictures = [frame.picture for frame in islice(source, 30)]
-        write_masks(folder / "scene", pictures[:12], cut=pictures[:10] + [picture[:, ::-1] // 2 for picture in pictures[10:]])
+        write_masks(
+            folder / "scene", pictures[:12], cut=pictures[:10] + [picture[:, ::-1] // 2 for picture in pictures[10:]]
+        )
+
+
+def write_fuzz_seeds(folder: Path, text: str) -> None:
+    """What the fuzz targets start from: manifests, and lists of damages as fuzz_bundle.cpp reads them."""
+    for name in ("fuzz-manifest", "fuzz-bundle"):
+        (folder / name).mkdir()
+    for index, seed in enumerate(islice(manifests(text), 0, None, 40)):
+        if len(seed) < 10_000:
+            (folder / "fuzz-manifest" / f"{index:03}").write_bytes(seed.encode("utf-8", "surrogatepass"))
+    flip, cut, lose, true_hash, graph = 0, 2, 5, 7, 0x80
+    for index, damages in enumerate(
+        (
+            [],
+            [(flip, 100, 0, 0, 3)],
+            [(cut, 200, 1, 0, 0)],
+            [(lose, 0, 0, 0, 0)],
+            [(graph | lose, 0, 0, 0, 0)],
+            [(graph | flip, 50, 0, 0, 1)],
+            [(graph | flip, 50, 0, 0, 1), (true_hash, 0, 0, 0, 0)],
+            [(graph | cut, 90, 1, 0, 0), (true_hash, 0, 0, 0, 0)],
+        )
+    ):
+        (folder / "fuzz-bundle" / str(index)).write_bytes(b"".join(map(bytes, damages)))
 
 
 def write_masks(bundle: Path, pictures: list[np.ndarray], cut: list[np.ndarray] | None = None) -> None:

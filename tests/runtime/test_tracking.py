@@ -10,7 +10,6 @@ from drc_runtime.novelty import Baseline
 from drc_runtime.tracking import LOW_FRAMES, Track
 from tests.toy_chain import ToyExtractor
 
-
 VECTORS = json.loads((Path(__file__).parents[1] / "native" / "tracking_vectors.json").read_text())
 
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <locale>
+#include <sstream>
 
 #include <drc/drc.h>
 
@@ -23,7 +25,8 @@ SOURCE is webcam, webcam:1, a picture, a folder, a video, or an rtsp or http add
   --out PATH         Video (.mp4, .avi); for pictures a .png or a folder of cut-outs.
   --masks DIR        Write one PNG mask a frame: 0 background, 255 foreground.
   --soft             Masks keep the probabilities.
-  --steps N          Langevin steps a frame. Default: the bundle's own.
+  --steps N          Langevin steps a frame. Default: the bundle's own, or fewer if --fps wants so.
+  --fps RATE         Frames a second to choose the steps for. Default: a live source's own.
   --mask KIND        responsibility (default) or mixture.
   --threads N        Threads of the network. Default: all cores.
   --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.
@@ -34,12 +37,13 @@ SOURCE is webcam, webcam:1, a picture, a folder, a video, or an rtsp or http add
   --version, --help
 )";
 
-enum Code { model = 1, out, masks, soft, steps, mask, threads, provider, seed, no_display, overwrite, json, version, ask };
+enum Code { model = 1, out, masks, soft, steps, fps, mask, threads, provider, seed, no_display, overwrite, json, version, ask };
 
 constexpr option known[] = {
     {"model", required_argument, nullptr, model},     {"out", required_argument, nullptr, out},
     {"masks", required_argument, nullptr, masks},     {"soft", no_argument, nullptr, soft},
-    {"steps", required_argument, nullptr, steps},     {"mask", required_argument, nullptr, mask},
+    {"steps", required_argument, nullptr, steps},     {"fps", required_argument, nullptr, fps},
+    {"mask", required_argument, nullptr, mask},
     {"threads", required_argument, nullptr, threads}, {"provider", required_argument, nullptr, provider},
     {"seed", required_argument, nullptr, seed},       {"no-display", no_argument, nullptr, no_display},
     {"overwrite", no_argument, nullptr, overwrite},   {"json", no_argument, nullptr, json},
@@ -56,6 +60,16 @@ Number number(const char *name, const char *text, Number least) {
     return value;
 }
 
+// Not from_chars: before GCC 11 it knows whole numbers only.
+double rate(const char *text) {
+    std::istringstream stream(text);
+    stream.imbue(std::locale::classic());
+    double value = 0;
+    if (!(stream >> value) || !stream.eof() || !(value > 0 && value <= 1000))
+        throw Usage(std::string("--fps ") + text + " is no rate; use a number above 0, up to 1000");
+    return value;
+}
+
 bool is_mixture(const std::string &kind) {
     if (kind != "mixture" && kind != "responsibility") throw Usage("--mask " + kind + ": choose responsibility or mixture");
     return kind == "mixture";
@@ -68,6 +82,7 @@ void take(Options &options, int code) {
         case masks: options.masks = optarg; break;
         case soft: options.soft = true; break;
         case steps: options.steps = number<int>("steps", optarg, 1); break;
+        case fps: options.fps = rate(optarg); break;
         case mask: options.mixture = is_mixture(optarg); break;
         case threads: options.threads = number<int>("threads", optarg, 1); break;
         case provider: options.provider = optarg; break;

@@ -38,7 +38,8 @@ public:
         while (position_ < pictures_.size()) {
             const fs::path &path = pictures_[position_++];
             try {
-                frame = {single_ ? first_ : read_picture(path), 0, path.stem().string()};
+                frame.picture = single_ ? first_ : read_picture(path);
+                frame.name = path.stem().string();
                 return true;
             } catch (const Problem &problem) {
                 failures.emplace_back(problem.what());

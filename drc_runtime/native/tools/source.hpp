@@ -1,6 +1,7 @@
 // Where frames come from: a picture, a folder, a video, a camera or a stream.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@ namespace live {
 struct Frame {
     cv::Mat picture;     // 8 bits BGR
     double seconds = 0;  // since a live source was opened
+    std::chrono::steady_clock::time_point captured;  // of a live source
     std::string name;    // 00000 for frames of a video, the file's stem for a picture
 };
 
@@ -25,6 +27,8 @@ public:
     double rate = 0;                                 // frames a second; 0 for still pictures
     bool live = false;                               // only the latest frame matters
     long dropped = 0;                                // frames of a live source that were replaced before they were asked for
+    long reconnects = 0;                             // how often a live source was lost and opened anew
+    std::string state = "live";                      // connecting, live or lost; what lies on the disk is always live
     std::vector<std::string> failures;               // one line for each item that could not be read
     std::vector<std::filesystem::path> paths;        // what is read, so that no output takes its place
 };

@@ -75,7 +75,9 @@ public:
         if (index_ > expected_)
             failures.push_back(path_.string() + " is damaged: " + std::to_string(index_ - expected_) + " frame(s) from " +
                                std::to_string(expected_) + " on could not be decoded");
-        frame = {picture_, static_cast<double>(index_) / rate, frame_name(index_)};
+        frame.picture = picture_;
+        frame.seconds = static_cast<double>(index_) / rate;
+        frame.name = frame_name(index_);
         expected_ = ++index_;
         return true;
     }

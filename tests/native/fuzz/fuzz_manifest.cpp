@@ -1,0 +1,22 @@
+// Any bytes as a manifest: accepted, or refused as the library refuses, and nothing else.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "error.hpp"
+#include "manifest.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+    using namespace drc::detail;
+    try {
+        const Manifest manifest = parse_manifest({reinterpret_cast<const char *>(data), size});
+        // What the engine's buffers are made from must be what was promised.
+        const Shape &image = manifest.graphs.at("posterior_step").inputs.at("image");
+        if (image.size() != 4 || image[1] != 3 || image[2] != manifest.height || image[3] != manifest.width) std::abort();
+        if (manifest.cold_steps < 1 || manifest.track_steps < 1 || !(manifest.sigma > 0)) std::abort();
+    } catch (const Failure &failure) {
+        if (failure.status != DRC_ERROR_BUNDLE_DAMAGED && failure.status != DRC_ERROR_BUNDLE_VERSION) std::abort();
+    }
+    return 0;
+}
