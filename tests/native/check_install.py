@@ -1,6 +1,8 @@
 """What is installed is enough for a project outside of the tree, by CMake and by pkg-config, and finds its libraries."""
 
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -51,6 +53,21 @@ def test_pkg_config(prefix: Path, tmp_path: Path) -> None:
     library = next(prefix.rglob("libdrc.so")).parent
     run("c++", "-std=c++17", EXAMPLE / "cut_out.cpp", *flags, f"-Wl,-rpath,{library}", "-o", tmp_path / "cut_out")
     check_program(tmp_path / "cut_out", tmp_path)
+
+
+def test_it_may_be_moved_and_needs_nothing_of_the_build(prefix: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(prefix, moved, symlinks=True)
+    library = next(moved.rglob("libdrc.so"))
+    assert str(BUILD) not in run("readelf", "--dynamic", library)
+    found = re.search(r"libonnxruntime\.so\.1 => (\S+)", run("ldd", library))
+    assert found is not None and not Path(found[1]).is_relative_to(BUILD)
+    program = next(moved.rglob("drc-live"))
+    assert str(moved) in run("ldd", program)
+    picture = tmp_path / "picture.png"
+    cv2.imwrite(str(picture), np.zeros((10, 20, 3), np.uint8))
+    run(program, picture, "--model", MODEL, "--masks", tmp_path / "masks", "--no-display")
+    assert (tmp_path / "masks" / "picture.png").is_file()
 
 
 def test_only_the_interface_is_visible(prefix: Path) -> None:
