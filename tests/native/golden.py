@@ -57,6 +57,10 @@ def main(folder: Path) -> None:
     graph = random_posterior_step()
     write_bundle(folder / "random", random_manifest(graph), {"posterior_step": graph})
     write_masks(folder / "random", [noise_picture(size) for size in FRAME_SIZES], cut=light_then_dark())
+    gaussian = random_manifest(graph)
+    gaussian = replace(gaussian, name="gaussian", sampler=replace(gaussian.sampler, likelihood="gaussian"))
+    write_bundle(folder / "gaussian", gaussian, {"posterior_step": graph})
+    write_masks(folder / "gaussian", [noise_picture(size) for size in FRAME_SIZES[:5]])
     graph = diverging_posterior_step()
     write_bundle(folder / "diverging", replace(toy_manifest(graph), name="diverging"), {"posterior_step": graph})
     sample = ROOT / "samples" / "scene"
@@ -239,6 +243,7 @@ def manifests(text: str) -> Iterator[str]:
     whole = json.loads(text)
     graph = whole["graphs"]["posterior_step"]
     whole["torchscript"] = {"posterior_step": {"file": "posterior_step.pt", "sha256": graph["sha256"]}}
+    whole["sampler"]["likelihood"] = "gaussian"
     yield json.dumps(whole)
     for path in paths(whole):
         changed = copy.deepcopy(whole)

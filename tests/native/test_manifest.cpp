@@ -58,14 +58,14 @@ TEST_CASE("bytes that are not UTF-8") {
     }
 }
 
-TEST_CASE("a likelihood that masks cannot be read with") {
+TEST_CASE("a likelihood that this version does not know") {
     const std::string text = files::read(files::golden() / "toy" / "manifest.json");
     const auto with = [&](const std::string &value) {
         std::string changed = text;
         return changed.insert(changed.find("\"sigma\""), "\"likelihood\": \"" + value + "\", ");
     };
     CHECK(refusal(with("laplace")) == "");
-    CHECK(refusal(with("gaussian")) == "manifest.json: sampler.likelihood is 'gaussian', which only drc run reads masks with");
+    CHECK(refusal(with("gaussian")) == "");
     CHECK(refusal(with("cauchy")) ==
           "manifest.json: sampler.likelihood is 'cauchy', but this version of drc knows laplace, gaussian");
 }
@@ -78,6 +78,8 @@ TEST_CASE("what is read from it") {
     CHECK(manifest.latent == 6);
     CHECK(manifest.sigma == 0.3);
     CHECK(manifest.foreground_spread == 1.3);
+    CHECK(!manifest.gaussian);
+    CHECK(parse_manifest(files::read(files::golden() / "gaussian" / "manifest.json")).gaussian);
     CHECK(manifest.cold_steps == 7);
     CHECK(manifest.track_steps == 2);
     CHECK(manifest.graphs.at("posterior_step").inputs.at("z") == Shape{2, 6});

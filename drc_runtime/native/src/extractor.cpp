@@ -73,8 +73,7 @@ drc_extractor::drc_extractor(Bundle bundle, const drc_extractor_params &params)
       step_(bundle, engine_options(params)),
       sampler_(step_, params.seed),
       preprocessor_(static_cast<int>(manifest_.height), static_cast<int>(manifest_.width)),
-      masks_(static_cast<int>(manifest_.height), static_cast<int>(manifest_.width), manifest_.sigma,
-             manifest_.foreground_spread) {}
+      masks_(manifest_) {}
 
 template <typename Follow>
 drc_result drc_extractor::run(const drc_picture &picture, std::uint8_t *probability, std::size_t stride, Follow follow) {

@@ -151,8 +151,8 @@ Manifest parse_manifest(std::string_view text) {
     if (sampler.has("foreground_spread")) manifest.foreground_spread = sampler.positive("foreground_spread");
     if (sampler.has("likelihood")) {
         const std::string likelihood = sampler.text("likelihood");
-        if (likelihood == "gaussian") sampler.refuse("likelihood", "is 'gaussian', which only drc run reads masks with");
-        if (likelihood != "laplace")
+        manifest.gaussian = likelihood == "gaussian";
+        if (!manifest.gaussian && likelihood != "laplace")
             sampler.refuse("likelihood", "is '" + likelihood + "', but this version of drc knows laplace, gaussian");
     }
     manifest.cold_steps = static_cast<int>(sampler.size("cold_steps"));

@@ -20,8 +20,9 @@ struct Manifest {
     std::string name;
     std::int64_t height = 0, width = 0;  // of the network's picture
     std::int64_t latent = 0;             // D, the length of z
-    double sigma = 0;                    // scale of the background's Laplace likelihood in the network's range [-1, 1]
+    double sigma = 0;                    // scale of the background's likelihood in the network's range [-1, 1]
     double foreground_spread = 1;        // the foreground's sigma over the background's
+    bool gaussian = false;               // log p goes with the squared difference, not with its absolute value (Laplace)
     int cold_steps = 0, track_steps = 0;
     std::map<std::string, GraphEntry> graphs;
 };

@@ -1,26 +1,26 @@
 // The maps of a posterior sample -> the foreground's probability for each pixel of the picture itself.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <vector>
 
 #include <opencv2/core.hpp>
 
 #include "engine.hpp"
+#include "manifest.hpp"
 #include "preprocess.hpp"
 
 namespace drc::detail {
 
-// The log-odds of a pixel are background * |p - b| - foreground * |p - f| + constant, over the sums of three channels.
+// The log-odds of a pixel are background * d(p, b) - foreground * d(p, f) + constant. d sums the channels' differences, or
+// their squares where the likelihood is Gaussian.
 struct Evidence {
+    bool squared;
     float background, foreground, constant;
 };
 
 class MaskReader {
 public:
-    // height, width: the network's picture; sigma: of the background's Laplace likelihood; spread: the foreground's over it.
-    MaskReader(int height, int width, double sigma, double spread);
+    explicit MaskReader(const Manifest &manifest);
 
     // picture: the frame at the resolution of the reading, of which `bgr` tells the order of the channels.
     // probability: 8 bits at the frame's own size. With a picture it is the responsibility (Eq. 7), without one (NULL) the
@@ -30,8 +30,7 @@ public:
 private:
     cv::Mat sigmoid_;  // a table
     Evidence evidence_;
-    std::vector<std::uint32_t> distances_;  // of one row
-    cv::Size size_;                         // of the reading
+    cv::Size size_;  // of the reading
     cv::Mat logit_, read_, log_odds_, index_, foreground_, background_, foreground_scaled_, background_scaled_;
 };
 

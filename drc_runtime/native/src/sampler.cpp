@@ -15,6 +15,10 @@ std::array<std::vector<float> *, 4> maps(Buffers &buffers) {
 
 void copy(const std::vector<float> &from, std::vector<float> &to) { std::copy(from.begin(), from.end(), to.begin()); }
 
+bool are_finite(const std::vector<float> &values) {
+    return std::all_of(values.begin(), values.end(), [](float it) { return std::isfinite(it); });
+}
+
 }  // namespace
 
 Sampler::Sampler(PosteriorStep &step, std::uint64_t seed) : step_(step), noise_(seed) {
@@ -34,7 +38,8 @@ float Sampler::run(std::vector<float> &z, int steps) {
         step_.run(step == steps - 1);
         copy(buffers.z_next, buffers.z);
     }
-    if (!std::all_of(buffers.z.begin(), buffers.z.end(), [](float it) { return std::isfinite(it); }))
+    // A map that is not finite shows in the log-posterior before it shows in the latent.
+    if (!are_finite(buffers.z) || !are_finite(buffers.log_posterior))
         throw Failure(DRC_ERROR_DIVERGED, "the Langevin chain diverged within " + std::to_string(steps) +
                                               " steps; the step size does not suit this model");
     copy(buffers.z, z);
