@@ -188,7 +188,7 @@ def evaluate(
         return
     if len(model) != 2:
         raise UsageError("give MODEL and DATA, or several models and --data once for each set")
-    gallery = Gallery() if pictures is not None else None
+    gallery = Gallery(pictures) if pictures is not None else None
     with Console(stderr=True).status("measuring ...") as status:
         figures = measure(
             None if model[0] == "none" else Path(model[0]),
@@ -205,7 +205,7 @@ def evaluate(
         )
         if pictures is not None and gallery is not None:
             write_statistics(pictures, load_evaluation(model[1], masks))
-            gallery.write(pictures)
+            gallery.write()
             if is_run(Path(model[0])):
                 draw_run(Path(model[0]), pictures, seed)
     if as_json:

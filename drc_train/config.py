@@ -163,7 +163,11 @@ class Config(_Section):
     sampler: SamplerConfig = SamplerConfig()
 
     @model_validator(mode="after")
-    def _labels_have_a_source(self) -> "Config":
+    def _settings_agree(self) -> "Config":
+        if self.train.mirror and self.model.background_picture:
+            raise ValueError(
+                "a mirrored picture has another background; leave train.mirror or model.background_picture out"
+            )
         if self.model.inference == "amortised" and self.train.pseudo_label_weight:
             raise ValueError("amortised inference has no energy models to emit labels; set train.pseudo_label_weight=0")
         return self

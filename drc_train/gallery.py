@@ -3,6 +3,7 @@
 import heapq
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from drc_runtime.langevin import PosteriorSample
@@ -17,9 +18,14 @@ SHOWN = 12
 
 
 class Gallery:
-    """Collects extractions while they are measured: the first ones (Figs. 3, S5 to S8) and the worst (Fig. S9)."""
+    """Draws extractions while they are measured.
 
-    def __init__(self) -> None:
+    The first ones (Figs. 3, S5 to S8) and the worst (Fig. S9) become grids, the masks of slots files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is made if need be."""
+        self._folder = folder
         self._first: list[list[Picture]] = []
         self._worst: list[tuple[float, int, list[Picture]]] = []  # a heap, the best of them on top
         self._seen = 0
@@ -27,8 +33,17 @@ class Gallery:
     def add(self, labelled: Labelled, sample: PosteriorSample, mask: Mask, slots: Map | None) -> None:
         """One picture, its posterior sample of batch 1, its mask ``(H, W)`` at the picture's size, and its slots' shares.
 
-        Pictures without a foreground are left out, as they are of the mean IoU.
+        Slots are written at once, as ``slots/NAME/0.png`` (the background) and on, as ``drc_train.predicted`` reads them.
+        The grids leave out pictures without a foreground, as the mean IoU does.
+
+        Raises:
+            OutputError: the disk refuses.
         """
+        if slots is not None:
+            height, width = labelled.mask.shape
+            shares = [cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in slots]
+            masks = {str(number): np.rint(255 * share).astype(np.uint8) for number, share in enumerate(shares)}
+            write_pictures(self._folder / "slots" / labelled.name, masks)
         if not labelled.mask.any():
             return
         self._seen += 1
@@ -49,7 +64,7 @@ class Gallery:
         entry = (-score, self._seen, column)  # the count decides between equals, before columns are compared
         (heapq.heappush if len(self._worst) < SHOWN else heapq.heappushpop)(self._worst, entry)
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self) -> list[Path]:
         """Writes ``extractions.png`` and ``worst.png``, the worst first; nothing where nothing was added.
 
         Raises:
@@ -58,7 +73,7 @@ class Gallery:
         if not self._first:
             return []
         worst = [column for _, _, column in sorted(self._worst, reverse=True)]
-        return write_pictures(folder, {"extractions": assemble(self._first), "worst": assemble(worst)})
+        return write_pictures(self._folder, {"extractions": assemble(self._first), "worst": assemble(worst)})
 
 
 def draw_run(run: Path, folder: Path, seed: int = 0) -> list[Path]:

@@ -72,6 +72,11 @@ def test_a_wrong_override_names_itself(override: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_settings_that_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="mirrored picture has another background"):
+        load_config("static-camera", ["train.mirror=true"])
+
+
 def test_an_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="edge-64"):
         load_config("edge-65")

@@ -84,7 +84,7 @@ def test_re_assignment_is_drawn_beside_the_identity(tiny_config: Config, monkeyp
 
 def test_a_gallery_keeps_the_first_and_the_worst(tmp_path: Path) -> None:
     """30 pictures of growing brightness; the mask of number 20 and those after misses more and more of the object."""
-    gallery = Gallery()
+    gallery = Gallery(tmp_path / "drawn")
     truth = np.zeros((16, 16), np.uint8)
     truth[:, :8] = 255
     for index in range(30):
@@ -95,12 +95,12 @@ def test_a_gallery_keeps_the_first_and_the_worst(tmp_path: Path) -> None:
         sample = PosteriorSample(np.zeros((1, 4), np.float32), np.zeros(1, np.float32), *maps)
         gallery.add(Labelled(str(index), picture, truth), sample, mask, None)
         gallery.add(Labelled("empty", picture, np.zeros_like(truth)), sample, mask, None)
-    first, worst = (read_picture(path) for path in gallery.write(tmp_path / "drawn"))
+    first, worst = (read_picture(path) for path in gallery.write())
     assert first.shape == worst.shape == (6 * STEP, SHOWN * STEP, 3)
     assert [int(tile(first, 0, at)[0, 0, 0]) // 8 for at in range(SHOWN)] == list(range(SHOWN))
     assert [int(tile(worst, 0, at)[0, 0, 0]) // 8 for at in range(10)] == list(range(29, 19, -1))
     assert not tile(worst, 5, 0)[: SIZE // 2, 0].any() and (tile(worst, 4, 0)[:, 0] == 255).all()
-    assert Gallery().write(tmp_path / "nothing") == []
+    assert Gallery(tmp_path / "nothing").write() == []
 
 
 def test_what_is_drawn_of_a_run(tmp_path: Path, tiny_overrides: list[str], tiny_pictures: torch.Tensor) -> None:

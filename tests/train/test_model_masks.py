@@ -14,6 +14,7 @@ from drc_train.config import load_config
 from drc_train.data.evaluation import load_evaluation
 from drc_train.em import Learner
 from drc_train.evaluate import evaluate
+from drc_train.gallery import Gallery
 from drc_train.model_masks import chain_segment, load_extractor, model_segment
 
 
@@ -84,8 +85,17 @@ def test_chains_of_other_pictures_are_refused(data: Path, tmp_path: Path, tiny_o
         chain_segment(folder, data)
 
 
-def test_slots_are_measured_as_a_partition(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+def test_slots_are_measured_as_a_partition_and_written_as_one(
+    data: Path, tmp_path: Path, tiny_overrides: list[str]
+) -> None:
+    """What is written is read back as another method's slots are, with the same index."""
     folder, _ = run(tmp_path, data, *tiny_overrides, "model.latent.foreground_slots=2")
-    figures = evaluate(folder, str(data), steps=2)
-    assert -1 <= figures["responsibility"]["ari"] <= 1
-    assert figures["responsibility"]["ari_foreground"] == figures["mixture"]["ari_foreground"]
+    found = evaluate(folder, str(data), steps=2, gallery=Gallery(tmp_path / "drawn"))["responsibility"]
+    assert -1 <= found["ari"] <= 1 and -1 <= found["ari_foreground"] <= 1
+    written = sorted((tmp_path / "drawn" / "slots" / "07").iterdir())
+    assert [path.name for path in written] == ["0.png", "1.png", "2.png"]
+    shares = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(int) for path in written]
+    assert np.abs(sum(shares) - 255).max() <= 2
+    again = evaluate(tmp_path / "drawn" / "slots", str(data))["all slots"]
+    # ties of 8-bit masks can fall the other way
+    assert again["ari"] == pytest.approx(found["ari"], abs=0.05)
