@@ -34,6 +34,8 @@ _RIVALS = (
 # What the extras bring, by distribution name; looked up without importing, because torch alone takes seconds.
 _OPTIONAL = {
     "av": 'pip install "drc[video]" brings it',
+    "uvicorn": 'pip install "drc[web]" brings it',
+    "pyvirtualcam": 'pip install "drc[vcam]" brings it',
     "torch": 'pip install "drc[train]" brings it',
     "onnx": 'pip install "drc[export]" brings it',
     "tensorrt": 'pip install "drc[trt]" brings it, for NVIDIA GPUs',

@@ -66,6 +66,7 @@ class PageServer:
             build_app(live, controls, figures, self._access, self.port),
             access_log=False,  # which would hold tokens
             log_config=None,
+            log_level="error",  # what a port scanner sends is no news
             loop="asyncio",
             http="h11",
             ws="none",

@@ -1,4 +1,4 @@
-"""A real window under a virtual X server: it opens, shows the frame with its caption, and closes; without one nothing dies."""
+"""A real window under a virtual X server: it shows the frame and its caption and obeys the keyboard; without one nothing dies."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ with WindowSink(views.shown, controls, lambda: figures, rate=Fraction(25), live=
             print("shown", flush=True)
         if sink.closed:
             break
-print("ended", flush=True)
+print("ended", controls.view, controls.settings.paused, sink.closed, flush=True)
 """
 
 
@@ -86,13 +86,29 @@ def test_a_window_shows_the_frame_and_its_caption(screen: dict[str, str], tmp_pa
         assert shown.stdout.readline() == "shown\n"
         time.sleep(0.3)
         picture = picture_of(tmp_path)
-        assert shown.stdout.readline() == "ended\n"
+        assert shown.stdout.readline() == "ended overlay False False\n"
     assert shown.returncode == 0
     if os.environ.get("KEEP_SCREENSHOT"):
         cv2.imwrite(os.environ["KEEP_SCREENSHOT"], picture)
     lifted = np.abs(picture.astype(int) - (40, 120, 200)).max(axis=2) < 12
     assert 25_000 < lifted.sum() < 32_000  # the foreground, 150 x 200, less its outline
     assert (picture > 240).all(axis=2).sum() > 100  # the caption's letters
+
+
+@pytest.mark.skipif(shutil.which("xdotool") is None, reason="no xdotool here")
+def test_a_keyboard_s_keys_reach_the_window(screen: dict[str, str], tmp_path: Path) -> None:
+    def press(*arguments: str) -> None:
+        subprocess.run(["xdotool", *arguments], env=screen, check=True)
+        time.sleep(0.7)  # one key at a time: OpenCV keeps only the last of those that come between two frames
+
+    command = [sys.executable, "-c", SHOW, "1000"]
+    with subprocess.Popen(command, env=screen, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as shown:
+        assert shown.stdout.readline() == "shown\n"
+        press("mousemove", "150", "120")  # without a window manager keys go to what is under the pointer
+        for key in ("b", "s", "space", "q"):
+            press("key", key)
+        assert shown.stdout.readline() == "ended mask True True\n"
+    assert cv2.imread(str(tmp_path / "drc-00000.png")).shape == (360, 480, 3)
 
 
 def test_without_its_server_the_process_lives(screen: dict[str, str], tmp_path: Path) -> None:
