@@ -81,7 +81,7 @@ def picture_of(folder: Path) -> np.ndarray:
 
 
 def test_a_window_shows_the_frame_and_its_caption(screen: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SHOW, "60"]
+    command = [sys.executable, "-c", SHOW, "40"]
     with subprocess.Popen(command, env=screen, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as shown:
         assert shown.stdout.readline() == "shown\n"
         time.sleep(0.3)
@@ -95,11 +95,12 @@ def test_a_window_shows_the_frame_and_its_caption(screen: dict[str, str], tmp_pa
     assert (picture > 240).all(axis=2).sum() > 100  # the caption's letters
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("xdotool") is None, reason="no xdotool here")
 def test_a_keyboard_s_keys_reach_the_window(screen: dict[str, str], tmp_path: Path) -> None:
     def press(*arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], env=screen, check=True)
-        time.sleep(0.7)  # one key at a time: OpenCV keeps only the last of those that come between two frames
+        time.sleep(0.4)  # one key at a time: OpenCV keeps only the last of those that come between two frames
 
     command = [sys.executable, "-c", SHOW, "1000"]
     with subprocess.Popen(command, env=screen, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as shown:
