@@ -18,17 +18,17 @@ from drc_runtime.jobs import open_job
 from drc_runtime.method import extraction_method
 from drc_runtime.run_log import FRAMES_KEPT, Meter, RunLog, percentiles
 from drc_runtime.samples import sample_bundle
-from drc_runtime.video.frame import Frame, Sink, Source
+from drc_runtime.video.frame import Frame, Source
 from drc_runtime.video.outputs import check_outputs, open_sinks
 from drc_runtime.video.sources import open_source
 from drc_runtime.video.views import Views, view_names
 from drc_runtime.video.window import WindowSink, display_available
 from drc_runtime.video.writer import BackgroundWriter
+from drc_runtime.watching import open_page, watching_sinks
 
 if TYPE_CHECKING:
     from drc_runtime.extractor import Extraction, Extractor
     from drc_runtime.learning import Report as LearnReport
-    from drc_runtime.web.server import PageServer
 
 Progress = Callable[[int, int | None], None]
 Notice = Callable[[str], None]
@@ -181,7 +181,7 @@ def run(
         # The network loads while the source opens: both wait for other things than this interpreter.
         pool = stack.enter_context(ThreadPoolExecutor(1))
         loading = None if learn is not None else pool.submit(load, bundle)
-        page = _open_page(stack, serve, token)
+        page = open_page(stack, serve, token)
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
         watched = page is not None or vcam
         if watched and opened.rate is None:
@@ -212,16 +212,11 @@ def run(
         dropped = opened.dropped
         meter = Meter(opened, records)
         health = Health(opened, report.failures)
+        watching = watching_sinks(opened, views, controls, health, page, vcam=vcam, notice=told)
         sinks = open_sinks(opened, views, controls, out=out, masks=masks, soft=soft, alpha=alpha, audio=audio)
         if job is not None:
             job.begin()
-        if vcam:
-            sinks.append(_virtual_camera(opened, views))
-        if page is not None:
-            sinks.append(page.start(views.shown, controls, health.figures))
-            if told is not None:
-                told(f"live page: {page.url}")  # not into the log, which must not hold a token
-        writer = stack.enter_context(BackgroundWriter([*sinks, meter, health]))
+        writer = stack.enter_context(BackgroundWriter([*sinks, *watching, meter, health]))
         window = None
         if shown:
             window = WindowSink(views.shown, controls, health.figures, rate=opened.rate, live=opened.live)
@@ -293,23 +288,6 @@ def _process(
         if close is not None:
             close()
     report.milliseconds_p50, report.milliseconds_p95 = percentiles(milliseconds)
-
-
-def _open_page(stack: ExitStack, serve: str | None, token: str | None) -> "PageServer | None":
-    if serve is None:
-        if token is not None:
-            raise UsageError("--token is for the page; add --serve [HOST:]PORT")
-        return None
-    from drc_runtime.web.server import PageServer
-
-    return stack.enter_context(PageServer(serve, token))
-
-
-def _virtual_camera(source: Source, views: Views) -> Sink:
-    from drc_runtime.video.virtual_camera import VirtualCameraSink
-
-    assert source.rate is not None
-    return VirtualCameraSink(source.rate, views.shown)
 
 
 def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:
