@@ -17,12 +17,8 @@ from drc_runtime.extractor import Extraction
 from drc_runtime.health import Health
 from drc_runtime.video.frame import Frame, Source
 from drc_runtime.video.views import Views
-
-pytest.importorskip("starlette")
-pytest.importorskip("uvicorn")
-
-from drc_runtime.web.live_view import LiveView  # noqa: E402
-from drc_runtime.web.server import PageServer  # noqa: E402
+from drc_runtime.web.live_view import LiveView
+from drc_runtime.web.server import PageServer
 
 
 class Scripted(Source):

@@ -9,6 +9,9 @@ import pytest
 
 from tests.runtime.web.browser import CHROMIUM, Browser
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 SEEN = "document.getElementById('live').naturalWidth > 0 && Number(document.getElementById('frames').textContent) > 0"

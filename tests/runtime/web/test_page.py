@@ -14,6 +14,9 @@ from drc_runtime.web.app import MOST_VIEWERS, content_policy
 from drc_runtime.web.live_view import encode_jpeg
 from drc_runtime.web.server import PageServer
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
 TOKEN = "correct-horse"
 
 
