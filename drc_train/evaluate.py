@@ -14,7 +14,7 @@ from drc_train.data.evaluation import Labelled, load_evaluation
 from drc_train.data.source import is_sequence
 from drc_train.gallery import Gallery
 from drc_train.metrics import Score
-from drc_train.model_masks import BATCH, Result, Segment, chain_segment, model_segment
+from drc_train.model_masks import BATCH, Result, Segment, chain_segment, is_run, model_segment
 from drc_train.predicted import is_masks, read_found
 
 SUBTRACTOR_WARM_UP = 20
@@ -85,7 +85,8 @@ def evaluate(
     times: dict[str, list[float]] = {}
     others: dict[str, dict[str, list[float]]] = {}
     done = 0
-    for batch in _batches(load_evaluation(data, masks), 1 if sequence else BATCH):
+    together = BATCH if model is not None and is_run(model) and not sequence else 1
+    for batch in _batches(load_evaluation(data, masks), together):
         if size is not None:
             batch = [_scaled(labelled, size) for labelled in batch]
         for segment in segments.values():
