@@ -57,13 +57,6 @@ def evidence(
 
 def guided(guide: Picture, plane: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
     """The guided filter (He et al., ECCV 2010) of ``plane`` with a grey guide, both at the guide's size."""
-    slope, offset = guided_coefficients(guide, plane, radius, epsilon)
-    return slope * (cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255) + offset
-
-
-def guided_coefficients(
-    guide: Picture, plane: np.ndarray, radius: int, epsilon: float
-) -> tuple[np.ndarray, np.ndarray]:
     grey = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     window = (2 * radius + 1, 2 * radius + 1)
 
@@ -72,7 +65,7 @@ def guided_coefficients(
 
     guide_mean, plane_mean = mean(grey), mean(plane)
     slope = (mean(grey * plane) - guide_mean * plane_mean) / (mean(grey * grey) - guide_mean**2 + epsilon)
-    return mean(slope), mean(plane_mean - slope * guide_mean)
+    return mean(slope) * grey + mean(plane_mean - slope * guide_mean)
 
 
 def at(times: float | None, widening: float = 1.0) -> LogOdds:
@@ -109,18 +102,21 @@ def guided_odds(times: float, cells: float) -> LogOdds:
     return form
 
 
-def fast_guided(form: LogOdds, times: float, cells: float, epsilon: float = 1e-3) -> LogOdds:
-    """The fast guided filter (He and Sun, 2015): its two coefficients at ``times`` the network's resolution, scaled up."""
+def guided_at(form: LogOdds, times: float, cells: float, limit: float = 8) -> LogOdds:
+    """The guided filter at ``times`` the network's resolution, its window ``cells`` of the network's pixels to each side."""
 
     def filtered(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
         height, width = (round(times * side) for side in extractor.manifest.image_size)
         small = resize(picture, (height, width))
-        plane = scaled(np.clip(form(extractor, small, sample), -4, 4), (height, width))
-        slope, offset = guided_coefficients(small, plane, max(1, round(cells * times)), epsilon)
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-        return scaled(slope, picture.shape[:2]) * grey + scaled(offset, picture.shape[:2])
+        plane = np.clip(form(extractor, small, sample), -limit, limit)
+        return scaled(guided(small, plane, max(1, round(cells * times)), 1e-3), picture.shape[:2])
 
     return filtered
+
+
+def runtime_log_odds(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+    """What the runtime hands out: a probability of 128 or more is foreground."""
+    return extractor.probability(picture, sample, "responsibility").astype(np.float32) - 127.5
 
 
 def mean_of(first: LogOdds, second: LogOdds) -> LogOdds:
@@ -131,7 +127,7 @@ FORMS: dict[str, LogOdds] = {
     "pi_f, scaled up": mixture,
     "the network's resolution": at(1),
     "1.5 times": at(1.5),
-    "twice (the runtime's)": at(2),
+    "twice": at(2),
     "three times": at(3),
     "the frame's own": at(None),
     "the frame's own, sigma x 1.5": at(None, 1.5),
@@ -143,19 +139,15 @@ FORMS: dict[str, LogOdds] = {
     "1.5 times, sigma x 1.25": at(1.5, 1.25),
     "twice, sigma x 1.5": at(2, 1.5),
     "half at the network's, half at twice, sigma x 1.25": mean_of(at(1, 1.25), at(2, 1.25)),
-    "the network's by a fast guided filter, at twice": fast_guided(at(1), 2, 0.5),
-    "the network's by a fast guided filter, at four": fast_guided(at(1), 4, 0.5),
-    "the network's by a fast guided filter, wider": fast_guided(at(1), 4, 1.0),
-    "the network's by a fast guided filter, wider, at twice": fast_guided(at(1), 2, 1.0),
-    "the network's by a fast guided filter, wider, sharp": fast_guided(at(1), 4, 1.0, 3e-4),
-    "the network's by a fast guided filter, wider, soft": fast_guided(at(1), 4, 1.0, 3e-3),
-    "the network's by a fast guided filter, widest": fast_guided(at(1), 4, 1.5),
-    "half, half, by a fast guided filter, wider": fast_guided(mean_of(at(1), at(2)), 4, 1.0),
-    "half, half, by a fast guided filter, wider, at twice": fast_guided(mean_of(at(1), at(2)), 2, 1.0),
-    "half, half, by a fast guided filter, at four": fast_guided(mean_of(at(1), at(2)), 4, 0.5),
+    "the network's by a guided filter at twice (runtime's)": runtime_log_odds,
+    "the same, log-odds cut at 4": guided_at(at(1), 2, 1.0, 4),
+    "the same, at four times": guided_at(at(1), 4, 1.0),
+    "the same, half a pixel of the network's wide": guided_at(at(1), 4, 0.5),
+    "the same, one and a half": guided_at(at(1), 2, 1.5),
+    "the same of half at the network's, half at twice": guided_at(mean_of(at(1), at(2)), 2, 1.0),
     "pi_f by a guided filter, evidence at twice": guided_mixture_with_evidence,
-    "the network's by a guided filter": guided_odds(1, 0.5),
-    "twice by a guided filter": guided_odds(2, 0.5),
+    "twice by a guided filter, at the frame's own": guided_odds(2, 0.5),
+    "the network's by a guided filter, at the frame's own": guided_odds(1, 0.5),
 }
 
 
@@ -215,7 +207,7 @@ def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
         frames += 1
         odds = {name: form(extractor, labelled.picture, sample) for name, form in FORMS.items()}
         found = {name: values > 0 for name, values in odds.items()}
-        probability = 1 / (1 + np.exp(-np.clip(odds["twice (the runtime's)"], -20, 20)))
+        probability = 1 / (1 + np.exp(-np.clip(odds["twice"], -20, 20)))
         found |= {name: smoother(probability) >= 0.5 for name, smoother in smoothers.items()}
         follows = every == 1 or index % RUN != 0
         truth_flicker.add(labelled.mask > 127, follows)

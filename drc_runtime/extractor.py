@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.bundle import Bundle
+from drc_runtime.edges import follow_edges
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import UsageError
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from drc_runtime.tracking import Track
 
 MASKS = ("responsibility", "mixture")
-READING = 2
-"""Eq. 7 is evaluated at this many times the network's resolution.
-
-At the frame's own, every fine edge of the background that the network cannot draw speaks for the foreground; at the
-network's, the mask loses its outline. Measured in benchmarks/README.md.
-"""
 _LARGEST_LOG_ODDS = 8.0
 """Beyond this an 8-bit probability does not change any more."""
 
@@ -156,22 +151,20 @@ class Extractor:
     def probability(self, picture: Picture, sample: PosteriorSample, mask: str) -> NDArray[np.uint8]:
         """The foreground's probability ``(H, W)`` in [0, 255] for each pixel of ``picture``, read from a posterior sample.
 
-        ``mask`` as in the constructor. The log-odds are taken at ``READING`` times the network's resolution and scaled up.
+        ``mask`` as in the constructor. Eq. 7 is read at the network's resolution: at the frame's own, every fine edge of the
+        background that the network cannot draw speaks for the foreground. What the network could not see, its outline, comes
+        from the frame (``drc_runtime.edges``). Measured in benchmarks/README.md.
         """
-        height, width = (READING * side for side in self.manifest.image_size)
-        log_odds = cv2.resize(_logit(sample.mask[0, 0]), (width, height), interpolation=cv2.INTER_LINEAR)
+        log_odds = _logit(sample.mask[0, 0])
         if mask == "responsibility":
-            log_odds = log_odds + self._evidence(resize(picture, (height, width)), sample)
+            log_odds = log_odds + self._evidence(resize(picture, self.manifest.image_size), sample)
+            log_odds = follow_edges(log_odds, picture, _LARGEST_LOG_ODDS)
         scaled = cv2.resize(log_odds, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
         return _sigmoid(np.asarray(scaled, np.float32))
 
     def _evidence(self, picture: Picture, sample: PosteriorSample) -> Array:
-        """The likelihoods' log-odds of each pixel (Eq. 7, channels summed): ``(H, W)`` of ``picture``."""
-        size = picture.shape[1], picture.shape[0]
-        foreground, background = (
-            cv2.resize(to_picture(region[0]), size, interpolation=cv2.INTER_LINEAR)
-            for region in (sample.foreground, sample.background)
-        )
+        """The likelihoods' log-odds of each pixel (Eq. 7, channels summed): ``(H, W)``, of the network's size as ``picture``."""
+        foreground, background = to_picture(sample.foreground[0]), to_picture(sample.background[0])
         spread = self.manifest.sampler.foreground_spread
         distances = [cv2.absdiff(picture, region) for region in (background, foreground)]
         # 127.5 grey levels are 1 in the network's range
@@ -195,6 +188,6 @@ _SIGMOID_TABLE = np.rint(255 / (1 + np.exp(-np.linspace(-_LARGEST_LOG_ODDS, _LAR
 
 def _sigmoid(log_odds: Array) -> NDArray[np.uint8]:
     """Through a table of 256 entries: an exponential for each pixel of a camera's frame would cost more than a step."""
-    scale = 127.5 / _LARGEST_LOG_ODDS
-    index = cv2.convertScaleAbs(np.clip(log_odds * scale + 127.5, 0, 255))
+    # one pass that scales, rounds to the nearest entry and cuts what is beyond the table
+    index = cv2.addWeighted(log_odds, 127.5 / _LARGEST_LOG_ODDS, log_odds, 0, 127.5, dtype=cv2.CV_8U)
     return np.asarray(cv2.LUT(index, _SIGMOID_TABLE), np.uint8)

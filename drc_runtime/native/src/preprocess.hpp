@@ -22,10 +22,10 @@ private:
     cv::Mat shrunk_, scaled_;
 };
 
-// One picture at the two sizes that are needed of it: the network's, and the one at which the mask is read, twice that.
+// One picture at the two sizes that are needed of it: the network's, and twice that, where the mask's outline is found.
 class Preprocessor {
 public:
-    static constexpr int reading = 2;  // READING in drc_runtime/extractor.py, which says why
+    static constexpr int reading = 2;  // SCALE in drc_runtime/edges.py
 
     Preprocessor(int height, int width);
 
@@ -35,6 +35,7 @@ public:
     // 3 x height x width in [-1, 1], red first; `bgr` tells the order of the picture's channels.
     void to_tensor(bool bgr, float *tensor) const;
 
+    const cv::Mat &for_network() const { return *for_network_; }
     const cv::Mat &for_reading() const { return *for_reading_; }
 
 private:
