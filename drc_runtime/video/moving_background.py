@@ -13,6 +13,7 @@ FRAMES_AHEAD = 8
 LONGEST_GAP = 0.5
 """Seconds by which the video goes on between two frames at most: after a camera was gone it does not race to catch up."""
 
+END_SECONDS = 5.0
 ROUNDING = 1e-6  # of sums of times
 
 
@@ -29,7 +30,8 @@ class MovingBackground:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._source = VideoSource(path)
-        self._ahead: queue.Queue[tuple[float, Picture] | SourceError] = queue.Queue(FRAMES_AHEAD)
+        self._ahead: queue.Queue[tuple[float, Picture] | BaseException] = queue.Queue(FRAMES_AHEAD)
+        self._error: BaseException | None = None
         self._closed = threading.Event()
         self._clock, self._last = 0.0, 0.0
         self._shown: Picture | None = None
@@ -56,13 +58,16 @@ class MovingBackground:
     def close(self) -> None:
         """Ends the decoder."""
         self._closed.set()
-        self._reader.join()
+        self._reader.join(END_SECONDS)
         self._source.close()
 
     def _following(self) -> tuple[float, Picture]:
+        if self._error is not None:
+            raise self._error
         if self._next is None:
             item = self._ahead.get()
-            if isinstance(item, SourceError):
+            if isinstance(item, BaseException):
+                self._error = item
                 raise item
             self._next = item
         return self._next
@@ -75,7 +80,7 @@ class MovingBackground:
                 self._source.close()
                 if not self._closed.is_set():
                     self._source = VideoSource(self._path)
-        except SourceError as error:
+        except BaseException as error:  # noqa: BLE001 - raised again for those who wait
             self._put(error)
 
     def _play(self, begun: float) -> float:
@@ -93,7 +98,7 @@ class MovingBackground:
                 raise  # else it is damaged further on: what can be seen is repeated
         return ending
 
-    def _put(self, item: tuple[float, Picture] | SourceError) -> None:
+    def _put(self, item: tuple[float, Picture] | BaseException) -> None:
         while not self._closed.is_set():
             try:
                 self._ahead.put(item, timeout=0.1)

@@ -129,3 +129,16 @@ def test_a_video_behind_the_foreground(make_video) -> None:
     with Views(str(make_video("ramp.avi", rate=10)), controls) as views:
         late = views.started(frame(1, 0.45), EXTRACTION)
     assert (late[:, :20] == 200).all() and abs(int(late[0, 63, 0]) - 32) < 4
+
+
+def test_a_video_that_is_gone_when_it_starts_over_is_told_to_all_who_wait(make_video) -> None:
+    path = make_video("ramp.avi", frames=3, rate=10)
+    moving = MovingBackground(path)
+    path.unlink()
+    try:
+        for _ in range(2):
+            with pytest.raises(SourceError, match=r"cannot read .*ramp\.avi"):
+                for index in range(100):
+                    moving.at(index / 10)
+    finally:
+        moving.close()
