@@ -175,7 +175,7 @@ class RegionModel(nn.Module):
         return total
 
     def generator_parameters(self) -> list[nn.Parameter]:
-        """What the M-step moves: generators and auxiliary classifiers."""
+        """What the M-step moves: generators, auxiliary classifiers, and the encoders of amortised inference."""
         return [parameter for name, parameter in self.named_parameters() if "energy" not in name]
 
     def energy_parameters(self) -> list[nn.Parameter]:

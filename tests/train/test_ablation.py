@@ -1,6 +1,7 @@
 """The ablation table on a tiny set: every row learns, is measured, and the whole can be stopped and resumed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -135,6 +136,24 @@ def test_stopped_and_resumed(
     assert json.loads((out / "table.json").read_text())["names"] == ["no-orthogonal", "short-run", "full"]
     with pytest.raises(UsageError, match="leave --preset and --set out"):
         ablate(str(data), out, resume=True, preset="edge-32")
+
+
+def test_ctrl_c_ends_the_whole_and_leaves_what_was_measured(
+    data: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ablation.train
+
+    def interrupted(source: str, out: Path, **keywords: object) -> training.TrainReport:
+        return replace(real(source, out, **keywords), interrupted=out.name == "full-0")
+
+    monkeypatch.setattr(ablation, "train", interrupted)
+    settings = [item for override in (*tiny_overrides, "sampler.cold_steps=2") for item in ("--set", override)]
+    rows = ["--ablation", "short-run,full", "--preset", "edge-32", "--iterations", "1", *settings]
+    command = _load("train")
+    code = command.main([str(data), "--out", str(tmp_path / "out"), *rows], standalone_mode=False)
+    assert code == 130
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "short-run chain" in table and "full model" not in table
 
 
 def test_seeds_are_averaged_with_their_deviation(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
