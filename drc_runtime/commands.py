@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -92,6 +92,10 @@ def run(
     seed: Annotated[int, typer.Option(help="Of the Langevin noise.")] = 0,
     engine: EngineName = "onnxruntime",
     precision: Precision = "fp32",
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A folder's masks on a Ray cluster: auto, ray://host:10001, or local."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Cut out the foreground of a camera, video, folder or picture; exit code 1 if any item failed."""
@@ -100,6 +104,17 @@ def run(
         return
     if source is None:
         raise UsageError("SOURCE is missing: webcam, sample, a path or an address; drc run --list names the cameras")
+    if ray is not None:
+        if masks is None:
+            raise UsageError("--ray writes masks: add --masks DIR, which all machines see")
+        others = {"--out": out, "--learn": learn, "--log": log, "--serve": serve, "--fps": fps, "--raw": raw}
+        if any(value is not None for value in others.values()) or alpha or vcam or overwrite or threshold != 0.5:
+            raise UsageError(
+                "--ray goes with --model, --masks, --soft, --steps, --mask, --seed, --engine and --precision"
+            )
+        options = {"soft": soft, "steps": steps, "mask": mask, "seed": seed, "engine": engine, "precision": precision}
+        _run_on_ray(source, ray, model, masks, options, as_json)
+        return
     from drc_runtime.run import run as run_source
 
     seconds = None
@@ -148,6 +163,32 @@ def run(
         print(f"drc: {plain(failure)}", file=sys.stderr)
     if report.interrupted and not report.live:  # a signal is how one ends a live source
         raise typer.Exit(128 + (report.signal or 2))
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def _run_on_ray(
+    source: str, address: str, model: Path | None, masks: Path, options: dict[str, Any], as_json: bool
+) -> None:
+    from drc_runtime.batch_ray import run_on_ray
+    from drc_runtime.samples import sample_bundle
+
+    with _progress() as progress:
+        report = run_on_ray(
+            source, address=address, model=model or sample_bundle("scene"), masks=masks, progress=progress, **options
+        )
+    if as_json:
+        print_json(asdict(report))
+    else:
+        print_rows(
+            [
+                ("items", str(report.items)),
+                ("written", f"{report.written} into {masks}"),
+                ("present", f"{report.present} that were there already"),
+            ]
+        )
+    for failure in report.failures:
+        print(f"drc: {plain(failure)}", file=sys.stderr)
     if report.failures:
         raise typer.Exit(1)
 

@@ -46,6 +46,10 @@ class LangevinSampler:
         self._temperature = temperature
         self._random = NormalNoise(seed)
 
+    def reseed(self, seed: int) -> None:
+        """Begins the noise anew, so that what follows does not depend on what came before."""
+        self._random = NormalNoise(seed)
+
     def noise(self) -> Array:
         """A latent ``(B, D)`` from the reference distribution N(0, I): where a cold start begins."""
         return self._random.draw(self._inputs["z"].shape)
