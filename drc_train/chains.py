@@ -3,33 +3,113 @@
 import torch
 from torch import Tensor
 
+from drc_train.feed import home
+from drc_train.processes import Processes
+
 
 class Chains:
-    """Persistent Langevin chains (Algorithm 1), kept in main memory: 2 x N x D float32."""
+    """Persistent Langevin chains (Algorithm 1): 2 x N x D float32, on the device where they fit.
 
-    def __init__(self, pictures: int, dimensions: int, random: torch.Generator) -> None:
+    Of several processes each keeps the chains of a block of neighbouring pictures, and every batch takes as many pictures from
+    each block. All processes draw the same random numbers and use their own part, so that together they do what one process
+    with the same blocks does.
+    """
+
+    def __init__(self, pictures: int, dimensions: int, random: torch.Generator, processes: Processes) -> None:
         """Both chains of each picture start at the reference distribution N(0, I)."""
-        self.posterior = torch.randn(pictures, dimensions, generator=random)
-        self.prior = torch.randn(pictures, dimensions, generator=random)
-        self.order = torch.randperm(pictures, generator=random)
+        self.pictures, self._processes = pictures, processes
+        bounds = [block * pictures // processes.shards for block in range(processes.shards + 1)]
+        self._firsts = torch.tensor(bounds[:-1])
+        self._shortest = min(end - begin for begin, end in zip(bounds, bounds[1:], strict=False))
+        self._sizes = [end - begin for begin, end in zip(bounds, bounds[1:], strict=False)]
+        whole = processes.count == 1
+        self.first = 0 if whole else bounds[processes.rank]
+        """The first picture whose chains are kept here."""
+        end = pictures if whole else bounds[processes.rank + 1]
+        where = home(2 * 4 * (end - self.first) * dimensions, processes.device)
+        self.posterior, self.prior = (
+            torch.randn(pictures, dimensions, generator=random)[self.first : end].to(where) for _ in range(2)
+        )
+        self.order = self._draw_order(random)
+        """Pictures in the order of their turns, ``(blocks, pictures)``."""
         self.position = 0
 
+    def __len__(self) -> int:
+        """Pictures whose chains are kept here."""
+        return len(self.posterior)
+
     def next_batch(self, batch: int, redraw: float, follow: float, random: torch.Generator) -> Tensor:
-        """The next ``batch`` pictures' indices: every picture once before any comes twice.
+        """This process's next ``batch`` pictures' indices: every picture once before any comes twice.
 
         With the chance ``redraw`` a picture's posterior chain starts anew from noise, so that the generators also learn from
         chains as short as those of inference; with the chance ``follow`` it starts at the previous picture's, so that they
         learn from chains that do what tracking does.
         """
-        if self.position + batch > len(self.order):
-            self.order = torch.randperm(len(self.order), generator=random)
-            self.position = 0
-        index = self.order[self.position : self.position + batch]
-        self.position += batch
+        each = self._of_each_block(batch)
+        if self.position + each > self.order.shape[1]:
+            self.order, self.position = self._draw_order(random), 0
+        index = self.order[:, self.position : self.position + each].flatten()
+        self.position += each
         if follow:
-            behind = index[(torch.rand(batch, generator=random) < follow) & (index > 0)]
-            self.posterior[behind] = self.posterior[behind - 1]
+            behind = index[(torch.rand(len(index), generator=random) < follow) & ~torch.isin(index, self._firsts)]
+            rows = self._rows(behind[self._kept_here(behind)])
+            self.posterior[rows] = self.posterior[rows - 1]
         if redraw:
-            anew = index[torch.rand(batch, generator=random) < redraw]
-            self.posterior[anew] = torch.randn(len(anew), self.posterior.shape[1], generator=random)
-        return index
+            anew = index[torch.rand(len(index), generator=random) < redraw]
+            drawn = torch.randn(len(anew), self.posterior.shape[1], generator=random)
+            here = self._kept_here(anew)
+            self.posterior[self._rows(anew[here])] = drawn[here].to(self.posterior.device)
+        return index[self._kept_here(index)]
+
+    def peek(self, batch: int) -> Tensor | None:
+        """The indices that ``next_batch`` will give next; None at the end of a round, where they have yet to be drawn."""
+        each = self._of_each_block(batch)
+        index = self.order[:, self.position : self.position + each]
+        return index[:, :each].flatten()[self._kept_here(index.flatten())] if index.shape[1] == each else None
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The posterior and prior latents ``(B, D)`` of ``index``, on the device."""
+        rows = self._rows(index)
+        return self.posterior[rows].to(self._processes.device), self.prior[rows].to(self._processes.device)
+
+    def put(self, index: Tensor, posterior: Tensor, prior: Tensor | None = None) -> None:
+        """Keeps where the chains of ``index`` stand."""
+        rows, where = self._rows(index), self.posterior.device
+        self.posterior[rows] = posterior.to(where)
+        if prior is not None:
+            self.prior[rows] = prior.to(where)
+
+    def gathered(self) -> tuple[Tensor, Tensor]:
+        """The posterior and prior chains of all processes, ``(N, D)`` each, in main memory."""
+        posterior, prior = (
+            self._processes.gather(rows, self.first, self.pictures) for rows in (self.posterior, self.prior)
+        )
+        return posterior, prior
+
+    def restore(self, posterior: Tensor, prior: Tensor, order: Tensor, position: int) -> bool:
+        """Takes ``gathered`` chains and the order up again; chains of pictures that were added since stay as drawn.
+
+        Returns:
+            False if the order was that of other pictures or another number of processes. Then a new round begins, and the
+            numbers are not those of a run that never stopped.
+        """
+        kept = max(min(len(posterior) - self.first, len(self)), 0)
+        self.posterior[:kept] = posterior[self.first : self.first + kept].to(self.posterior.device)
+        self.prior[:kept] = prior[self.first : self.first + kept].to(self.prior.device)
+        same = order.shape == self.order.shape and len(posterior) == self.pictures
+        if same:
+            self.order, self.position = order, position
+        return same
+
+    def _of_each_block(self, batch: int) -> int:
+        return batch * self._processes.count // self._processes.shards
+
+    def _draw_order(self, random: torch.Generator) -> Tensor:
+        blocks = [torch.randperm(size, generator=random)[: self._shortest] for size in self._sizes]
+        return torch.stack(blocks) + self._firsts[:, None]
+
+    def _kept_here(self, index: Tensor) -> Tensor:
+        return (index >= self.first) & (index < self.first + len(self))
+
+    def _rows(self, index: Tensor) -> Tensor:
+        return (index - self.first).to(self.posterior.device)

@@ -34,6 +34,8 @@ KEPT = 3
 def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], best: bool = False) -> None:
     """Writes the learner's whole state; the checkpoints before it stay valid until the new one is complete.
 
+    Of several processes all have to call it, and the first one writes.
+
     On a full disk all but the newest and the best make room for it.
 
     Args:
@@ -51,8 +53,12 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], best:
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
     if learner.average:
         tensors |= {f"average.{name}": tensor for name, tensor in learner.average.state_dict().items()}
-    tensors |= {"chains.posterior": learner.chains.posterior, "chains.prior": learner.chains.prior}
+    posterior, prior = learner.chains.gathered()
+    if learner.processes.rank:
+        return
     tensors |= {
+        "chains.posterior": posterior,
+        "chains.prior": prior,
         "chains.order": learner.chains.order,
         "random": learner.random.get_state(),
         "noise": learner.noise.get_state(),
@@ -171,7 +177,7 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
         TrainingError: no checkpoint, a damaged one, or one of other networks or more pictures.
     """
     state, tensors = _newest(folder, notice)
-    earlier, now = len(tensors["chains.posterior"]), len(learner.chains.posterior)
+    earlier, now = len(tensors["chains.posterior"]), learner.chains.pictures
     if earlier > now or tensors["chains.posterior"].shape[1:] != learner.chains.posterior.shape[1:]:
         raise TrainingError(
             f"{folder} has chains for {earlier} pictures, but the source has {now}: the data changed; start anew in another "
@@ -190,12 +196,11 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
         learner.average.load_state_dict(
             {name.removeprefix("average."): tensor for name, tensor in tensors.items() if name.startswith("average.")}
         )
-    learner.chains.posterior[:earlier], learner.chains.prior[:earlier] = (
-        tensors["chains.posterior"],
-        tensors["chains.prior"],
-    )
-    if earlier == now:  # otherwise the order is a new one, with the pictures in it that have been added
-        learner.chains.order, learner.chains.position = tensors["chains.order"], state["position"]
+    order = tensors["chains.order"].reshape(-1, tensors["chains.order"].shape[-1])
+    if not learner.chains.restore(tensors["chains.posterior"], tensors["chains.prior"], order, state["position"]):
+        notice(
+            f"{folder} has other pictures or another number of processes than before: a new round over the pictures begins"
+        )
     learner.random.set_state(tensors["random"])
     learner.noise.set_state(tensors["noise"])
     learner.iteration = state["iteration"]

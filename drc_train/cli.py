@@ -40,6 +40,10 @@ def train(
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="With --ablation: learn each row with these. Default: 0.")
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show a dashboard instead of one line.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="First say where an iteration's time goes, and write a trace.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Learn to cut out the foreground from unlabelled pictures. Ctrl-C saves and ends; --resume goes on."""
@@ -61,11 +65,14 @@ def train(
         resume=resume,
         overrides=override or (),
         skip_unreadable=skip_unreadable,
+        watch=watch,
+        profile=profile,
     )
     if as_json:
         print(json.dumps({**asdict(report), "out": str(report.out)}))
     else:
         print(f"{report.out}: iteration {report.iterations}, {report.seconds / 60:.1f} minutes of learning")
+        print(f"look: {report.out / 'report.html'}")
         print(f"next: drc export {report.out} --out BUNDLE")
     if report.collapsed:
         print(f"drc: {report.collapsed}", file=sys.stderr)

@@ -131,6 +131,9 @@ class TrainConfig(_Section):
     pseudo_label_weight: float = Field(0.1, ge=0)
     total_variation_weight: float = Field(0.01, ge=0)
     orthogonal_weight: float = Field(1.0, ge=0)
+    precision: Literal["auto", "float32", "tf32", "float16", "bfloat16"] = "auto"
+    """Of the E-step's convolutions; norms, likelihoods and the update are float32. ``auto`` is float32 on a CPU, and on a GPU
+    the fastest whose gradient is near enough to float32's, measured at the start (``drc_train.precision``)."""
     share_weight: float = Field(0.0, ge=0)
     """Weight of the mean foreground share in the M-step's loss: a gentle pull towards a smaller foreground."""
     divergence_weight: float = Field(1.0, ge=0)

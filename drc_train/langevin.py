@@ -1,10 +1,9 @@
-"""One Langevin step as an explicit function of its tensors, and the loops of the E-step around it (Listing 2).
+"""One Langevin step as an explicit function of its tensors (Listing 2).
 
 The gradient is taken inside the function and traced to plain operators (``trace_step``), so the same function is what
 training compiles and what the export writes into a graph.
 """
 
-import warnings
 from collections.abc import Callable
 
 import torch
@@ -14,8 +13,8 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from drc_train.amortised import encoder_step
-from drc_train.config import Config, TrainConfig
-from drc_train.decompositions import Decompositions, training_decompositions
+from drc_train.config import TrainConfig
+from drc_train.decompositions import Decompositions
 from drc_train.model import RegionModel, Regions
 from drc_train.objective import log_posterior
 
@@ -90,59 +89,3 @@ class _Bound(torch.nn.Module):
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         return self.step(self.model, *tensors)
-
-
-class Sampler:
-    """The E-step's chains over batches of one fixed size, compiled where the machine can."""
-
-    def __init__(self, model: RegionModel, config: Config, batch: int, device: torch.device, compiled: bool = True):
-        """``compiled`` False runs the traced graphs operator by operator; ``self.note`` says when that was forced."""
-        self.model, self.train, self.note = model, config.train, ""
-        size, dimensions = config.model.image_size, config.model.latent.total
-        # tensors of their own: the tracer takes one tensor in two places for one input
-        z, noise = torch.zeros(2, batch, dimensions, device=device).unbind()
-        image = torch.zeros(batch, 3, size, size, device=device)
-
-        def posterior(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-            return posterior_step(model, z, image, noise, config.train)[:2]
-
-        def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-            return prior_step(model, z, noise, config.train)
-
-        decompositions = training_decompositions()
-        self._posterior: Callable[..., tuple[Tensor, ...]] = trace_step(
-            posterior, model, (z, image, noise), decompositions
-        )
-        self._prior: Callable[..., tuple[Tensor, ...]] = trace_step(prior, model, (z, noise), decompositions)
-        if compiled:
-            self._compile(z, image, noise)
-
-    @torch.no_grad()
-    def _compile(self, z: Tensor, image: Tensor, noise: Tensor) -> None:
-        plain = self._posterior, self._prior
-        self._posterior, self._prior = torch.compile(self._posterior), torch.compile(self._prior)
-        try:
-            parameters = parameters_of(self.model)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the compiler's remarks about itself
-                self._posterior(parameters, z, image, noise)
-                self._prior(parameters, z, noise)
-        except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
-            self._posterior, self._prior = plain
-            self.note = f"training without the compiler, slower: {str(error).strip().splitlines()[0]}"
-
-    @torch.no_grad()
-    def posterior(self, z: Tensor, image: Tensor, steps: int, noise: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``steps`` steps from ``z (B, D)``: the latents after them, and the log-posterior ``(B,)`` before the last."""
-        parameters, value = parameters_of(self.model), z.new_zeros(len(z))
-        for _ in range(steps):
-            z, value = self._posterior(parameters, z, image, torch.randn(z.shape, generator=noise, device=z.device))
-        return z, value
-
-    @torch.no_grad()
-    def prior(self, z: Tensor, steps: int, noise: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``steps`` steps of the prior chain from ``z (B, D)``: the latents, and the energy ``(B,)`` before the last."""
-        parameters, value = parameters_of(self.model), z.new_zeros(len(z))
-        for _ in range(steps):
-            z, value = self._prior(parameters, z, torch.randn(z.shape, generator=noise, device=z.device))
-        return z, value

@@ -12,6 +12,7 @@ from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
 from drc_runtime.preprocess import Picture
+from drc_train.dashboard import Dashboard
 from drc_train.pictures import write_pictures
 
 PLAIN_EVERY = 30.0
@@ -21,10 +22,21 @@ PLAIN_EVERY = 30.0
 class Progress:
     """Shows iteration, losses, foreground share, chain energy and time left, and writes the same to TensorBoard."""
 
-    def __init__(self, out: Path, console: Console) -> None:
-        """``out`` is the run's folder; event files go to ``out/tensorboard``, the newest grids to ``out``."""
+    def __init__(self, out: Path, console: Console, watch: bool = False, records: bool = True) -> None:
+        """Opens the event file.
+
+        Args:
+            out: the run's folder; event files go to ``out/tensorboard``, the newest grids to ``out``.
+            console: where lines and figures go.
+            watch: the dashboard in the place of the live line, if the console is a terminal.
+            records: False writes nothing into the folder: for all but the first of several processes.
+        """
         self._out, self._console = out, console
-        self._board: SummaryWriter | None = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._board: SummaryWriter | None = None
+        if records:
+            self._board = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._dashboard = Dashboard() if watch and console.is_terminal else None
+        self._begun: tuple[int, float] | None = None
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
         self._printed = -PLAIN_EVERY
 
@@ -55,8 +67,13 @@ class Progress:
         for name, value in figures.items():
             self._write("add_scalar", name, value, iteration)
         left = max(left, 0)
+        self._begun = self._begun or (iteration - 1, time.monotonic())
         remaining = f"{int(left // 3600)}:{int(left % 3600 // 60):02d}:{int(left % 60):02d}"
-        if self._live:
+        if self._live and self._dashboard:
+            self._dashboard.note(figures)
+            pace = (iteration - self._begun[0]) / max(time.monotonic() - self._begun[1], 1e-9)
+            self._live.update(self._dashboard.draw(iteration, pace, remaining))
+        elif self._live:
             table = Table("iteration", *[name.replace("_", " ") for name in figures], "time left", box=None)
             table.add_row(str(iteration), *[f"{value:.3f}" for value in figures.values()], remaining)
             self._live.update(table)
@@ -67,6 +84,8 @@ class Progress:
 
     def say(self, message: str) -> None:
         """A line that stays."""
+        if self._dashboard:
+            self._dashboard.say(message)
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def pictures(self, iteration: int, pictures: Mapping[str, Picture]) -> None:

@@ -1,6 +1,5 @@
 """``drc train``: from a source of unlabelled pictures to a checkpoint."""
 
-import hashlib
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,19 +9,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
 from drc_runtime.errors import OutputError, TrainingError, UsageError
 from drc_train.checkpoint import STATE_FILE, read_state, restore, save_checkpoint
 from drc_train.config import Config, load_config, parse_config
-from drc_train.data.source import is_sequence, load_pictures
+from drc_train.data.cache import cached_pictures
+from drc_train.data.source import is_sequence
 from drc_train.em import Learner
 from drc_train.grids import figure, prior_figure, reassignment_figure
 from drc_train.health import PERSISTENT, EnergyGap, Score
+from drc_train.processes import join_processes
+from drc_train.profile import TRACE_FILE, profile_iterations
 from drc_train.progress import Progress
+from drc_train.report import write_report
 from drc_train.watch import collapse
 
 SAVE_EVERY = 60.0
@@ -69,6 +70,8 @@ def train(
     resume: bool = False,
     overrides: Sequence[str] = (),
     skip_unreadable: bool = False,
+    watch: bool = False,
+    profile: bool = False,
     console: Console | None = None,
     on_iteration: OnIteration | None = None,
 ) -> TrainReport:
@@ -76,50 +79,66 @@ def train(
 
     Args:
         source: a folder of pictures, a video file, or a named data set (``tm-dsprites``, ``scene``).
-        out: the run's folder: checkpoint, TensorBoard events, newest grid.
+        out: the run's folder: checkpoints, TensorBoard events, newest grid, ``report.html`` at the end.
         preset: a shipped preset or a YAML file; None takes ``static-camera`` for a video and ``edge-64`` otherwise.
         iterations: stop at this iteration; None takes the preset's.
         minutes: stop after this much learning in this call, if that comes first.
         resume: continue the run in ``out``; its own configuration is used. New pictures may stand behind the earlier ones.
         overrides: ``section.key=value`` settings over the preset; with ``resume`` only those of the section ``train``.
         skip_unreadable: leave out pictures that cannot be read instead of refusing to start.
+        watch: show a dashboard while learning, if the console is a terminal.
+        profile: take a profile of a few iterations first: a trace in ``out`` and a table on the console.
         console: where progress goes; None is stderr.
         on_iteration: called after each iteration with its number and its figures; False ends learning, all of it saved.
+
+    Started by torchrun, the processes learn together: ``train.batch_size`` is that of each, and the first one writes.
 
     Raises:
         ConfigError: the preset or an override is not valid.
         SourceError: the source cannot be read.
         TrainingError: nothing to resume, other data than before, chains or gradients that stay not finite, out of memory.
-        OutputError: the run's folder cannot be written.
+        OutputError: the run's folder, or the cache of decoded pictures, cannot be written.
     """
-    console = console or Console(stderr=True)
+    processes = join_processes()
+    console = Console(quiet=True) if processes.rank else console or Console(stderr=True)
     config, preset = _configuration(source, out, preset, resume, overrides)
-    pictures = load_pictures(source, config.model.image_size, skip_unreadable=skip_unreadable)
+    with processes.first_alone(), console.status("decoding pictures ...") as status:
+        pictures = cached_pictures(
+            source,
+            config.model.image_size,
+            skip_unreadable=skip_unreadable,
+            progress=lambda done: status.update(f"decoding pictures: {done}") if done % 100 == 0 else None,
+        )
+    if len(pictures.pixels) < processes.count:
+        raise TrainingError(f"{len(pictures.pixels)} pictures are too few for {processes.count} processes; start fewer")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = f"{processes.count} x {processes.device.type}" if processes.count > 1 else str(processes.device)
     console.print(
-        f"{len(pictures)} pictures, preset {preset}, {device}; preparing the compiled step ...", highlight=False
+        f"{len(pictures.pixels)} pictures, preset {preset}, {where}; preparing the compiled step ...", highlight=False
     )
-    learner = Learner(config, torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()), device)
-    about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures)}
-    about["fingerprint"] = _fingerprint(pictures)
+    learner = Learner(config, torch.from_numpy(pictures.pixels), processes.device, processes=processes)
+    about: dict[str, Any] = {"source": source, "preset": preset, "pictures": len(pictures.pixels)}
+    about["fingerprint"] = pictures.fingerprint
     before: dict[str, Any] = {}
     if resume:
         before = restore(out, learner, lambda line: console.print(line, highlight=False, markup=False))
-        if before["fingerprint"] != _fingerprint(pictures[: before["pictures"]]):
+        if before["fingerprint"] != pictures.fingerprint_of(before["pictures"]):
             raise TrainingError(f"the pictures of {source} are not those that {out} was learned from; start anew")
     run = _Run(learner, out, about, before)
-    with Progress(out, console) as progress, _interrupts() as interrupted:
-        if learner.sampler.note:
-            progress.say(learner.sampler.note)
+    if profile:
+        table = profile_iterations(learner, out)
+        console.print(f"trace: {out / TRACE_FILE}", table, sep="\n", highlight=False, markup=False, soft_wrap=True)
+    with Progress(out, console, watch, records=not processes.rank) as progress, _interrupts() as interrupted:
         run.learn(iterations or config.train.iterations, minutes, progress, interrupted, on_iteration)
+    if not processes.rank:
+        write_report(out, run.collapsed)
     return TrainReport(
         out,
         preset,
-        len(pictures),
+        len(pictures.pixels),
         learner.iteration,
         run.seconds,
         run.figures,
@@ -144,10 +163,6 @@ def _configuration(
         raise UsageError(f"{out} already holds a run: continue it with --resume, or give another --out")
     chosen = preset or ("static-camera" if is_sequence(source) else "edge-64")
     return load_config(chosen, tuple(overrides)), chosen
-
-
-def _fingerprint(pictures: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
 @contextmanager
@@ -177,6 +192,7 @@ class _Run:
         self.best_score, self.best = before.get("best", (None, 0))
         self.gap = EnergyGap(learner.config.model.latent.total)
         self.figures: dict[str, float] = {}
+        self.said = 0
         self.collapsed: str | None = None
 
     def learn(
@@ -189,21 +205,29 @@ class _Run:
     ) -> None:
         start = saved = time.monotonic()
         every = SAVE_EVERY
-        first = self.learner.iteration
+        learner, first = self.learner, self.learner.iteration
         limit = minutes * 60 if minutes is not None else float("inf")
-        while self.learner.iteration < iterations and not interrupted and time.monotonic() - start < limit:
-            self.figures = self._step()
+        while learner.iteration < iterations:
             now = time.monotonic()
-            self.seconds = self.spent + now - start
-            pace = (now - start) / (self.learner.iteration - first)
-            left = min((iterations - self.learner.iteration) * pace, limit - (now - start))
-            progress.show(self.learner.iteration, self.figures, left)
             # while there is trouble, the checkpoint from before it is the good one
-            if now - saved >= every and not self.learner.health.running:
+            due = now - saved >= every and not learner.health.running and learner.iteration > first
+            stop, save = learner.processes.any(bool(interrupted) or now - start >= limit, due)
+            if stop:
+                break
+            if save:
                 self._save_or_go_on(progress)
                 saved = time.monotonic()
                 every = max(SAVE_EVERY, SAVING_SHARE * (saved - now))
-            if on_iteration is not None and not on_iteration(self.learner.iteration, self.figures):
+            self.figures = self._step()
+            for note in learner.notes[self.said :]:
+                progress.say(note)
+            self.said = len(learner.notes)
+            taken = time.monotonic() - start
+            self.seconds = self.spent + taken
+            pace = taken / (learner.iteration - first)
+            progress.show(learner.iteration, self.figures, min((iterations - learner.iteration) * pace, limit - taken))
+            going_on = on_iteration is None or on_iteration(learner.iteration, self.figures)
+            if learner.processes.any(not going_on)[0]:
                 break
         self.save(progress)
 
@@ -237,20 +261,23 @@ class _Run:
             progress.say(f"not saved: {error}; the checkpoint before stays, and the next one is tried in time")
 
     def save(self, progress: Progress) -> None:
-        self.look(progress)
+        if not self.learner.processes.rank:
+            self.look(progress)
         value = self.score.value
         better = not self.collapsed and value is not None and (self.best_score is None or value > self.best_score)
         best = (value, self.learner.iteration) if better else (self.best_score, self.best)
         state = {"seconds": self.seconds, "score": self.score.state, "best": best}
         save_checkpoint(self.out, self.learner, self.about | state, better)
         self.best_score, self.best = best
-        self.draw(progress)
+        if not self.learner.processes.rank:
+            self.draw(progress)
 
     @torch.no_grad()
     def look(self, progress: Progress) -> None:
         """Checks the masks of the chains of the first pictures, and the energies."""
         learner = self.learner
-        z = learner.chains.posterior[: min(8 * SHOWN, len(learner.pictures))].to(learner.device)
+        index = torch.arange(min(8 * SHOWN, len(learner.feed), len(learner.chains)))
+        z, _ = learner.chains.take(index)
         problem = collapse(learner.model(z).mask) if learner.iteration >= FIRST_LOOK else None
         if problem and problem != self.collapsed:
             progress.say(problem)
@@ -262,10 +289,10 @@ class _Run:
     def draw(self, progress: Progress) -> None:
         """Draws the grids of the first pictures' chains."""
         learner = self.learner
-        index = torch.arange(min(SHOWN, len(learner.pictures)))
-        z = learner.chains.posterior[index].to(learner.device)
+        index = torch.arange(min(SHOWN, len(learner.feed), len(learner.chains)))
+        z, prior = learner.chains.take(index)
         pictures = {"grid": figure(learner.model, z, learner.images(index))}
-        pictures["prior"] = prior_figure(learner.model, learner.chains.prior[index].to(learner.device))
+        pictures["prior"] = prior_figure(learner.model, prior)
         if learner.config.model.latent.reassignment:
             pictures["reassignment"] = reassignment_figure(learner.model, z)
         progress.pictures(learner.iteration, pictures)

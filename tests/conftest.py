@@ -1,5 +1,6 @@
 """Shared by all tests: a bundle small enough to make anew for each test, with answers known in closed form."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,14 @@ def toy_manifest(graph: bytes) -> Manifest:
         training={"data": "none", "iterations": 0, "seed": 0, "version": "0.1.0"},
         metrics={"iou": 0.5},
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests decode stays out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DRC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

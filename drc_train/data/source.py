@@ -1,30 +1,32 @@
-"""Where training pictures come from: a folder, a video or a named data set, all as one array."""
+"""Where training pictures come from: a folder, a video or a named data set, one picture after another."""
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from drc_runtime.errors import SourceError
+from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import PICTURE_SUFFIXES, Picture, list_pictures, read_picture, resize
 from drc_train.data import tm_dsprites
 from drc_train.data.scene import draw_scene
 from drc_train.data.video import announced_frames, read_frames
 
 NAMES = {"tm-dsprites": 5000, "scene": 1500}
-"""The data sets that can be drawn on the spot, with how many pictures ``load_pictures`` draws unless told."""
+"""The data sets that can be drawn on the spot, with how many pictures ``read_pictures`` draws unless told."""
 TRAINING_SEED = 1000
-"""Added to the seed of ``load_pictures``, so that training never meets the samples' and the evaluation's seeds."""
+"""Added to the seed of ``read_pictures``, so that training never meets the samples' and the evaluation's seeds."""
+DECODED_AHEAD = 64
+"""Pictures of a folder that are decoded at a time, on all cores."""
 SCENE_STRIDE = 5
 """Neighbouring frames hardly differ: of the drawn clip every fifth (5 a second) is learned from."""
 
 
-def load_pictures(
+def read_pictures(
     source: str, size: int, limit: int | None = None, seed: int = 0, skip_unreadable: bool = False
-) -> NDArray[np.uint8]:
-    """Loads the pictures to learn from.
+) -> Iterator[Picture]:
+    """The pictures to learn from, one after another, so that there may be any number of them.
 
     Args:
         source: a folder (its pictures, or those of its ``images`` subfolder), a video file, or a data set drawn on
@@ -34,12 +36,12 @@ def load_pictures(
         seed: another draw of a named data set; what is drawn has the seed 1000 + ``seed``.
         skip_unreadable: warn about pictures that cannot be read and go on without them.
 
-    Returns:
-        ``(N, size, size, 3)`` uint8 RGB, N at least 2.
+    Yields:
+        ``(size, size, 3)`` uint8 RGB.
 
     Raises:
-        SourceError: no such source, nothing or fewer than 2 pictures in it, or (without ``skip_unreadable``) pictures
-            that cannot be read.
+        SourceError: no such source, nothing in it, or, after the last one and without ``skip_unreadable``, pictures that
+            cannot be read.
     """
     if limit is not None and limit < 2:
         raise SourceError(f"a limit of {limit} pictures is too few to learn from; give 2 or more")
@@ -47,22 +49,28 @@ def load_pictures(
     if named is not None:
         name, count = named
         count = min(count or NAMES[name], limit or count or NAMES[name])
-        pictures = _draw(name, count, size, TRAINING_SEED + seed)
-    else:
-        path = Path(source)
-        if path.is_dir():
-            pictures = _from_folder(path, size, limit, skip_unreadable)
-        elif path.suffix.lower() in PICTURE_SUFFIXES and path.exists():
-            raise SourceError(f"{path} is a single picture; give a folder with at least 2 or a video")
-        elif path.exists():
-            pictures = _from_video(path, size, limit, skip_unreadable)
-        else:
-            raise SourceError(
-                f"{source} does not exist; give a folder of pictures, a video or a data set ({', '.join(NAMES)})"
-            )
-    if len(pictures) < 2:
-        raise SourceError(f"{source} holds {len(pictures)} picture that can be read; learning needs at least 2")
-    return np.stack(pictures)
+        return _draw(name, count, size, TRAINING_SEED + seed)
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path, size, limit, skip_unreadable)
+    if path.suffix.lower() in PICTURE_SUFFIXES and path.exists():
+        raise SourceError(f"{path} is a single picture; give a folder with at least 2 or a video")
+    if path.exists():
+        return _from_video(path, size, limit, skip_unreadable)
+    raise SourceError(f"{source} does not exist; give a folder of pictures, a video or a data set ({', '.join(NAMES)})")
+
+
+def source_files(source: str) -> list[tuple[str, int, int]]:
+    """What ``read_pictures`` would read: path, size in bytes and time of change in nanoseconds; nothing for what is drawn.
+
+    Raises:
+        SourceError: the folder holds no pictures.
+    """
+    path = Path(source)
+    if parse_name(source) is not None or not path.exists():
+        return []
+    paths = list_pictures(picture_folder(path)) if path.is_dir() else [path]
+    return [(str(file), stat.st_size, stat.st_mtime_ns) for file in paths for stat in [file.stat()]]
 
 
 def parse_name(source: str) -> tuple[str, int | None] | None:
@@ -89,28 +97,35 @@ def is_sequence(source: str) -> bool:
     )
 
 
-def _draw(name: str, count: int, size: int, seed: int) -> list[Picture]:
+def _draw(name: str, count: int, size: int, seed: int) -> Iterator[Picture]:
     if name == "tm-dsprites":
-        return list(tm_dsprites.draw(count, size, seed)[0])
+        return (picture for picture, _ in tm_dsprites.draw_each(count, size, seed))
     frames = draw_scene(count * SCENE_STRIDE, 240, 320, seed, every=SCENE_STRIDE)
-    return [resize(picture, (size, size)) for picture, _ in frames]
+    return (resize(picture, (size, size)) for picture, _ in frames)
 
 
-def _from_folder(folder: Path, size: int, limit: int | None, skip_unreadable: bool) -> list[Picture]:
+def _from_folder(folder: Path, size: int, limit: int | None, skip_unreadable: bool) -> Iterator[Picture]:
     paths = list_pictures(picture_folder(folder))
     if limit is not None and limit < len(paths):
         paths = [paths[index * len(paths) // limit] for index in range(limit)]
-    pictures: list[Picture] = []
     failures: list[str] = []
-    for path in paths:
+
+    def read(path: Path) -> Picture | str:
         try:
-            pictures.append(resize(read_picture(path), (size, size)))
+            return resize(read_picture(path), (size, size))
         except SourceError as error:
-            failures.append(str(error))
+            return str(error)
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for start in range(0, len(paths), DECODED_AHEAD):
+            for result in pool.map(read, paths[start : start + DECODED_AHEAD]):
+                if isinstance(result, str):
+                    failures.append(result)
+                else:
+                    yield result
     if failures:
         problem = f"{len(failures)} of {len(paths)} pictures in {folder} cannot be read: {failures[0]}"
         _report(problem, skip_unreadable)
-    return pictures
 
 
 def picture_folder(folder: Path) -> Path:
@@ -119,20 +134,17 @@ def picture_folder(folder: Path) -> Path:
     return inner if inner.is_dir() else folder
 
 
-def _from_video(path: Path, size: int, limit: int | None, skip_unreadable: bool) -> list[Picture]:
+def _from_video(path: Path, size: int, limit: int | None, skip_unreadable: bool) -> Iterator[Picture]:
     every = 1 if limit is None else max(1, announced_frames(path) // limit)
-    pictures: list[Picture] = []
-    frames: Iterator[Picture] = read_frames(path, every)
+    count = 0
     try:
-        for frame in frames:
-            pictures.append(resize(frame, (size, size)))
-            if len(pictures) == limit:
-                break
+        for frame in islice(read_frames(path, every), limit):
+            yield resize(frame, (size, size))
+            count += 1
     except SourceError as error:
-        if not pictures:
+        if not count:
             raise
         _report(str(error), skip_unreadable)
-    return pictures
 
 
 def _report(problem: str, skip_unreadable: bool) -> None:

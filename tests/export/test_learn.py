@@ -36,8 +36,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No compiler, which takes longer than these runs, and the time for the export cut short."""
 
     class Plain(train_module.Learner):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments, compiled=False)
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, compiled=False, **options)
 
     monkeypatch.setattr(train_module, "Learner", Plain)
     monkeypatch.setattr(module, "LEAST_EXPORT_SECONDS", 0.0)

@@ -1,9 +1,12 @@
 """A run small enough to learn in a second or two."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from drc_train import train as training
 from drc_train.config import Config, load_config
 
 TINY = (
@@ -35,3 +38,14 @@ def tiny_config() -> Config:
 def tiny_pictures() -> torch.Tensor:
     """(10, 3, 8, 8) uint8."""
     return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (10, 3, 8, 8), np.uint8))
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler takes longer than these runs."""
+
+    class Plain(training.Learner):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, compiled=False, **options)
+
+    monkeypatch.setattr(training, "Learner", Plain)

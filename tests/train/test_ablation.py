@@ -16,16 +16,7 @@ from drc_train.ablation import ABLATIONS, ablate
 from drc_train.checkpoint import load_model
 from drc_train.config import load_config
 
-
-@pytest.fixture(autouse=True)
-def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiler takes longer than these runs."""
-
-    class Plain(training.Learner):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments, compiled=False)
-
-    monkeypatch.setattr(training, "Learner", Plain)
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 @pytest.fixture

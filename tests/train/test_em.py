@@ -13,8 +13,10 @@ from drc_train.chains import Chains
 from drc_train.checkpoint import STATE_FILE, load_model, restore, save_checkpoint
 from drc_train.config import Config, TrainConfig, load_config
 from drc_train.em import Learner, median, to_network
-from drc_train.langevin import Sampler, posterior_step
+from drc_train.langevin import posterior_step
 from drc_train.model import RegionModel
+from drc_train.processes import Processes
+from drc_train.sampler import Sampler
 
 CPU = torch.device("cpu")
 ABOUT = {"source": "test", "preset": "edge-32", "pictures": 10, "seconds": 1.0}
@@ -45,7 +47,8 @@ def test_the_compiled_chain_is_the_plain_chain(tiny_config: Config) -> None:
     z = torch.randn(4, tiny_config.model.latent.total, generator=random)
     image = torch.rand(4, 3, 8, 8, generator=random) * 2 - 1
     sampler = Sampler(model, tiny_config, 4, CPU, compiled=False)
-    found, value = sampler.posterior(z, image, 3, torch.Generator().manual_seed(2))
+    drawn = torch.Generator().manual_seed(2)
+    found, value = sampler.posterior(z, image, (torch.randn(z.shape, generator=drawn) for _ in range(3)))
     noise = torch.Generator().manual_seed(2)
     expected, last = z, None
     for _ in range(3):
@@ -58,7 +61,7 @@ def test_the_compiled_chain_is_the_plain_chain(tiny_config: Config) -> None:
 
 def test_every_picture_comes_once_before_any_comes_twice() -> None:
     random = torch.Generator().manual_seed(0)
-    chains = Chains(12, 3, random)
+    chains = Chains(12, 3, random, Processes(CPU))
     seen = torch.cat([chains.next_batch(4, 0.0, 0.0, random) for _ in range(3)])
     assert sorted(seen.tolist()) == list(range(12))
 
@@ -66,7 +69,7 @@ def test_every_picture_comes_once_before_any_comes_twice() -> None:
 @pytest.mark.parametrize(("redraw", "changed"), [(0.0, 0), (1.0, 4)])
 def test_redraw_starts_chains_anew(redraw: float, changed: int) -> None:
     random = torch.Generator().manual_seed(0)
-    chains = Chains(12, 3, random)
+    chains = Chains(12, 3, random, Processes(CPU))
     before = chains.posterior.clone()
     index = chains.next_batch(4, redraw, 0.0, random)
     assert int((chains.posterior != before).any(1).sum()) == changed
@@ -76,7 +79,7 @@ def test_redraw_starts_chains_anew(redraw: float, changed: int) -> None:
 
 def test_following_starts_a_frame_where_the_previous_frames_chain_stands() -> None:
     random = torch.Generator().manual_seed(0)
-    chains = Chains(12, 3, random)
+    chains = Chains(12, 3, random, Processes(CPU))
     before = chains.posterior.clone()
     index = chains.next_batch(4, 0.0, 1.0, random)
     torch.testing.assert_close(chains.posterior[index], before[(index - 1).clamp(min=0)])

@@ -1,0 +1,128 @@
+"""Decoded pictures on disk: decoded once, then mapped into memory, so that a hundred thousand of them need no room in it.
+
+A file of plain uint8 ``(N, 3, H, W)`` RGB with a JSON beside it, written last, that says how many. Its name holds a digest of the
+source's listing (paths, sizes, times of change), the pictures' size and the code that decodes: when one of them changes, the
+pictures are decoded anew and the old file goes.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime import preprocess
+from drc_runtime.atomic import atomic_path, atomic_write
+from drc_runtime.errors import OutputError, SourceError
+from drc_train.data.source import read_pictures, source_files
+
+VARIABLE = "DRC_CACHE"
+
+
+class CachedPictures(NamedTuple):
+    """The pictures of a source, mapped into memory."""
+
+    pixels: NDArray[np.uint8]
+    """``(N, 3, H, W)`` RGB. Writing to them changes neither the file nor another process's view."""
+    fingerprint: str
+    """SHA-256 of all pixels in the source's order, ``(N, H, W, 3)``."""
+
+    def fingerprint_of(self, count: int) -> str:
+        """The fingerprint of the first ``count`` pictures alone."""
+        if count == len(self.pixels):
+            return self.fingerprint
+        digest = hashlib.sha256()
+        for picture in self.pixels[:count]:
+            digest.update(picture.transpose(1, 2, 0).tobytes())
+        return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where decoded pictures are kept: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``."""
+    named = os.environ.get(VARIABLE)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(named) if named else base / "drc"
+
+
+def cached_pictures(
+    source: str, size: int, *, skip_unreadable: bool = False, progress: Callable[[int], None] = lambda done: None
+) -> CachedPictures:
+    """The pictures to learn from, decoded now or by an earlier call.
+
+    Args:
+        source: as in ``read_pictures``.
+        size: height and width that every picture is squeezed to.
+        skip_unreadable: warn about pictures that cannot be read and go on without them.
+        progress: called with the number of pictures decoded so far.
+
+    Raises:
+        SourceError: as ``read_pictures``.
+        OutputError: the cache cannot be written.
+    """
+    folder = cache_folder()
+    owner = _digest(str(Path(source).absolute()), size)[:16]
+    name = f"{owner}-{_digest(source_files(source), size, skip_unreadable, _code())[:24]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {folder} for decoded pictures: {error.strerror}; set {VARIABLE}") from error
+    path = folder / f"{name}.u8"
+    found = _open(path, size)
+    if found is None:
+        try:
+            _decode(path, source, size, skip_unreadable, progress)
+        except OutputError as error:
+            raise OutputError(f"no decoded pictures: {error}; name a folder with room in {VARIABLE}") from error
+        for old in folder.glob(f"{owner}-*"):
+            if old.stem != name:
+                old.unlink(missing_ok=True)
+        found = _open(path, size)
+    if found is None:
+        raise OutputError(f"{path} was damaged while it was written; remove it and try again")
+    return found
+
+
+def _open(path: Path, size: int) -> CachedPictures | None:
+    """None where there is no such file, or one that is not whole."""
+    try:
+        about = json.loads(path.with_suffix(".json").read_text())
+        shape = (int(about["count"]), 3, size, size)
+        if path.stat().st_size != int(np.prod(shape)):
+            return None
+        pixels = np.memmap(path, np.uint8, "c", shape=shape)
+        found = CachedPictures(pixels, str(about["fingerprint"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    for problem in about.get("skipped", ()):
+        warnings.warn(problem, stacklevel=3)
+    return found
+
+
+def _decode(path: Path, source: str, size: int, skip_unreadable: bool, progress: Callable[[int], None]) -> None:
+    digest, count = hashlib.sha256(), 0
+    with warnings.catch_warnings(record=True) as skipped, atomic_path(path) as temporary, temporary.open("wb") as file:
+        warnings.simplefilter("always")
+        for picture in read_pictures(source, size, skip_unreadable=skip_unreadable):
+            digest.update(picture.tobytes())
+            file.write(picture.transpose(2, 0, 1).tobytes())
+            count += 1
+            progress(count)
+        if count < 2:
+            raise SourceError(f"{source} holds {count} picture that can be read; learning needs at least 2")
+    about = {"count": count, "fingerprint": digest.hexdigest(), "skipped": [str(it.message) for it in skipped]}
+    atomic_write(path.with_suffix(".json"), json.dumps(about).encode())
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _code() -> str:
+    """Of everything that decides what a picture's pixels are: other code may decode, scale or draw differently."""
+    files = [Path(preprocess.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
