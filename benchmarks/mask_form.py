@@ -195,7 +195,7 @@ def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
     extractor = Extractor(bundle)
     sampler, settings = extractor.sampler, extractor.manifest.sampler
     z, steps = sampler.noise(), settings.cold_steps
-    smoothers = {f"twice, smoothed in time, {ratio:g}": Smoothed(ratio) for ratio in (0.3, 0.6, 0.9)}
+    smoothers = {f"the runtime's, smoothed in time, {ratio:g}": Smoothed(ratio) for ratio in (0.3, 0.6, 0.9)}
     names = [*FORMS, *smoothers]
     scores, flickers = {name: Score() for name in names}, {name: Flicker() for name in names}
     truth_flicker, frames = Flicker(), 0
@@ -207,7 +207,7 @@ def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
         frames += 1
         odds = {name: form(extractor, labelled.picture, sample) for name, form in FORMS.items()}
         found = {name: values > 0 for name, values in odds.items()}
-        probability = 1 / (1 + np.exp(-np.clip(odds["twice"], -20, 20)))
+        probability = extractor.probability(labelled.picture, sample, "responsibility").astype(np.float32) / 255
         found |= {name: smoother(probability) >= 0.5 for name, smoother in smoothers.items()}
         follows = every == 1 or index % RUN != 0
         truth_flicker.add(labelled.mask > 127, follows)

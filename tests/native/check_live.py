@@ -35,7 +35,7 @@ def make_video(path: Path, frames: int = 12) -> Path:
 
 
 def masks(folder: Path) -> dict[str, np.ndarray]:
-    return {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in folder.iterdir()}
+    return {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in folder.glob("*.png")}
 
 
 @pytest.mark.parametrize("soft", [False, True])
