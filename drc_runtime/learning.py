@@ -141,11 +141,11 @@ def learn(
         recording = Recording(folder / "frames")
         try:
             _record(source, frames, recording, deadline - (1 - RECORDING_SHARE) * seconds, report)
-            notice(
-                f"{len(recording)} frames in {recording.folder}; learning for {_minutes(deadline - time.monotonic())}"
-            )
+            # a source that was lost for long while recording does not take learning's time
+            left = max(deadline - time.monotonic(), (1 - RECORDING_SHARE) * seconds)
+            notice(f"{len(recording)} frames in {recording.folder}; learning for {_minutes(left)}")
             bundle = folder / time.strftime("bundle-%Y%m%d-%H%M%S")
-            _learn_in_child(recording.folder, folder / "run", bundle, deadline - time.monotonic(), report)
+            _learn_in_child(recording.folder, folder / "run", bundle, left, report)
         except KeyboardInterrupt:
             notice(
                 f"stopped; {len(recording)} frames and what was learned are kept in {folder}, --learn goes on from there"

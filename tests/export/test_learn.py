@@ -85,3 +85,24 @@ def test_an_error_is_a_line_on_stdout(tmp_path: Path) -> None:
     assert done.returncode == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[0]["phase"] == "preparing" and "does not exist" in lines[-1]["error"]
+
+
+@pytest.mark.slow
+def test_the_whole_command_learns_from_a_clip_and_then_runs_it(tmp_path: Path) -> None:
+    """With the compiled step and the preset as it stands: one minute, or a little more where preparing takes longer."""
+    clip = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for index in range(40):
+        frame = np.full((48, 64, 3), 60, np.uint8)
+        frame[16:32, index : index + 14] = 230
+        writer.write(frame)
+    writer.release()
+    command = [sys.executable, "-c", "from drc_runtime.cli import main; main()", "run", str(clip), "--learn", "1m"]
+    command += ["--keep", str(tmp_path / "keep"), "--masks", str(tmp_path / "masks"), "--no-display", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(module.__file__).parents[1], timeout=900)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["frames"] == 40 == len(list((tmp_path / "masks").glob("*.png")))
+    assert Path(report["learned"]).parent == tmp_path / "keep"
+    assert Extractor(report["learned"], threads=1).manifest.training["preset"] == "static-camera"
+    assert f"--model {report['learned']}" in done.stderr and "recording" in done.stderr
