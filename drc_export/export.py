@@ -10,7 +10,7 @@ from drc_export.onnx import to_onnx
 from drc_export.posterior import Graph, graphs
 from drc_export.precision import to_half
 from drc_export.torchscript import to_torchscript
-from drc_export.verify import FLOAT16, Check, verify
+from drc_export.verify import FLOAT16, Check, Reference, verify
 from drc_runtime import __version__
 from drc_runtime.bundle import PRECISIONS, Bundle, FileEntry, GraphEntry, write_bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
@@ -123,9 +123,9 @@ def _manifest(config: Config, name: str, state: dict[str, Any]) -> Manifest:
 
 
 def _verify(bundle: Bundle, model: RegionModel, functions: list[Graph], halves: list[Graph]) -> list[Check]:
-    engine = OnnxRuntimeEngine(bundle)
-    checks = verify(engine, model, functions)
-    checks += verify(engine, model, halves, tolerance=FLOAT16)
+    engine, reference = OnnxRuntimeEngine(bundle), Reference(model)
+    checks = verify(engine, reference, functions)
+    checks += verify(engine, reference, halves, tolerance=FLOAT16)
     if bundle.manifest.torchscript:
-        checks += verify(TorchScriptEngine(bundle), model, functions, backend="TorchScript")
+        checks += verify(TorchScriptEngine(bundle), reference, functions, backend="TorchScript")
     return checks

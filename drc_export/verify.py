@@ -1,8 +1,9 @@
 """Checks an exported graph against the model: the same fresh inputs through the backend and through float64 autograd."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -59,11 +60,42 @@ class Check:
         return None
 
 
+class Reference:
+    """What the model itself computes, in float32 and in float64: once, however many backends are compared with it."""
+
+    def __init__(self, model: RegionModel, seed: int = 1) -> None:
+        self.model, self._seed = model, seed
+        self._exact = copy.deepcopy(model).double()
+        self._found: dict[Callable[..., tuple[Tensor, ...]], list[Example]] = {}
+
+    def examples(self, graph: Graph) -> "list[Example]":
+        """``INPUTS`` fresh inputs of a graph, every other one without noise, and its outputs."""
+        if graph.function not in self._found:
+            random = torch.Generator().manual_seed(self._seed)
+            self._found[graph.function] = [self._example(graph, random, index % 2 == 0) for index in range(INPUTS)]
+        return self._found[graph.function]
+
+    def _example(self, graph: Graph, random: torch.Generator, silent: bool) -> "Example":
+        tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
+        if "noise" in tensors and silent:
+            tensors["noise"] = torch.zeros_like(tensors["noise"])
+        plain = graph.function(self.model, *tensors.values())
+        truth = graph.function(self._exact, *(tensor.double() for tensor in tensors.values()))
+        return Example(tensors, [it.detach() for it in plain], [it.detach() for it in truth])
+
+
+class Example(NamedTuple):
+    """Inputs by name, and a graph's outputs in float32 and in float64."""
+
+    inputs: dict[str, Tensor]
+    float32: list[Tensor]
+    float64: list[Tensor]
+
+
 def verify(
     engine: Engine,
-    model: RegionModel,
+    reference: Reference,
     graphs: Sequence[Graph],
-    seed: int = 1,
     tolerance: Tolerance = FLOAT32,
     backend: str = "onnxruntime",
 ) -> list[Check]:
@@ -73,11 +105,10 @@ def verify(
         VerificationError: an output is out of tolerance, not finite, or does not change with the inputs (a gradient that was
             baked in as a constant).
     """
-    exact = copy.deepcopy(model).double()
     checks = [
         replace(check, tolerance=tolerance, backend=backend)
         for graph in graphs
-        for check in _verify_graph(engine, model, exact, graph, seed, backend)
+        for check in _verify_graph(engine, reference, graph, backend)
     ]
     problems = [check.problem for check in checks if check.problem]
     if problems:
@@ -85,27 +116,19 @@ def verify(
     return checks
 
 
-def _verify_graph(
-    engine: Engine, model: RegionModel, exact: RegionModel, graph: Graph, seed: int, backend: str
-) -> list[Check]:
-    random = torch.Generator().manual_seed(seed)
+def _verify_graph(engine: Engine, reference: Reference, graph: Graph, backend: str) -> list[Check]:
     bound = engine.bind(graph.name, graph.outputs)
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in graph.outputs}
     seen: dict[str, list[Array]] = {name: [] for name in graph.outputs}
-    for index in range(INPUTS):
-        tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
-        if "noise" in tensors and index % 2 == 0:
-            tensors["noise"] = torch.zeros_like(tensors["noise"])
-        for name, tensor in tensors.items():
+    for index, example in enumerate(reference.examples(graph)):
+        for name, tensor in example.inputs.items():
             np.copyto(bound.inputs[name], tensor.numpy())
         bound.run()
-        plain = graph.function(model, *tensors.values())
-        truth = graph.function(exact, *(tensor.double() for tensor in tensors.values()))
-        for name, float32, float64 in zip(graph.outputs, plain, truth, strict=True):
+        for name, float32, float64 in zip(graph.outputs, example.float32, example.float64, strict=True):
             found = torch.from_numpy(bound.outputs[name].copy())
             if not bool(found.isfinite().all()):
                 raise VerificationError(f"{backend}, graph {graph.name}, output {name}, input {index}: not finite")
-            start = tensors["z"] if name == "z_next" else torch.zeros(())
+            start = example.inputs["z"] if name == "z_next" else torch.zeros(())
             rows[name].append(_compare(found - start, float32 - start, float64 - start))
             seen[name].append(found.numpy())
     for name, values in seen.items():

@@ -14,7 +14,7 @@ from drc_export import export as module
 from drc_export.export import export
 from drc_export.onnx import fold_constants, to_onnx, trace
 from drc_export.posterior import graphs
-from drc_export.verify import Check, verify
+from drc_export.verify import Check, Reference, verify
 from drc_runtime.bundle import Bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.protocol import BoundGraph
@@ -133,7 +133,7 @@ def test_verification_names_what_is_wrong(run: Path, bundle: Path, graph: str, o
     model, config, _ = load_model(run)
     engine = Tampered(OnnxRuntimeEngine(Bundle.load(bundle)), graph, output, spoil)
     with pytest.raises(VerificationError, match=f"graph {graph}, output {output}"):
-        verify(engine, model, graphs(config))
+        verify(engine, Reference(model), graphs(config))
 
 
 def test_a_failed_check_leaves_no_bundle(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from drc_export.export import export
 from drc_export.posterior import graphs
 from drc_export.precision import HALF_OPERATORS, to_half
-from drc_export.verify import FLOAT16, verify
+from drc_export.verify import FLOAT16, Reference, verify
 from drc_runtime.bundle import Bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.errors import BundleError, UsageError, VerificationError
@@ -90,9 +90,9 @@ def test_a_graph_that_is_too_far_off_is_refused(run: Path, bundle: Path) -> None
             tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
     loaded = Bundle.load(bundle)
     spoiled = replace(loaded, _graphs={**loaded._graphs, step.name: coarse.SerializeToString()})
-    assert verify(OnnxRuntimeEngine(loaded), model, [step], tolerance=FLOAT16)
+    assert verify(OnnxRuntimeEngine(loaded), Reference(model), [step], tolerance=FLOAT16)
     with pytest.raises(VerificationError, match="graph posterior_step_fp16, output"):
-        verify(OnnxRuntimeEngine(spoiled), model, [step], tolerance=FLOAT16)
+        verify(OnnxRuntimeEngine(spoiled), Reference(model), [step], tolerance=FLOAT16)
 
 
 def test_the_engine_runs_both_precisions_of_one_bundle(bundle: Path) -> None:

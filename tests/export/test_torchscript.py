@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from drc_export.posterior import graphs
-from drc_export.verify import verify
+from drc_export.verify import Reference, verify
 from drc_runtime.bundle import Bundle, Manifest
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.torchscript import TorchScriptEngine
@@ -112,7 +112,7 @@ def test_a_gradient_baked_in_as_a_constant_is_noticed(run: Path, bundle: Path) -
     torch.jit.save(torch.jit.trace(Constant(), inputs), buffer)
     baked = replace(Bundle.load(bundle), _torchscript={"posterior_step": buffer.getvalue()})
     with pytest.raises(VerificationError, match="TorchScript, graph posterior_step, output z_next: the same for every"):
-        verify(TorchScriptEngine(baked), model, [step], backend="TorchScript")
+        verify(TorchScriptEngine(baked), Reference(model), [step], backend="TorchScript")
 
 
 def test_the_manifest_stays_version_1(bundle: Path, toy_bundle: Path) -> None:
