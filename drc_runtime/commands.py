@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from drc_runtime.learning import LearnState
     from drc_runtime.run import Progress, RunReport
 
-EngineName = Annotated[str, typer.Option("--engine", help="onnxruntime, or torchscript or tensorrt if exported so.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, or torchscript or tensorrt if exported so.",
+    ),
+]
 Precision = Annotated[str, typer.Option(help="fp32, or fp16 if the bundle has it.")]
 TERMINAL_EVERY, PLAIN_EVERY = 0.2, 30.0
 """Seconds between two lines about learning, on a terminal and elsewhere."""

@@ -9,6 +9,8 @@ from drc_runtime.errors import UsageError
 
 ENGINES = {
     "onnxruntime": "drc_runtime.engines.onnxruntime:OnnxRuntimeEngine",
+    "onnxruntime-cuda": "drc_runtime.engines.onnxruntime:OnnxRuntimeCudaEngine",
+    "onnxruntime-tensorrt": "drc_runtime.engines.onnxruntime:OnnxRuntimeTensorRTEngine",
     "torchscript": "drc_runtime.engines.torchscript:TorchScriptEngine",
     "tensorrt": "drc_runtime.engines.tensorrt:TensorRTEngine",
 }

@@ -1,4 +1,4 @@
-"""onnxruntime: the backend that every machine has."""
+"""onnxruntime: the backend that every machine has, and its two roads to an NVIDIA card."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ import onnxruntime as ort
 from drc_runtime.bundle import Bundle, GraphEntry
 from drc_runtime.engines.entry import graph_entry
 from drc_runtime.engines.protocol import Array, BoundGraph
-from drc_runtime.errors import EngineError
+from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 
 ort.set_default_logger_severity(3)  # its warnings are for whoever exported the graph, who has checked it
@@ -17,13 +17,30 @@ ort.set_default_logger_severity(3)  # its warnings are for whoever exported the 
 class OnnxRuntimeEngine:
     """Loads a graph of a bundle on first use and keeps it."""
 
+    providers: Mapping[str, Mapping[str, str]] = {"CPUExecutionProvider": {}}
+    """Execution providers and their options, the preferred first; a run without the first of them is refused."""
+
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        """``threads``: how many cores a run may use; None takes those that this process may run on."""
+        """``threads``: how many cores a run may use; None takes those that this process may run on.
+
+        Raises:
+            MissingDependencyError: the installed onnxruntime was built without the provider.
+        """
+        built = ort.get_available_providers()
+        if self._first not in built:
+            raise MissingDependencyError(
+                f"the installed onnxruntime has no {self._first} (it has {', '.join(built)}): "
+                "pip uninstall onnxruntime, then pip install onnxruntime-gpu"
+            )
         self._bundle = bundle
         # In a container that is limited to some cores, onnxruntime's own default counts all of the machine's
         self._threads = threads or available_cores()
         self._sessions: dict[str, ort.InferenceSession] = {}
         self._inputs: dict[str, dict[str, Array]] = {}
+
+    @property
+    def _first(self) -> str:
+        return next(iter(self.providers))
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
@@ -40,14 +57,39 @@ class OnnxRuntimeEngine:
         # Threads that spin between runs take the cores from decoding and drawing, and make no step faster.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = ort.InferenceSession(self._bundle.graph_bytes(graph), options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(
+                self._bundle.graph_bytes(graph),
+                options,
+                providers=list(self.providers),
+                provider_options=[dict(it) for it in self.providers.values()],
+                enable_fallback=0,  # or a provider that fails in a run is left for the processor, with a line on stdout
+            )
         except Exception as error:
             # onnxruntime raises a family of errors without a common base of its own
             raise EngineError(f"onnxruntime cannot load graph {graph}: {_first_line(error)}") from error
+        if self._first not in session.get_providers():
+            # it says so in its log, which nobody reads, and goes on without it
+            raise EngineError(
+                f"onnxruntime could not start its {self._first}: no NVIDIA GPU here, or a library of CUDA, cuDNN or TensorRT "
+                "that it was built for is missing; use --engine onnxruntime"
+            )
         _check(graph, entry, session)
         self._inputs[graph] = {name: np.zeros(shape, np.float32) for name, shape in entry.inputs.items()}
         self._sessions[graph] = session
         return session
+
+
+class OnnxRuntimeCudaEngine(OnnxRuntimeEngine):
+    """The same on an NVIDIA card. Never run by us, for want of one."""
+
+    # by default it multiplies with 10 bits of a number, and calls that float32
+    providers = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+
+
+class OnnxRuntimeTensorRTEngine(OnnxRuntimeEngine):
+    """The same through TensorRT, what that does not take through CUDA. Never run by us, for want of a card."""
+
+    providers = {"TensorrtExecutionProvider": {}, **OnnxRuntimeCudaEngine.providers}
 
 
 def _check(graph: str, entry: GraphEntry, session: ort.InferenceSession) -> None:

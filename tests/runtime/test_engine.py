@@ -4,11 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from drc_runtime.bundle import Bundle, GraphEntry
-from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
-from drc_runtime.errors import EngineError
+from drc_runtime.engines import load_engine
+from drc_runtime.engines.onnxruntime import OnnxRuntimeCudaEngine, OnnxRuntimeEngine, OnnxRuntimeTensorRTEngine
+from drc_runtime.errors import EngineError, MissingDependencyError
+
+ENGINE_CLASSES = (OnnxRuntimeCudaEngine, OnnxRuntimeTensorRTEngine)
 
 
 def test_runs_read_and_write_the_bound_buffers(toy_bundle: Path) -> None:
@@ -49,3 +53,28 @@ def test_bytes_that_onnxruntime_refuses(toy_bundle: Path) -> None:
     with pytest.raises(EngineError, match="cannot load graph posterior_step") as caught:
         OnnxRuntimeEngine(broken).bind("posterior_step", ("z_next",))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_a_provider_that_was_not_built_in_is_refused(toy_bundle: Path, name: str) -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime was built with it")
+    with pytest.raises(MissingDependencyError, match=r"has no (CUDA|Tensorrt)ExecutionProvider .*onnxruntime-gpu"):
+        load_engine(name, Bundle.load(toy_bundle))
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_a_provider_that_does_not_come_up_is_refused(
+    toy_bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime itself goes on with what it has, on the processor."""
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime may well start it")
+    every = [provider for it in ENGINE_CLASSES for provider in it.providers]
+    monkeypatch.setattr("drc_runtime.engines.onnxruntime.ort.get_available_providers", lambda: every)
+    engine = load_engine(name, Bundle.load(toy_bundle))
+    with pytest.raises(
+        EngineError, match=r"could not start its (CUDA|Tensorrt)ExecutionProvider.*--engine onnxruntime"
+    ):
+        engine.bind("posterior_step", ("z_next",))
