@@ -86,9 +86,15 @@ def _explain(run: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"machine": machine_name(), "variants": [asdict(variant) for variant in variants]}))
         return
-    table = Table("posterior_step", "nodes", "MFLOP", "ms", title=machine_name(), box=None, title_justify="left")
+    columns = ("posterior_step", "nodes", "", "MFLOP", "", "ms", "")
+    table = Table(*columns, title=machine_name(), box=None, title_justify="left")
+    whole = variants[0]
     for it in variants:
-        table.add_row(it.name, str(it.nodes), f"{it.flops / 1e6:.0f}", f"{it.milliseconds:.2f}")
+        row = [(it.nodes, whole.nodes, 0), (it.flops / 1e6, whole.flops / 1e6, 0)]
+        row.append((it.milliseconds, whole.milliseconds, 2))
+        more = ("" if it is whole else f"{value - least:+.{digits}f}" for value, least, digits in row)
+        cells = (f"{value:.{digits}f}" for value, _, digits in row)
+        table.add_row(it.name, *(cell for pair in zip(cells, more, strict=True) for cell in pair))
     Console().print(table)
 
 

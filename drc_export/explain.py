@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from onnx import ModelProto
 from torch import Tensor
 from torch._decomp import core_aten_decompositions
+from torch._decomp.decompositions import grid_sampler_2d
 from torch.nn import functional as F
 
 from drc_export import onnx as exporter
@@ -21,9 +23,8 @@ from drc_export.posterior import Graph, graphs
 from drc_runtime.bundle import Bundle, GraphEntry
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.protocol import BoundGraph
-from drc_train import decompositions
+from drc_train import decompositions, model
 from drc_train.checkpoint import load_model
-from drc_train.decompositions import Decompositions, export_decompositions
 from drc_train.engine import manifest_of
 from drc_train.layers import NORM_EPSILON, InstanceNorm, UpConv
 
@@ -44,7 +45,9 @@ class Variant:
 
 
 def explain(run: Path, *, threads: int | None = None) -> list[Variant]:
-    """Exports the posterior step of a run whole, then once without each rewrite, and measures them side by side.
+    """Exports the posterior step of a run whole, without each rewrite and without any, and measures them side by side.
+
+    A rewrite that changes nothing of this model, such as that of a re-assignment that it does not have, is left out.
 
     Args:
         run: the ``--out`` folder of ``drc train``.
@@ -53,13 +56,19 @@ def explain(run: Path, *, threads: int | None = None) -> list[Variant]:
     Raises:
         TrainingError: the run has no usable checkpoint.
     """
-    model, config, _ = load_model(run)
+    networks, config, _ = load_model(run)
     step = graphs(config)[0]
-    files = {"all rewrites": exporter.to_onnx(step, model)}
-    for name, (owner, attribute, value) in REWRITES.items():
-        with replaced(owner, attribute, value):
-            files[f"without {name}"] = exporter.to_onnx(step, model)
-    shapes, manifest = step.shapes(model), manifest_of(config, "explain")
+    whole = exporter.to_onnx(step, networks)
+    files = {"all rewrites": whole}
+    for name, rewrite in REWRITES.items():
+        with replaced(*rewrite):
+            files[f"without {name}"] = exporter.to_onnx(step, networks)
+    with ExitStack() as stack:
+        for rewrite in REWRITES.values():
+            stack.enter_context(replaced(*rewrite))
+        files["without any"] = exporter.to_onnx(step, networks)
+    files = {name: data for name, data in files.items() if name == "all rewrites" or data != whole}
+    shapes, manifest = step.shapes(networks), manifest_of(config, "explain")
     bound = [
         _bind(step, replace(manifest, graphs={step.name: _entry(step, data, shapes)}), data, threads)
         for data in files.values()
@@ -126,45 +135,38 @@ def _plain_norm(layer: InstanceNorm, x: Tensor) -> Tensor:
     return (x - mean) * torch.rsqrt(variance + NORM_EPSILON) * layer.weight + layer.bias
 
 
+_turned_gradient = decompositions.convolution_input_gradient
+
+
 def _transposed_gradient(gradient: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, None, None]:
     _, stride, padding, _, transposed, *_ = rest
     if transposed:
-        return decompositions.convolution_input_gradient(gradient, x, weight, *rest)
+        return _turned_gradient(gradient, x, weight, *rest)
     return aten.convolution(gradient, weight, None, stride, padding, [1, 1], True, [0, 0], 1), None, None
 
 
-def _decompositions(**changes: Callable[..., Any] | None) -> Callable[[], Decompositions]:
-    """The export's decompositions with some exchanged, or (None) left to PyTorch."""
+def _grid_sample(source: Tensor, grid: Tensor) -> Tensor:
+    sampled: Tensor = grid_sampler_2d(source, grid.permute(0, 2, 3, 1), 0, 0, False)
+    return sampled
 
-    def table() -> Decompositions:
-        found = export_decompositions()
-        core = core_aten_decompositions()
-        for name, change in changes.items():
-            operator = getattr(aten, name).default
-            found[operator] = change if change is not None else core[operator]
-        return found
 
-    return table
+def _of_pytorch(name: str) -> Callable[..., Any]:
+    """PyTorch's own decomposition of an operator."""
+    found: Callable[..., Any] = core_aten_decompositions()[getattr(aten, name).default]
+    return found
 
 
 REWRITES: dict[str, tuple[Any, str, Any]] = {
     "upsampling inside the convolution": (UpConv, "forward", _separate_upsampling),
     "the norm's own gradient": (InstanceNorm, "forward", _plain_norm),
-    "gradients as turned convolutions": (
-        exporter,
-        "export_decompositions",
-        _decompositions(convolution_backward=_transposed_gradient),
-    ),
+    "one gather and one scatter for the re-assignment": (model, "grid_sample", _grid_sample),
+    "gradients as turned convolutions": (decompositions, "convolution_input_gradient", _transposed_gradient),
     "gradients of leaky ReLUs as products": (
-        exporter,
-        "export_decompositions",
-        _decompositions(leaky_relu_backward=None),
+        decompositions,
+        "leaky_relu_input_gradient",
+        _of_pytorch("leaky_relu_backward"),
     ),
-    "gradients of slices as pads": (
-        exporter,
-        "export_decompositions",
-        _decompositions(slice_backward=None, select_backward=None),
-    ),
+    "gradients of slices as pads": (decompositions, "slice_input_gradient", _of_pytorch("slice_backward")),
     "folded constants": (exporter, "fold_constants", lambda traced: 0),
 }
 """Each rewrite, and what to put where so that it is not done."""
