@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -86,23 +86,27 @@ class Comparison:
     contenders: list[Contender]
 
 
-def compare(model: str, *, rounds: int = 50, threads: int | None = None, seed: int = 1) -> Comparison:
+def compare(
+    model: str, *, overrides: Sequence[str] = (), rounds: int = 50, threads: int | None = None, seed: int = 1
+) -> Comparison:
     """Measures one posterior step, batch 1, by PyTorch in three ways, onnxruntime, TorchScript, and OpenVINO if installed.
 
     Args:
         model: a preset, which is measured with random weights, or the ``--out`` folder of ``drc train``.
+        overrides: ``section.key=value``, for a preset.
         rounds: how many times each contender is measured, at least 1; all run once in every round, so that whatever else the
             machine does falls on all of them.
         threads: of each contender; None takes all that this process may use.
         seed: of the inputs, and of random weights.
 
     Raises:
-        UsageError: neither a run nor a preset, or fewer than one round.
+        UsageError: neither a run nor a preset, overrides of a run, or fewer than one round.
+        ConfigError: an override that the configuration does not allow.
         TrainingError: the run has no usable checkpoint.
     """
     if rounds < 1:
         raise UsageError(f"{rounds} rounds cannot be measured; use 1 or more")
-    networks, config, trained = _networks(model, seed)
+    networks, config, trained = _networks(model, overrides, seed)
     threads, load = threads or available_cores(), os.getloadavg()[0]
     torch.set_num_threads(threads)
     step = graphs(config)[0]
@@ -118,7 +122,7 @@ def compare(model: str, *, rounds: int = 50, threads: int | None = None, seed: i
         machine=machine_name(),
         load=(load, os.getloadavg()[0]),
         versions=_versions(),
-        model=model,
+        model=" ".join([model, *overrides]),
         weights="trained" if trained else "random",
         image_size=config.model.image_size,
         threads=threads,
@@ -132,11 +136,13 @@ def compare(model: str, *, rounds: int = 50, threads: int | None = None, seed: i
     )
 
 
-def _networks(model: str, seed: int) -> tuple[RegionModel, Config, bool]:
+def _networks(model: str, overrides: Sequence[str], seed: int) -> tuple[RegionModel, Config, bool]:
     trained = model not in preset_names()
     if not trained:
-        config = load_config(model)
+        config = load_config(model, tuple(overrides))
         networks = RegionModel(config.model, torch.Generator().manual_seed(seed))
+    elif overrides:
+        raise UsageError("--set changes a preset; what a run was trained with stays")
     elif Path(model).exists():
         networks, config, _ = load_model(Path(model))
     else:

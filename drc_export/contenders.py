@@ -44,7 +44,7 @@ def contenders(
     """
 
     def bundle(torchscript: bytes | None = None) -> Bundle:
-        return _bundle(graph, model, config, exported, torchscript)
+        return bundle_of(graph, model, config, exported, torchscript)
 
     return {
         "PyTorch autograd": lambda: _plain(graph, model, inputs),
@@ -117,9 +117,10 @@ def _engine(engine: Engine, graph: Graph, inputs: tuple[Tensor, ...]) -> Step:
     return step
 
 
-def _bundle(
+def bundle_of(
     graph: Graph, model: RegionModel, config: Config, exported: bytes, torchscript: bytes | None = None
 ) -> Bundle:
+    """One exported graph as a bundle that lies on no disk."""
     entry = GraphEntry.of(f"{graph.name}.onnx", exported, graph.inputs, graph.shapes(model))
     scripts = {} if torchscript is None else {graph.name: torchscript}
     files = {name: FileEntry.of(f"{name}.pt", data) for name, data in scripts.items()}

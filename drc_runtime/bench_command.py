@@ -26,6 +26,9 @@ def bench(
         bool,
         typer.Option("--compare", help="One step by PyTorch, onnxruntime, TorchScript and what else is installed."),
     ] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="With --compare: changes a preset.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="With --compare: measurements of each.")] = 50,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
     engine: EngineName = "onnxruntime",
@@ -36,7 +39,7 @@ def bench(
     if compare:
         if model is None:
             raise UsageError("MODEL is missing: drc bench --compare needs a run of drc train or a preset")
-        comparison = _comparison(model, rounds, threads)
+        comparison = _comparison(model, overrides=overrides or (), rounds=rounds, threads=threads)
         if as_json:
             print_json(asdict(comparison))
         else:
@@ -51,7 +54,7 @@ def bench(
         _print_bench(report)
 
 
-def _comparison(model: str, rounds: int, threads: int | None) -> Any:
+def _comparison(model: str, **options: Any) -> Any:
     # by name, because the runtime imports nothing of the packages above it, and only this needs PyTorch
     try:
         module = import_module("drc_export.bench")
@@ -61,7 +64,7 @@ def _comparison(model: str, rounds: int, threads: int | None) -> Any:
         raise MissingDependencyError(
             f'drc bench --compare needs the export packages ({error.name} is missing): pip install "drc[export]"'
         ) from error
-    return module.compare(model, rounds=rounds, threads=threads)
+    return module.compare(model, **options)
 
 
 def _print_bench(report: "BenchReport") -> None:

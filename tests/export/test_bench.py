@@ -19,7 +19,7 @@ from drc_export.plain import plain_layers
 from drc_export.posterior import graphs
 from drc_runtime import cli
 from drc_runtime.bench import Latency
-from drc_runtime.errors import UsageError
+from drc_runtime.errors import ConfigError, UsageError
 from drc_train.checkpoint import load_model
 from drc_train.config import load_config
 from drc_train.model import RegionModel
@@ -104,7 +104,11 @@ def test_plain_flops_are_those_of_the_formulas(upsampling: str) -> None:
     assert flops(onnx.load_from_string(to_onnx(step, model))) < contenders.plain_flops(step, model, inputs)
 
 
-def test_what_cannot_be_compared(tmp_path: Path) -> None:
+def test_what_cannot_be_compared(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="what a run was trained with stays"):
+        compare(str(run), overrides=["model.upsampling=bilinear"])
+    with pytest.raises(ConfigError, match=r"model\.upsampling"):
+        compare("edge-32", overrides=["model.upsampling=cubic"])
     with pytest.raises(UsageError, match="neither a run of drc train nor a preset"):
         compare(str(tmp_path / "nothing"))
     with pytest.raises(UsageError, match="0 rounds"):
