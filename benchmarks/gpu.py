@@ -134,8 +134,9 @@ def matrix_rate(precision: str, device: torch.device) -> float:
 def chain_operations(learner: Learner) -> float:
     """Multiplications and additions of the convolutions and matrix products in one posterior step of the learner's batch."""
     z, image, noise = batch_of(learner.config, learner.batch, learner.device)
-    with FlopCounterMode(display=False) as counter:
-        posterior_step(learner.model, z, image, noise, learner.config.train)
+    graph = traced(learner, (z, image, noise))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        graph(parameters_of(learner.model), z, image, noise)
     return float(counter.get_total_flops())
 
 

@@ -1,6 +1,7 @@
 """The commands that need the training packages, each a thin shell over one public function."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -68,6 +69,8 @@ def train(
         watch=watch,
         profile=profile,
     )
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several processes that torchrun started the first one reports
     if as_json:
         print(json.dumps({**asdict(report), "out": str(report.out)}))
     else:

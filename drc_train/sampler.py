@@ -53,11 +53,15 @@ class Sampler:
             return
         parameters = parameters_of(model)
         try:
-            self._posterior = compile_step(self._posterior, (parameters, z, image, noise))
-            self._prior = compile_step(self._prior, (parameters, z, noise))
-            if device.type == "cuda":
-                self._posterior = CapturedChain(self._posterior, (parameters, z, image, noise), train.posterior_steps)
-                self._prior = CapturedChain(self._prior, (parameters, z, noise), train.prior_steps)
+            with tensor_float32(
+                self.precision == "tf32"
+            ):  # what is captured keeps the precision that it was captured at
+                self._posterior = compile_step(self._posterior, (parameters, z, image, noise))
+                self._prior = compile_step(self._prior, (parameters, z, noise))
+                if device.type == "cuda":
+                    posterior_inputs = parameters, z, image, noise
+                    self._posterior = CapturedChain(self._posterior, posterior_inputs, train.posterior_steps)
+                    self._prior = CapturedChain(self._prior, (parameters, z, noise), train.prior_steps)
         except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             self.notes.append(f"training without the compiler, slower: {reason}")
@@ -71,7 +75,8 @@ class Sampler:
     @torch.no_grad()
     def prior(self, z: Tensor, noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """As ``posterior`` for the prior chain, with the energy in the place of the log-posterior."""
-        return self._run(self._prior, z, (), noise)
+        with tensor_float32(self.precision == "tf32"):
+            return self._run(self._prior, z, (), noise)
 
     def _run(self, step: Step, z: Tensor, rest: tuple[Tensor, ...], noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         if isinstance(step, CapturedChain):
