@@ -2,7 +2,7 @@
 
     make native && python benchmarks/native.py [--data FOLDER --model BUNDLE]
 
-``--data`` holds HumanBody2 as SBI2015 has it (default: $DRC_DATA), ``--model`` a bundle learned on it; without them that part is
+``--data`` holds SBI2015's HumanBody2 (default: $DRC_DATA), ``--model`` is a bundle learned on it; without the clip that part is
 left out. libdrc runs in a process of its own, loaded with ctypes, so that nothing of the Python runtime is in it but the frames.
 The result goes to benchmarks/results/native.json.
 """
@@ -243,7 +243,12 @@ def measure_parity(bundle: Path, frames: Frames) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DRC_DATA"), help="a folder with HumanBody2")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("DRC_DATA") and Path(os.environ["DRC_DATA"]),
+        help="with video/HumanBody2/clip.avi",
+    )
     parser.add_argument("--model", type=Path, help="a bundle learned on HumanBody2; default: the bundled sample")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "native.json")
@@ -261,10 +266,9 @@ def main() -> None:
         "bytes": {**sizes, "total": sum(sizes.values())},
         "parity": {"sample clip": measure_parity(scene, sample_frames)},
     }
-    clips = sorted(Path(arguments.data).rglob("HumanBody2*.avi")) if arguments.data else []
-    if clips:
-        model = arguments.model or scene
-        found = measure_parity(model, clip_frames(clips[0]))
+    clip = arguments.data / "video" / "HumanBody2" / "clip.avi" if arguments.data else None
+    if clip is not None and clip.is_file():
+        found = measure_parity(arguments.model or scene, clip_frames(clip))
         result["parity"]["HumanBody2"] = {"bundle": "learned on it" if arguments.model else "scene", **found}
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
