@@ -43,7 +43,7 @@ native: $(VENV)/.runtime-installed
 	roots=$$(sh cmake/native_dependencies.sh "$(CURDIR)/build/onnxruntime-headers" \
 		"$$(cd $(BIN) && ./python -c 'import onnxruntime; print(onnxruntime.__path__[0])')") && \
 	cmake --preset $(NATIVE_PRESET) $${roots:+-DONNXRUNTIME_ROOT="$$roots"}
-	cmake --build --preset $(NATIVE_PRESET) --parallel $(NATIVE_JOBS)
+	cmake --build --preset $(NATIVE_PRESET) --parallel $(NATIVE_JOBS) $(addprefix --target ,$(NATIVE_TARGETS))
 
 # drc itself is needed as well: its masks are what the native ones are compared with
 native-test: $(VENV)/.all-installed native
@@ -55,6 +55,6 @@ native-sanitize:
 
 native-fuzz: $(VENV)/.all-installed
 	@command -v clang++ >/dev/null || { echo "the fuzz targets need clang with libFuzzer; run: sudo apt-get install clang libclang-rt-dev" >&2; exit 1; }
-	$(MAKE) native NATIVE_PRESET=fuzz
+	$(MAKE) native NATIVE_PRESET=fuzz NATIVE_TARGETS="drc_fuzz_manifest drc_fuzz_bundle"
 	$(BIN)/python tests/native/golden.py build/native-fuzz/tests/native/golden
 	$(BIN)/python benchmarks/native_fuzz.py --seconds $(FUZZ_SECONDS)
