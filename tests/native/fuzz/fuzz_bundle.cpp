@@ -36,21 +36,24 @@ const Files &intact() {
     return files;
 }
 
-// In memory where the system has such a folder; one for each process, because libFuzzer may run several.
-const fs::path &folder() {
-    static const fs::path path = [] {
+// In memory where the system has such a folder. For one input only: libFuzzer ends its process without any cleaning up.
+class Folder {
+public:
+    Folder() {
         std::error_code error;
         const fs::path parent = fs::is_directory("/dev/shm", error) ? fs::path("/dev/shm") : fs::temp_directory_path();
-        fs::path made = parent / ("drc-fuzz-" + std::to_string(getpid()));
-        fs::create_directories(made);
-        std::atexit([] {
-            std::error_code ignored;
-            fs::remove_all(folder(), ignored);
-        });
-        return made;
-    }();
-    return path;
-}
+        path = parent / ("drc-fuzz-" + std::to_string(getpid()));
+        fs::create_directories(path);
+    }
+    ~Folder() {
+        std::error_code ignored;
+        fs::remove_all(path, ignored);
+    }
+    Folder(const Folder &) = delete;
+    Folder &operator=(const Folder &) = delete;
+
+    fs::path path;
+};
 
 void damage(Files &files, const std::uint8_t *order) {
     const std::size_t file = order[0] >> 7;
@@ -107,15 +110,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     Files files = intact();
     for (std::size_t start = 0; start + 5 <= size && start < 5 * 64; start += 5) damage(files, data + start);
     if (files.true_hash) write_true_hash(files);
+    const Folder folder;
     for (std::size_t i = 0; i < names.size(); ++i) {
-        const fs::path path = folder() / names[i];
-        if (files.there[i]) files::write(path, files.contents[i]);
-        else fs::remove(path);
+        if (files.there[i]) files::write(folder.path / names[i], files.contents[i]);
     }
     drc_extractor_params params = drc_extractor_default_params();
     params.threads = 1;
     drc_extractor *extractor = nullptr;
-    if (drc_extractor_open(folder().c_str(), &params, &extractor) == DRC_OK) {
+    if (drc_extractor_open(folder.path.c_str(), &params, &extractor) == DRC_OK) {
         run(extractor);
         drc_extractor_close(extractor);
     } else if (extractor != nullptr || drc_last_error()[0] == '\0') {
