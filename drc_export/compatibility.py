@@ -24,7 +24,7 @@ _FLOAT, _NUMBER, _ANY, _BOOL = "fh", "fhil", "fhilb", "b"
 _COMMON = {
     **dict.fromkeys(
         "BatchNormalization Conv ConvTranspose Exp Floor Gemm InstanceNormalization LeakyRelu Log MatMul Pow PRelu "
-        "Reciprocal Relu Sigmoid Softplus Sqrt Tanh".split(),
+        "Reciprocal Relu Sigmoid Softmax Softplus Sqrt Tanh".split(),
         _FLOAT,
     ),
     **dict.fromkeys(
