@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from drc_train.chains import Chains
-from drc_train.checkpoint import restore
+from drc_train.checkpoint import load_model, restore
 from drc_train.config import load_config
 from drc_train.em import Learner
 from drc_train.processes import Processes
@@ -56,6 +56,33 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(tmp_path: Path, 
     assert "another number of processes" in said[0]
     torch.testing.assert_close(alone.chains.posterior, together["chains.posterior"])
     alone.step()
+
+
+@pytest.mark.slow
+def test_the_command_learns_in_two_processes(tmp_path: Path, tiny_overrides: list[str]) -> None:
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--no-python",
+        "--",
+    ]
+    command = [sys.executable, "-c", "from drc_runtime.cli import main; main()", "train", "tm-dsprites:12"]
+    settings = [word for override in tiny_overrides for word in ("--set", override)]
+    options = ["--preset", "edge-32", "--iterations", "3", "--out", str(tmp_path / "run"), *settings]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(SCRIPT.parents[2]),
+        "TORCHDYNAMO_DISABLE": "1",
+    }
+    done = subprocess.run([*launch, *command, *options], timeout=300, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("next: drc export") == 1
+    _, _, state = load_model(tmp_path / "run")
+    assert state["iteration"] == 3
 
 
 def test_blocks_take_turns_and_every_picture_comes_once_in_a_round() -> None:
