@@ -120,6 +120,8 @@ struct PosteriorStep::Session {
         Ort::Env &env = environment();
         Ort::SessionOptions settings;
         settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
+        // Threads that spin between runs take the cores from decoding and drawing, and make no step faster.
+        settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
         add_provider(settings, options.provider);
         const std::string &graph = bundle.graphs.at(graph_name);
         session = Ort::Session(env, graph.data(), graph.size(), settings);
