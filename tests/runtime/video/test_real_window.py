@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(XVFB is None, reason="no Xvfb here")
 SHOW = """
 import sys, time
 from fractions import Fraction
+from pathlib import Path
 import numpy as np
 from drc_runtime.controls import Controls
 from drc_runtime.extractor import Extraction
@@ -41,7 +42,7 @@ with WindowSink(views.shown, controls, lambda: figures, rate=Fraction(25), live=
         time.sleep(0.02)
         if index == 20:
             print("shown", flush=True)
-        if sink.closed:
+        if sink.closed or Path("seen").exists():
             break
 print("ended", controls.view, controls.settings.paused, sink.closed, flush=True)
 """
@@ -81,17 +82,21 @@ def picture_of(folder: Path) -> np.ndarray:
 
 
 def test_a_window_shows_the_frame_and_its_caption(screen: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SHOW, "40"]
+    def lifted(picture: np.ndarray) -> int:
+        return int((np.abs(picture.astype(int) - (40, 120, 200)).max(axis=2) < 12).sum())
+
+    command = [sys.executable, "-c", SHOW, "5000"]
     with subprocess.Popen(command, env=screen, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as shown:
         assert shown.stdout.readline() == "shown\n"
-        time.sleep(0.3)
-        picture = picture_of(tmp_path)
+        deadline = time.monotonic() + 30
+        while not lifted(picture := picture_of(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.1)  # the server draws when it comes to it
+        (tmp_path / "seen").touch()
         assert shown.stdout.readline() == "ended overlay False False\n"
     assert shown.returncode == 0
     if os.environ.get("KEEP_SCREENSHOT"):
         cv2.imwrite(os.environ["KEEP_SCREENSHOT"], picture)
-    lifted = np.abs(picture.astype(int) - (40, 120, 200)).max(axis=2) < 12
-    assert 25_000 < lifted.sum() < 32_000  # the foreground, 150 x 200, less its outline
+    assert 25_000 < lifted(picture) < 32_000  # the foreground, 150 x 200, less its outline
     assert (picture > 240).all(axis=2).sum() > 100  # the caption's letters
 
 

@@ -137,7 +137,7 @@ def test_a_video_that_is_gone_when_it_starts_over_is_told_to_all_who_wait(make_v
     path.unlink()
     try:
         for _ in range(2):
-            with pytest.raises(SourceError, match=r"cannot read .*ramp\.avi"):
+            with pytest.raises(SourceError, match=r"ramp\.avi"):
                 for index in range(100):
                     moving.at(index / 10)
     finally:
