@@ -9,8 +9,9 @@ from drc_export.compatibility import report
 from drc_export.onnx import to_onnx
 from drc_export.posterior import Graph, graphs
 from drc_export.precision import to_half
+from drc_export.reference import Reference
 from drc_export.torchscript import to_torchscript
-from drc_export.verify import FLOAT16, Check, Reference, verify
+from drc_export.verify import FLOAT16, Check, verify
 from drc_runtime import __version__
 from drc_runtime.bundle import PRECISIONS, Bundle, FileEntry, GraphEntry, write_bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from drc_export.export import export
 from drc_export.posterior import graphs
 from drc_export.precision import HALF_OPERATORS, to_half
-from drc_export.verify import FLOAT16, Reference, verify
+from drc_export.reference import Reference
+from drc_export.verify import FLOAT16, verify
 from drc_runtime.bundle import Bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.errors import BundleError, UsageError, VerificationError

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from drc_export.posterior import graphs
-from drc_export.verify import Reference, verify
+from drc_export.reference import Reference
+from drc_export.verify import verify
 from drc_runtime.bundle import Bundle, Manifest
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.torchscript import TorchScriptEngine

@@ -1,0 +1,115 @@
+"""What the model itself computes for fresh inputs, in float32 and in float64: what every backend is compared with."""
+
+import copy
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from drc_export.posterior import Graph
+from drc_train.model import RegionModel
+
+INPUTS = 6
+CHAINS = 2
+"""So many of a posterior step's inputs are latents at the end of a chain, the others are drawn."""
+CHAIN_STEPS = 50
+EVERY = 10
+CLEAR = 1e-3
+"""Float32's own error up to which a chain's latent says something: where it has converged, the gradient is all rounding."""
+NEIGHBOURS = 8
+NEARBY = 1e-6
+"""Relative distance of the neighbours of an input: a few roundings of float32."""
+
+
+class Example(NamedTuple):
+    """Inputs by name, and a graph's outputs in float32 and in float64."""
+
+    inputs: dict[str, Tensor]
+    float32: list[Tensor]
+    float64: list[Tensor]
+
+
+class Deviation(NamedTuple):
+    """How far an output is from the one in float64."""
+
+    error: float
+    """L2 norm of the difference over that of the float64 output."""
+    cosine: float
+
+
+class Reference:
+    """The model in both precisions; examples are computed once, however many backends are compared with them."""
+
+    def __init__(self, model: RegionModel, seed: int = 1) -> None:
+        self._model, self._seed = model, seed
+        self._exact = copy.deepcopy(model).double()
+        self._found: dict[Callable[..., tuple[Tensor, ...]], list[Example]] = {}
+
+    def examples(self, graph: Graph) -> list[Example]:
+        """``INPUTS`` fresh inputs of a graph, every other one without noise, and its outputs.
+
+        A step with an image has its last ``CHAINS`` latents from chains of up to ``CHAIN_STEPS`` steps towards pictures that
+        the model draws: late in a chain likelihood and prior nearly cancel, and a coarse gradient shows.
+        """
+        if graph.function not in self._found:
+            random = torch.Generator().manual_seed(self._seed)
+            inputs = [self._inputs(graph, random, index) for index in range(INPUTS)]
+            self._found[graph.function] = [self._example(graph, tensors) for tensors in inputs]
+        return self._found[graph.function]
+
+    def float32_nearby(self, graph: Graph, index: int, output: str) -> Deviation:
+        """How far float32 autograd is off, at the most, at an example and at inputs a few roundings away from it.
+
+        Where a difference or an activation lies within a rounding of zero, the gradient has a step. Which side of it float32
+        is on is chance, and any side is right.
+        """
+        random = torch.Generator().manual_seed(self._seed)
+        example = self.examples(graph)[index]
+        around = [example]
+        for _ in range(NEIGHBOURS):
+            near = {
+                name: it * (1 + NEARBY * torch.randn(it.shape, generator=random)) for name, it in example.inputs.items()
+            }
+            around.append(self._example(graph, near))
+        place = graph.outputs.index(output)
+        found = [deviation(it, output, it.float32[place], it.float64[place]) for it in around]
+        return Deviation(max(it.error for it in found), min(it.cosine for it in found))
+
+    def _inputs(self, graph: Graph, random: torch.Generator, index: int) -> dict[str, Tensor]:
+        tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
+        if "noise" in tensors and index % 2 == 0:
+            tensors["noise"] = torch.zeros_like(tensors["noise"])
+        if "image" in tensors and index >= INPUTS - CHAINS:
+            return self._late(graph, tensors, random)
+        return tensors
+
+    def _late(self, graph: Graph, tensors: dict[str, Tensor], random: torch.Generator) -> dict[str, Tensor]:
+        """The latest latent of a chain without noise, every tenth looked at, at which float32 autograd is clear."""
+        with torch.no_grad():
+            regions = self._model(torch.randn(tensors["z"].shape, generator=random))
+            image = regions.mask * regions.foreground + (1 - regions.mask) * regions.background
+        z, output = tensors["z"], graph.outputs[0]
+        chosen = {**tensors, "image": image}
+        for step in range(1, CHAIN_STEPS + 1):
+            z = graph.function(self._model, z, image, torch.zeros_like(z))[0].detach()
+            if step % EVERY == 0:
+                silent = self._example(graph, {"z": z, "image": image, "noise": torch.zeros_like(z)})
+                if deviation(silent, output, silent.float32[0], silent.float64[0]).error > CLEAR:
+                    break
+                chosen["z"] = z
+        return chosen
+
+    def _example(self, graph: Graph, tensors: dict[str, Tensor]) -> Example:
+        plain = graph.function(self._model, *tensors.values())
+        truth = graph.function(self._exact, *(tensor.double() for tensor in tensors.values()))
+        return Example(tensors, [it.detach() for it in plain], [it.detach() for it in truth])
+
+
+def deviation(example: Example, output: str, found: Tensor, truth: Tensor) -> Deviation:
+    """Of an output from its float64 value; ``z_next`` is taken as the step from z."""
+    start = example.inputs["z"] if output == "z_next" else torch.zeros(())
+    found, truth = ((it.detach() - start).double().flatten() for it in (found, truth))
+    norm = truth.norm().clamp_min(1e-30)
+    cosine = (found @ truth) / (found.norm() * norm).clamp_min(1e-30)
+    return Deviation(float((found - truth).norm() / norm), float(cosine))
