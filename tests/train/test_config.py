@@ -12,7 +12,7 @@ def test_every_shipped_preset_is_valid(name: str) -> None:
 
 
 def test_the_presets_of_the_design_are_there() -> None:
-    expected = {"birds", "dogs", "cars", "clevr6", "tm-dsprites", "edge-64", "edge-32", "static-camera"}
+    expected = {"birds", "dogs", "cars", "clevr6", "tm-dsprites", "edge-64", "edge-32", "objects-64", "static-camera"}
     assert expected <= set(preset_names())
 
 
