@@ -6,15 +6,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
 
 from drc_export.onnx import trace
 from drc_export.posterior import Graph
 from drc_train.model import RegionModel
 
 INPUTS = 6
-CHAINS = 1
-"""So many of a posterior step's inputs are latents at the end of a chain, the others are drawn."""
 CHAIN_STEPS = 50
 EVERY = 25
 CLEAR = 1e-3
@@ -47,13 +44,12 @@ class Reference:
         self._model, self._seed = model, seed
         self._exact = copy.deepcopy(model).double()
         self._found: dict[Callable[..., tuple[Tensor, ...]], list[Example]] = {}
-        self._traced: dict[Callable[..., tuple[Tensor, ...]], GraphModule] = {}
 
     def examples(self, graph: Graph) -> list[Example]:
         """``INPUTS`` fresh inputs of a graph, every other one without noise, and its outputs.
 
-        A step with an image has its last ``CHAINS`` latents from chains of ``CHAIN_STEPS`` steps towards pictures that
-        the model draws: late in a chain likelihood and prior nearly cancel, and a coarse gradient shows.
+        A step with an image has its last latent from a chain of ``CHAIN_STEPS`` steps towards a picture that the model
+        draws: late in a chain likelihood and prior nearly cancel, and a coarse gradient shows.
         """
         if graph.function not in self._found:
             random = torch.Generator().manual_seed(self._seed)
@@ -74,7 +70,7 @@ class Reference:
             near = {
                 name: it * (1 + NEARBY * torch.randn(it.shape, generator=random)) for name, it in example.inputs.items()
             }
-            there = self._folded(graph)(*near.values())[place]
+            there = graph.function(self._model, *near.values())[place]
             if output == "z_next":
                 there = there - near["z"] + example.inputs["z"]
             found.append(deviation(example, output, there, example.float64[place]))
@@ -84,7 +80,7 @@ class Reference:
         tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
         if "noise" in tensors and index % 2 == 0:
             tensors["noise"] = torch.zeros_like(tensors["noise"])
-        if "image" in tensors and index >= INPUTS - CHAINS:
+        if "image" in tensors and index == INPUTS - 1:
             return self._late(graph, tensors, random)
         return tensors
 
@@ -93,22 +89,18 @@ class Reference:
         with torch.no_grad():
             regions = self._model(torch.randn(tensors["z"].shape, generator=random))
             image = regions.mask * regions.foreground + (1 - regions.mask) * regions.background
+        # what depends on weights alone is computed once; a fault in it would only give another latent to check at
+        step = trace(graph, self._model)
         z, output = tensors["z"], graph.outputs[0]
         chosen = {**tensors, "image": image}
-        for step in range(1, CHAIN_STEPS + 1):
-            z = self._folded(graph)(z, image, torch.zeros_like(z))[0]
-            if step % EVERY == 0:
+        for count in range(1, CHAIN_STEPS + 1):
+            z = step(z, image, torch.zeros_like(z))[0]
+            if count % EVERY == 0:
                 silent = self._example(graph, {"z": z, "image": image, "noise": torch.zeros_like(z)})
                 if deviation(silent, output, silent.float32[0], silent.float64[0]).error > CLEAR:
                     break
                 chosen["z"] = z
         return chosen
-
-    def _folded(self, graph: Graph) -> GraphModule:
-        """The same in float32 with what depends on weights alone computed once: for many steps of a large model."""
-        if graph.function not in self._traced:
-            self._traced[graph.function] = trace(graph, self._model)
-        return self._traced[graph.function]
 
     def _example(self, graph: Graph, tensors: dict[str, Tensor]) -> Example:
         plain = graph.function(self._model, *tensors.values())

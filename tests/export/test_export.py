@@ -3,18 +3,20 @@
 import collections
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from torch.fx import GraphModule
 
 from drc_export import export as module
 from drc_export.export import export
 from drc_export.onnx import fold_constants, to_onnx, trace
 from drc_export.posterior import Graph, graphs
-from drc_export.reference import CHAINS, INPUTS, Reference, deviation
+from drc_export.reference import INPUTS, Reference
 from drc_export.verify import Check, verify
 from drc_runtime.bundle import Bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
@@ -22,6 +24,7 @@ from drc_runtime.engines.protocol import BoundGraph
 from drc_runtime.errors import OutputError, TrainingError, VerificationError
 from drc_runtime.extractor import Extractor
 from drc_train.checkpoint import load_model
+from drc_train.model import RegionModel
 from drc_train.model_masks import load_extractor
 
 MakeRun = Callable[..., Path]
@@ -158,26 +161,58 @@ def test_the_tolerance_is_three_times_float32_s_own_error() -> None:
     assert check(float("nan"), 1e-4)
 
 
-def test_some_of_what_is_checked_are_the_ends_of_chains(run: Path) -> None:
+def test_one_of_the_inputs_checked_is_late_in_a_chain(run: Path) -> None:
     model, config, _ = load_model(run)
     step = graphs(config)[0]
     values = [float(example.float64[1]) for example in Reference(model).examples(step)]
-    assert len(values) == INPUTS and min(values[-CHAINS:]) > max(values[:-CHAINS]), "a chain explains its picture"
+    assert len(values) == INPUTS and values[-1] > max(values[:-1]), "a chain explains its picture"
 
 
-def test_a_step_of_the_gradient_next_to_an_input_is_seen_from_there() -> None:
+def test_a_rewrite_that_is_wrong_wherever_it_is_used_is_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(graph: Graph, model: RegionModel) -> GraphModule:
+        def longer(model: RegionModel, z: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            found = graph.function(model, z, *others)
+            return (z + 1.003 * (found[0] - z), *found[1:]) if graph.outputs[0] == "z_next" else found
+
+        return trace(replace(graph, function=longer), model)
+
+    monkeypatch.setattr("drc_export.onnx.trace", wrong)
+    monkeypatch.setattr("drc_export.reference.trace", wrong)
+    with pytest.raises(VerificationError, match="graph posterior_step, output z_next"):
+        export(run, tmp_path / "bundle")
+
+
+class OtherSide:
+    """An engine that is on the other side of a corner than the model, and right otherwise."""
+
+    def __init__(self, corner: torch.Tensor) -> None:
+        self.corner = corner.numpy()
+        self.inputs, self.outputs = ({name: np.zeros((1, 4), np.float32)} for name in ("z", "slope"))
+
+    def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
+        return self  # type: ignore[return-value]
+
+    def run(self) -> None:
+        z = self.inputs["z"]
+        self.outputs["slope"] = 100 * z + (z > self.corner)
+
+
+def test_either_side_of_a_corner_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """Float32 and float64 agree at the input, and a rounding away both would give the other side's gradient."""
-    corners: list[torch.Tensor] = []
+    corner = torch.randn(1, 4, generator=torch.Generator().manual_seed(1))
 
     def slope(model: torch.nn.Module, z: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        corners.append(z)
-        return ((z >= corners[0]).to(z.dtype),)
+        return (100 * z + (z >= corner),)
 
     graph = Graph("slope", slope, {"z": (1, 4)}, ("slope",))
     reference = Reference(torch.nn.Identity())  # type: ignore[arg-type]
-    example = reference.examples(graph)[0]
-    assert deviation(example, "slope", example.float32[0], example.float64[0]).error == 0
-    assert reference.float32_nearby(graph, 0, "slope").error > 0.4
+    assert torch.equal(reference.examples(graph)[0].inputs["z"], corner)
+    assert verify(OtherSide(corner), reference, [graph])[0].worst_input == 0
+    monkeypatch.setattr("drc_export.reference.NEIGHBOURS", 0)
+    with pytest.raises(VerificationError, match="input 0"):
+        verify(OtherSide(corner), reference, [graph])
 
 
 def test_an_existing_bundle_is_kept(run: Path, bundle: Path) -> None:
