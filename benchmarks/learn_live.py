@@ -114,7 +114,7 @@ def measure(clip: str, seconds: float, keep: Path) -> dict[str, object]:
     return {
         "learn_seconds": seconds,
         "first_mask_seconds": report.first_mask_seconds,
-        "training": manifest["training"],
+        "training": {**manifest["training"], "data": Path(manifest["training"]["data"]).parent.name},
         "steps": report.steps,
         "dropped": report.dropped,
         "milliseconds_p50": report.milliseconds_p50,
