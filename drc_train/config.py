@@ -69,6 +69,9 @@ class ModelConfig(_Section):
     upsampling: Literal["nearest", "bilinear"]
     foreground_bias: float = 0.0
     """The foreground's mask logit before learning; below 0 the background gets a head start."""
+    foreground_centre: float = Field(0.0, ge=0)
+    """How far the foreground's mask logit starts above ``foreground_bias`` in the picture's centre, and below it in the corners:
+    for objects that stand in the middle, as GrabCut's rectangle has them. It is learned from there."""
     background_picture: bool = False
     """Whether the background generator adds to a learned picture under changing light, which starts as the pictures' median."""
     foreground_categories: PositiveInt

@@ -14,6 +14,9 @@ SATURATION = 0.98
 LIGHT = 0.1
 """Scale of the first weights between a background latent and the light: about 10 % of contrast and brightness."""
 
+CENTRE_WIDTH = 0.5
+"""Standard deviation of the hill in ``centred``, where the picture reaches from -1 to 1."""
+
 
 class Regions(NamedTuple):
     """What the generators draw for a batch of latents. Pictures are in [-1, 1].
@@ -66,6 +69,13 @@ class Regions(NamedTuple):
         return (logits.softmax(1) * pictures).sum(1)
 
 
+def centred(size: int) -> Tensor:
+    """A hill of height 1 in the middle of ``(1, size, size)``, which has fallen to -1 in the corners and to 0 between."""
+    across = (torch.arange(size) + 0.5) * 2 / size - 1
+    distance = across.square() + across.square()[:, None]
+    return (2 * torch.exp(-distance / (2 * CENTRE_WIDTH**2)) - 1)[None]
+
+
 class RegionModel(nn.Module):
     """Foreground, background and re-assignment generators with their energy models (Fig. 1)."""
 
@@ -93,6 +103,8 @@ class RegionModel(nn.Module):
             self.encoders = nn.ModuleList(Encoder(size, channels, dimensions) for dimensions in parts if dimensions)
         self.foreground_classifier = Classifier(size, channels, config.foreground_categories)
         self.background_classifier = Classifier(size, channels, config.background_categories)
+        if config.foreground_centre:
+            self.foreground_place = nn.Parameter(config.foreground_centre * centred(size))
         if config.background_picture:
             self.background_picture = nn.Parameter(torch.zeros(3, size, size))
             self.background_light = nn.Linear(latent.background, 6)
@@ -132,6 +144,8 @@ class RegionModel(nn.Module):
         z_foreground, z_background, z_reassignment = self.split(z)
         drawn = self.foreground.grow(self.foreground.smallest_map(z_foreground))
         slots, slot_logits = torch.tanh(drawn[:, :3]), drawn[:, 3:]
+        if self.config.foreground_centre:
+            slot_logits = slot_logits + self.foreground_place
         smallest = self.background.smallest_map(z_background)
         drawn = self.background.grow(smallest)
         colour = drawn[:, :3]

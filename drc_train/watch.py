@@ -18,7 +18,7 @@ def collapse(masks: Tensor) -> str | None:
     if share < NULL_SHARE:
         return (
             f"collapsed: the background explains everything (foreground share {share:.3f}); "
-            "raise model.foreground_bias, lower train.share_weight or model.latent.reassignment"
+            "raise model.foreground_bias or model.foreground_centre, lower train.share_weight or model.latent.reassignment"
         )
     if share > 1 - NULL_SHARE:
         return (
