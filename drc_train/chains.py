@@ -86,16 +86,30 @@ class Chains:
         )
         return posterior, prior
 
-    def restore(self, posterior: Tensor, prior: Tensor, order: Tensor, position: int) -> bool:
+    def restore(
+        self, posterior: Tensor, prior: Tensor, order: Tensor, position: int, sides_before: int = 1, sides: int = 1
+    ) -> bool:
         """Takes ``gathered`` chains and the order up again; chains of pictures that were added since stay as drawn.
+
+        Args:
+            posterior: ``(N, D)``, as is ``prior``.
+            prior: see there.
+            order: the order of turns.
+            position: in it.
+            sides_before: how many chains each picture had, 2 where it was also learned from mirrored: those come after all
+                pictures' own.
+            sides: how many it has now.
 
         Returns:
             False if the order was that of other pictures or another number of processes. Then a new round begins, and the
             numbers are not those of a run that never stopped.
         """
-        kept = max(min(len(posterior) - self.first, len(self)), 0)
-        self.posterior[:kept] = posterior[self.first : self.first + kept].to(self.posterior.device)
-        self.prior[:kept] = prior[self.first : self.first + kept].to(self.prior.device)
+        before, now = len(posterior) // sides_before, self.pictures // sides
+        for side in range(min(sides_before, sides)):
+            added = side * (now - before)
+            index = torch.arange(side * now, side * now + before)
+            index = index[self._kept_here(index)]
+            self.put(index, posterior[index - added], prior[index - added])
         same = order.shape == self.order.shape and len(posterior) == self.pictures
         if same:
             self.order, self.position = order, position

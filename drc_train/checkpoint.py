@@ -177,7 +177,8 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
         TrainingError: no checkpoint, a damaged one, or one of other networks or more pictures.
     """
     state, tensors = _newest(folder, notice)
-    earlier, now = len(tensors["chains.posterior"]), learner.chains.pictures
+    sides_before, sides = 2 if state["config"]["train"].get("mirror") else 1, learner.config.train.sides
+    earlier, now = len(tensors["chains.posterior"]) // sides_before, learner.chains.pictures // sides
     if earlier > now or tensors["chains.posterior"].shape[1:] != learner.chains.posterior.shape[1:]:
         raise TrainingError(
             f"{folder} has chains for {earlier} pictures, but the source has {now}: the data changed; start anew in another "
@@ -197,7 +198,8 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
             {name.removeprefix("average."): tensor for name, tensor in tensors.items() if name.startswith("average.")}
         )
     order = tensors["chains.order"].reshape(-1, tensors["chains.order"].shape[-1])
-    if not learner.chains.restore(tensors["chains.posterior"], tensors["chains.prior"], order, state["position"]):
+    chains = tensors["chains.posterior"], tensors["chains.prior"]
+    if not learner.chains.restore(*chains, order, state["position"], sides_before, sides):
         notice(
             f"{folder} has other pictures or another number of processes than before: a new round over the pictures begins"
         )

@@ -146,6 +146,11 @@ class TrainConfig(_Section):
     averaging: float = Field(0.0, ge=0, lt=1)
     """Decay of the exponential moving average of the generators that evaluation and export use; 0 uses the newest."""
 
+    @property
+    def sides(self) -> int:
+        """How many chains each picture has: 2 where it is also learned from mirrored."""
+        return 2 if self.mirror else 1
+
     def m_step_sigma_at(self, iteration: int) -> float:
         """Sigma of the M-step's loss in an iteration, counted from 0."""
         if self.final_m_step_sigma is None:

@@ -52,7 +52,7 @@ class Learner:
         if config.model.background_picture:
             self.model.start_background(to_network(median(pictures), torch.device("cpu")))
         self.model.to(device)
-        count = len(pictures) * (2 if config.train.mirror else 1)
+        count = len(pictures) * config.train.sides
         self.batch = min(config.train.batch_size, count // self.processes.count)
         self.chains = Chains(count, config.model.latent.total, self.random, self.processes)
         train = config.train

@@ -100,7 +100,7 @@ def chain_segment(model: Path, data: Path, gallery: Gallery | None = None) -> Se
 
     run, chains = _Run(model), load_chains(model)
     places = {path.stem: index for index, path in enumerate(list_pictures(picture_folder(data)))}
-    if len(chains) != len(places) * (2 if run.config.train.mirror else 1):
+    if len(chains) != len(places) * run.config.train.sides:
         raise TrainingError(
             f"{model} has {len(chains)} chains, but {data} {len(places)} pictures: not what it learned from"
         )

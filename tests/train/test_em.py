@@ -180,6 +180,28 @@ def test_a_mirrored_set_has_a_chain_for_each_picture_both_ways(
     learning.step()
 
 
+def test_pictures_added_to_a_mirrored_run_leave_the_others_their_chains(
+    tiny_config: Config, tiny_pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    both = tiny_config.model_copy(update={"train": tiny_config.train.model_copy(update={"mirror": True})})
+    few, many = len(tiny_pictures) - 2, len(tiny_pictures)
+    first = learner(both, tiny_pictures[:few])
+    save_checkpoint(tmp_path, first, ABOUT)
+    own, mirrored = first.chains.posterior[:few], first.chains.posterior[few:]
+
+    grown = learner(both, tiny_pictures)
+    drawn = grown.chains.posterior.clone()
+    restore(tmp_path, grown)
+    torch.testing.assert_close(grown.chains.posterior[:few], own)
+    torch.testing.assert_close(grown.chains.posterior[many : many + few], mirrored)
+    for added in (slice(few, many), slice(many + few, None)):
+        torch.testing.assert_close(grown.chains.posterior[added], drawn[added])
+
+    plain = learner(tiny_config, tiny_pictures)
+    restore(tmp_path, plain)
+    torch.testing.assert_close(plain.chains.posterior[:few], own)
+
+
 def test_the_m_step_sharpens_by_equal_factors(tiny_overrides: list[str]) -> None:
     annealed = ["train.m_step_sigma=0.8", "train.final_m_step_sigma=0.2", "train.annealing=10"]
     train = load_config("edge-32", [*tiny_overrides, *annealed]).train
