@@ -87,7 +87,7 @@ class Chains:
         return posterior, prior
 
     def restore(
-        self, posterior: Tensor, prior: Tensor, order: Tensor, position: int, sides_before: int = 1, sides: int = 1
+        self, posterior: Tensor, prior: Tensor, order: Tensor, position: int, sides_before: int, sides: int
     ) -> bool:
         """Takes ``gathered`` chains and the order up again; chains of pictures that were added since stay as drawn.
 

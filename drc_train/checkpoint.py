@@ -175,9 +175,10 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
 
     Raises:
         TrainingError: no checkpoint, a damaged one, or one of other networks or more pictures.
+        ConfigError: its configuration is none of this version's.
     """
     state, tensors = _newest(folder, notice)
-    sides_before, sides = 2 if state["config"]["train"].get("mirror") else 1, learner.config.train.sides
+    sides_before, sides = parse_config(state["config"], str(folder)).train.sides, learner.config.train.sides
     earlier, now = len(tensors["chains.posterior"]) // sides_before, learner.chains.pictures // sides
     if earlier > now or tensors["chains.posterior"].shape[1:] != learner.chains.posterior.shape[1:]:
         raise TrainingError(
