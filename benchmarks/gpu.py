@@ -29,13 +29,14 @@ try:
     from benchmarks.train_speed import StandardLayers, eager_iteration, in_turns
     from drc_runtime.machine import machine_name
     from drc_train.config import Config, load_config
-    from drc_train.decompositions import training_decompositions
-    from drc_train.em import Learner
-    from drc_train.langevin import parameters_of, posterior_step, trace_step
-    from drc_train.m_step import COMPILED_FROM
-    from drc_train.objective import responsibility
-    from drc_train.precision import at_precision, gradient_cosines, tensor_float32
-    from drc_train.sampler import CapturedChain
+    from drc_train.learner.em import Learner
+    from drc_train.learner.m_step import COMPILED_FROM
+    from drc_train.model.objective import responsibility
+    from drc_train.sampling.decompositions import training_decompositions
+    from drc_train.sampling.langevin import posterior_step
+    from drc_train.sampling.precision import at_precision, gradient_cosines, tensor_float32
+    from drc_train.sampling.sampler import CapturedChain
+    from drc_train.sampling.tracing import parameters_of, trace_step
 except ModuleNotFoundError as error:
     sys.exit(f"gpu.py needs the package {error.name}: pip install {error.name}")
 
@@ -70,7 +71,7 @@ def peak_megabytes(function: Callable[[], object], device: torch.device) -> floa
 
 
 def batch_of(config: Config, count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Latents, pictures and noise, the same at each call."""
+    """Latents, images and noise, the same at each call."""
     random = torch.Generator().manual_seed(0)
     size, dimensions = config.model.image_size, config.model.latent.total
     z, noise = (torch.randn(count, dimensions, generator=random) for _ in range(2))
@@ -85,9 +86,9 @@ def traced(learner: Learner, inputs: tuple[torch.Tensor, ...]) -> torch.fx.Graph
     return trace_step(step, learner.model, inputs, training_decompositions())
 
 
-def measure_iteration(learner: Learner, pictures: torch.Tensor, rounds: int) -> dict[str, object]:
+def measure_iteration(learner: Learner, images: torch.Tensor, rounds: int) -> dict[str, object]:
     """The whole iteration: the paper's algorithm in PyTorch's own layers, and this trainer."""
-    eager = Learner(learner.config, pictures, learner.device, compiled=False)
+    eager = Learner(learner.config, images, learner.device, compiled=False)
 
     def plain() -> None:
         with StandardLayers():
@@ -163,13 +164,13 @@ def benchmark(
     result |= {"preset": arguments.preset, "batch": config.train.batch_size, "left_out": watch.left_out}
     result |= {"prior_steps": config.train.prior_steps, "posterior_steps": config.train.posterior_steps}
     size = config.model.image_size
-    pictures = torch.randint(0, 256, (2 * config.train.batch_size, 3, size, size), dtype=torch.uint8)
+    images = torch.randint(0, 256, (2 * config.train.batch_size, 3, size, size), dtype=torch.uint8)
     begun = time.monotonic()
-    learner = Learner(config, pictures, device)
+    learner = Learner(config, images, device)
     learner.iteration = COMPILED_FROM
     learner.step()
     result["set_up_seconds"] = round(time.monotonic() - begun, 1)
-    result["iteration"] = measure_iteration(learner, pictures, arguments.rounds)
+    result["iteration"] = measure_iteration(learner, images, arguments.rounds)
     save()
     if watch.allows("matrix_products", 10):
         result["matrix_products"] = measure_share(learner)
@@ -200,7 +201,7 @@ def benchmark(
 
 
 def overlap(learner: Learner, truth: np.ndarray) -> float:
-    """Mean IoU of the masks (responsibility over one half) of the first pictures' chains with the truth."""
+    """Mean IoU of the masks (responsibility over one half) of the first images' chains with the truth."""
     index = torch.arange(len(truth))
     z, _ = learner.chains.take(index)
     with torch.no_grad():
@@ -214,18 +215,18 @@ def learn(
 ) -> None:
     """Learns tm-dsprites until the time is up; a run that is there is gone on with."""
     try:
-        from drc_train.checkpoint import read_state, restore, save_checkpoint
         from drc_train.data.source import TRAINING_SEED
-        from drc_train.data.tm_dsprites import draw
+        from drc_train.data.synthetic.tm_dsprites import draw
+        from drc_train.training.checkpoint import read_state, restore, save_checkpoint
     except ModuleNotFoundError as error:
         sys.exit(f"--train needs the package {error.name}: pip install {error.name}")
     config = load_config(arguments.preset, arguments.overrides)
-    drawn, masks = draw(arguments.pictures, config.model.image_size, TRAINING_SEED)
-    pictures = torch.from_numpy(drawn.transpose(0, 3, 1, 2).copy())
-    learner = Learner(config, pictures, device)
+    drawn, masks = draw(arguments.images, config.model.image_size, TRAINING_SEED)
+    images = torch.from_numpy(drawn.transpose(0, 3, 1, 2).copy())
+    learner = Learner(config, images, device)
     run: Path = arguments.run
     run.mkdir(parents=True, exist_ok=True)
-    about = {"source": f"tm-dsprites:{len(pictures)}", "preset": arguments.preset, "pictures": len(pictures)}
+    about = {"source": f"tm-dsprites:{len(images)}", "preset": arguments.preset, "images": len(images)}
     about |= {"fingerprint": "", "seconds": 0.0, "curve": []}
     if (run / "checkpoint.json").exists():
         restore(run, learner)
@@ -246,7 +247,7 @@ def learn(
     last = {"iteration": learner.iteration, "seconds": round(about["seconds"], 1)}
     about["curve"].append(last | {"iou": overlap(learner, masks[:SHOWN])})
     save_checkpoint(run, learner, about)
-    result |= {"preset": arguments.preset, "pictures": len(pictures), "iterations": learner.iteration}
+    result |= {"preset": arguments.preset, "images": len(images), "iterations": learner.iteration}
     result |= {
         "minutes": round(about["seconds"] / 60, 2),
         "precision": learner.sampler.precision,
@@ -263,7 +264,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=500, help="parts that would end later are left out")
     parser.add_argument("--train", action="store_true", help="learn instead")
     parser.add_argument("--minutes", type=float, default=TRAIN_MINUTES, help="with --train")
-    parser.add_argument("--pictures", type=int, default=5000, help="with --train")
+    parser.add_argument("--images", type=int, default=5000, help="with --train")
     parser.add_argument("--run", type=Path, default=Path("runs/gpu"), help="with --train: its checkpoints")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/gpu.json or gpu-train.json")
     arguments = parser.parse_args()

@@ -25,15 +25,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from drc_runtime import run as run_module  # noqa: E402
 from drc_runtime.atomic import atomic_write  # noqa: E402
-from drc_runtime.learning import LearnState, parse_duration  # noqa: E402
+from drc_runtime.frames import Frame, Sink  # noqa: E402
+from drc_runtime.images import Image  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
-from drc_runtime.preprocess import Picture, resize  # noqa: E402
-from drc_runtime.video.frame import Frame, Sink  # noqa: E402
-from drc_train.baselines import baseline  # noqa: E402
+from drc_runtime.pipeline import run as run_module  # noqa: E402
+from drc_runtime.pipeline.learn import LearnState, parse_duration  # noqa: E402
+from drc_runtime.preprocess import resize  # noqa: E402
 from drc_train.data.evaluation import load_evaluation  # noqa: E402
-from drc_train.metrics import Score  # noqa: E402
+from drc_train.evaluation.baselines import baseline  # noqa: E402
+from drc_train.evaluation.metrics import Score  # noqa: E402
 from tests.mjpeg_server import MJPEGServer  # noqa: E402
 
 RATE = 25
@@ -42,14 +43,14 @@ LINES_EVERY = 30.0
 
 
 def serve(clip: str, port: "multiprocessing.Queue[int]") -> None:
-    pictures = [cv2.cvtColor(labelled.picture, cv2.COLOR_RGB2BGR) for labelled in load_evaluation(clip)]
-    with MJPEGServer(lambda index: pictures[index % len(pictures)], rate=RATE) as server:
+    images = [cv2.cvtColor(labelled.image, cv2.COLOR_RGB2BGR) for labelled in load_evaluation(clip)]
+    with MJPEGServer(lambda index: images[index % len(images)], rate=RATE) as server:
         port.put(server.port)
         threading.Event().wait()
 
 
-def thumbnail(picture: Picture) -> np.ndarray:
-    return resize(picture, NEAR).astype(np.int16)
+def thumbnail(image: Image) -> np.ndarray:
+    return resize(image, NEAR).astype(np.int16)
 
 
 class Measured(Sink):
@@ -58,21 +59,21 @@ class Measured(Sink):
     def __init__(self, clip: str) -> None:
         frames = list(load_evaluation(clip))
         self._truths = [labelled.mask for labelled in frames]
-        self._thumbnails = np.stack([thumbnail(labelled.picture) for labelled in frames])
+        self._thumbnails = np.stack([thumbnail(labelled.image) for labelled in frames])
         self._subtractors = {name: baseline(name) for name in ("mog2", "knn")}
         self._first: int | None = None
         self.scores = {name: Score() for name in ("drc", *self._subtractors)}
         self.done = threading.Event()
 
     def write(self, frame: Frame, extraction) -> None:
-        masks = {name: segment(frame.picture) for name, segment in self._subtractors.items()}
+        masks = {name: segment(frame.image) for name, segment in self._subtractors.items()}
         self._first = frame.index if self._first is None else self._first
         passed = (frame.index - self._first) / len(self._truths)
         if passed >= 2:
             self.done.set()
         if not 1 <= passed < 2:
             return
-        differences = np.abs(self._thumbnails - thumbnail(frame.picture)).sum((1, 2, 3))
+        differences = np.abs(self._thumbnails - thumbnail(frame.image)).sum((1, 2, 3))
         truth = self._truths[int(differences.argmin())]
         for name, mask in ({"drc": extraction.mask} | masks).items():
             self.scores[name].add(mask, truth)

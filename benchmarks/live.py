@@ -23,13 +23,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from drc_runtime import run as run_module  # noqa: E402
-from drc_runtime.compose import overlay  # noqa: E402
+from drc_runtime.frames import Frame, Sink  # noqa: E402
+from drc_runtime.images import Image  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
-from drc_runtime.preprocess import Picture  # noqa: E402
+from drc_runtime.pipeline import run as run_module  # noqa: E402
 from drc_runtime.samples import sample_path  # noqa: E402
-from drc_runtime.video import open_source  # noqa: E402
-from drc_runtime.video.frame import Frame, Sink  # noqa: E402
+from drc_runtime.sources.open import open_source  # noqa: E402
+from drc_runtime.views.compose import overlay  # noqa: E402
 from tests.mjpeg_server import MJPEGServer  # noqa: E402
 
 WIDTH, HEIGHT, RATE = 1280, 720, 30
@@ -40,23 +40,23 @@ def now() -> int:
     return int(time.time() * 1000) % (1 << BITS)
 
 
-def stamp(picture: np.ndarray) -> np.ndarray:
+def stamp(image: np.ndarray) -> np.ndarray:
     time_bits = now()
     for bit in range(BITS):
-        picture[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 255 * (time_bits >> bit & 1)
-    return picture
+        image[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 255 * (time_bits >> bit & 1)
+    return image
 
 
-def read_stamp(picture: Picture) -> int:
-    row = picture[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK].mean(axis=1)
+def read_stamp(image: Image) -> int:
+    row = image[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK].mean(axis=1)
     return sum(1 << bit for bit in range(BITS) if row[bit] > 127)
 
 
 def serve(port: "multiprocessing.Queue[int]") -> None:
     with open_source(str(sample_path("scene"))) as source:
-        frames = [frame.picture for frame, _ in zip(source, range(90), strict=False)]
-    pictures = [cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), (WIDTH, HEIGHT)) for frame in frames]
-    with MJPEGServer(lambda index: stamp(pictures[index % len(pictures)].copy()), rate=RATE) as server:
+        frames = [frame.image for frame, _ in zip(source, range(90), strict=False)]
+    images = [cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), (WIDTH, HEIGHT)) for frame in frames]
+    with MJPEGServer(lambda index: stamp(images[index % len(images)].copy()), rate=RATE) as server:
         port.put(server.port)
         threading.Event().wait()
 
@@ -68,8 +68,8 @@ class StampSink(Sink):
         self.ages: list[int] = []
 
     def write(self, frame: Frame, extraction) -> None:
-        overlay(frame.picture, extraction.probability)
-        self.ages.append((now() - read_stamp(frame.picture)) % (1 << BITS))
+        overlay(frame.image, extraction.probability)
+        self.ages.append((now() - read_stamp(frame.image)) % (1 << BITS))
 
     def close(self) -> None:
         pass
@@ -122,7 +122,7 @@ def main() -> None:
     p50, p95, p99 = np.percentile(sink.ages, [50, 95, 99])
     result = {
         "machine": machine_name(),
-        "picture": [HEIGHT, WIDTH],
+        "image": [HEIGHT, WIDTH],
         "rate": RATE,
         "steps": report.steps,
         "seconds": round(seconds, 1),

@@ -20,16 +20,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from drc_runtime.atomic import atomic_write  # noqa: E402
-from drc_runtime.extractor import Extractor  # noqa: E402
-from drc_runtime.langevin import PosteriorSample  # noqa: E402
+from drc_runtime.images import Image  # noqa: E402
+from drc_runtime.inference.extractor import Extractor  # noqa: E402
+from drc_runtime.inference.langevin import PosteriorSample  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
-from drc_runtime.preprocess import Picture, resize, to_picture, to_tensor  # noqa: E402
+from drc_runtime.preprocess import resize, to_image, to_tensor  # noqa: E402
 from drc_train.data.evaluation import load_evaluation  # noqa: E402
-from drc_train.evaluate import SUBTRACTOR_WARM_UP  # noqa: E402
-from drc_train.metrics import Score  # noqa: E402
+from drc_train.evaluation.evaluate import SUBTRACTOR_WARM_UP  # noqa: E402
+from drc_train.evaluation.metrics import Score  # noqa: E402
 
 RUN = 8  # neighbouring frames that are measured together
-LogOdds = Callable[[Extractor, Picture, PosteriorSample], np.ndarray]
+LogOdds = Callable[[Extractor, Image, PosteriorSample], np.ndarray]
 
 
 def logit(mask: np.ndarray) -> np.ndarray:
@@ -42,20 +43,20 @@ def scaled(plane: np.ndarray, size: tuple[int, int], method: int = cv2.INTER_LIN
 
 
 def evidence(
-    extractor: Extractor, picture: Picture, sample: PosteriorSample, size: tuple[int, int], widening: float
+    extractor: Extractor, image: Image, sample: PosteriorSample, size: tuple[int, int], widening: float
 ) -> np.ndarray:
     """The likelihoods' log-odds (Eq. 7, channels summed) at ``size``, with ``widening`` times the model's sigma."""
     settings = extractor.manifest.sampler
-    seen = resize(picture, size).astype(np.float32)
+    seen = resize(image, size).astype(np.float32)
     foreground, background = (
-        scaled(to_picture(it[0]).astype(np.float32), size) for it in (sample.foreground, sample.background)
+        scaled(to_image(it[0]).astype(np.float32), size) for it in (sample.foreground, sample.background)
     )
     scale = 1 / (127.5 * 2 * (widening * settings.sigma) ** 2)
     nearer = np.abs(seen - background) - np.abs(seen - foreground) / settings.foreground_spread**2
     return scale * nearer.sum(2) - 6 * np.log(settings.foreground_spread)
 
 
-def guided(guide: Picture, plane: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
+def guided(guide: Image, plane: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
     """The guided filter (He et al., ECCV 2010) of ``plane`` with a grey guide, both at the guide's size."""
     grey = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     window = (2 * radius + 1, 2 * radius + 1)
@@ -71,33 +72,33 @@ def guided(guide: Picture, plane: np.ndarray, radius: int, epsilon: float) -> np
 def at(times: float | None, widening: float = 1.0) -> LogOdds:
     """Eq. 7 at ``times`` the network's resolution, or at the frame's own; the log-odds scaled up."""
 
-    def form(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+    def form(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
         height, width = extractor.manifest.image_size
-        size = picture.shape[:2] if times is None else (round(times * height), round(times * width))
-        odds = scaled(logit(sample.mask[0, 0]), size) + evidence(extractor, picture, sample, size, widening)
-        return scaled(odds, picture.shape[:2])
+        size = image.shape[:2] if times is None else (round(times * height), round(times * width))
+        odds = scaled(logit(sample.mask[0, 0]), size) + evidence(extractor, image, sample, size, widening)
+        return scaled(odds, image.shape[:2])
 
     return form
 
 
-def mixture(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
-    return scaled(logit(sample.mask[0, 0]), picture.shape[:2])
+def mixture(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
+    return scaled(logit(sample.mask[0, 0]), image.shape[:2])
 
 
-def guided_mixture_with_evidence(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+def guided_mixture_with_evidence(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
     """pi_f scaled up along the frame's edges, then Eq. 7 at twice the network's resolution."""
-    size = picture.shape[:2]
-    prior = guided(picture, scaled(logit(sample.mask[0, 0]), size), max(2, size[0] // 64), 1e-3)
+    size = image.shape[:2]
+    prior = guided(image, scaled(logit(sample.mask[0, 0]), size), max(2, size[0] // 64), 1e-3)
     height, width = extractor.manifest.image_size
-    return prior + scaled(evidence(extractor, picture, sample, (2 * height, 2 * width), 1.0), size)
+    return prior + scaled(evidence(extractor, image, sample, (2 * height, 2 * width), 1.0), size)
 
 
 def guided_odds(times: float, cells: float) -> LogOdds:
     """Eq. 7's log-odds at ``times`` the network's resolution, limited, then scaled up by a guided filter ``cells`` wide."""
 
-    def form(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
-        plane = np.clip(at(times)(extractor, picture, sample), -4, 4)
-        return guided(picture, plane, max(2, round(cells * picture.shape[0] / extractor.manifest.image_size[0])), 1e-3)
+    def form(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
+        plane = np.clip(at(times)(extractor, image, sample), -4, 4)
+        return guided(image, plane, max(2, round(cells * image.shape[0] / extractor.manifest.image_size[0])), 1e-3)
 
     return form
 
@@ -105,18 +106,18 @@ def guided_odds(times: float, cells: float) -> LogOdds:
 def guided_at(form: LogOdds, times: float, cells: float, limit: float = 8) -> LogOdds:
     """The guided filter at ``times`` the network's resolution, its window ``cells`` of the network's pixels to each side."""
 
-    def filtered(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+    def filtered(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
         height, width = (round(times * side) for side in extractor.manifest.image_size)
-        small = resize(picture, (height, width))
+        small = resize(image, (height, width))
         plane = np.clip(form(extractor, small, sample), -limit, limit)
-        return scaled(guided(small, plane, max(1, round(cells * times)), 1e-3), picture.shape[:2])
+        return scaled(guided(small, plane, max(1, round(cells * times)), 1e-3), image.shape[:2])
 
     return filtered
 
 
-def runtime_log_odds(extractor: Extractor, picture: Picture, sample: PosteriorSample) -> np.ndarray:
+def runtime_log_odds(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
     """What the runtime hands out: a probability of 128 or more is foreground."""
-    return extractor.probability(picture, sample, "responsibility").astype(np.float32) - 127.5
+    return extractor.probability(image, sample, "responsibility").astype(np.float32) - 127.5
 
 
 def mean_of(first: LogOdds, second: LogOdds) -> LogOdds:
@@ -175,7 +176,7 @@ class Smoothed:
 
 
 class Flicker:
-    """Mean change between neighbouring frames of a mask ``(H, W)`` bool, as a share of the picture."""
+    """Mean change between neighbouring frames of a mask ``(H, W)`` bool, as a share of the image."""
 
     def __init__(self) -> None:
         self.changes: list[float] = []
@@ -200,14 +201,14 @@ def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
     scores, flickers = {name: Score() for name in names}, {name: Flicker() for name in names}
     truth_flicker, frames = Flicker(), 0
     for index, labelled in enumerate(load_evaluation(clip)):
-        sample = sampler.run(to_tensor(labelled.picture, extractor.manifest.image_size), z, steps)
+        sample = sampler.run(to_tensor(labelled.image, extractor.manifest.image_size), z, steps)
         z, steps = sample.z, settings.track_steps  # every frame is tracked; runs of neighbours are read
         if index < SUBTRACTOR_WARM_UP or index // RUN % every:
             continue
         frames += 1
-        odds = {name: form(extractor, labelled.picture, sample) for name, form in FORMS.items()}
+        odds = {name: form(extractor, labelled.image, sample) for name, form in FORMS.items()}
         found = {name: values > 0 for name, values in odds.items()}
-        probability = extractor.probability(labelled.picture, sample, "responsibility").astype(np.float32) / 255
+        probability = extractor.probability(labelled.image, sample, "responsibility").astype(np.float32) / 255
         found |= {name: smoother(probability) >= 0.5 for name, smoother in smoothers.items()}
         follows = every == 1 or index % RUN != 0
         truth_flicker.add(labelled.mask > 127, follows)

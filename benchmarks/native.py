@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_runtime.samples import sample_bundle, sample_path  # noqa: E402
-from drc_runtime.video import open_source  # noqa: E402
+from drc_runtime.sources.open import open_source  # noqa: E402
 
 BUILD = ROOT / "build" / "native-release" / "drc_runtime" / "native"
 WIDTH, HEIGHT = 1280, 720
@@ -51,8 +51,8 @@ class ExtractorParams(ctypes.Structure):
     )
 
 
-class Picture(ctypes.Structure):
-    """drc_picture of drc.h."""
+class Image(ctypes.Structure):
+    """drc_image of drc.h."""
 
     _fields_ = (
         ("pixels", ctypes.c_void_p),
@@ -88,11 +88,11 @@ class NativeTrack:
         )
         self._require(self._library.drc_track_open(extractor, None, ctypes.byref(self._track)))
 
-    def step(self, picture: np.ndarray) -> tuple[np.ndarray, Result]:
-        """The probabilities of an RGB picture and what libdrc says of them."""
-        height, width = picture.shape[:2]
+    def step(self, image: np.ndarray) -> tuple[np.ndarray, Result]:
+        """The probabilities of an RGB image and what libdrc says of them."""
+        height, width = image.shape[:2]
         mask, result = np.empty((height, width), np.uint8), Result()
-        view = Picture(picture.ctypes.data, width, height, picture.strides[0], 0)
+        view = Image(image.ctypes.data, width, height, image.strides[0], 0)
         address = ctypes.c_void_p(mask.ctypes.data)
         self._require(
             self._library.drc_track_step(
@@ -108,18 +108,18 @@ class NativeTrack:
 
 def sample_frames() -> Iterator[np.ndarray]:
     with open_source(str(sample_path("scene"))) as source:
-        yield from (np.ascontiguousarray(frame.picture) for frame in source)
+        yield from (np.ascontiguousarray(frame.image) for frame in source)
 
 
 def large_frames() -> Iterator[np.ndarray]:
     while True:
-        yield from (cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for picture in sample_frames())
+        yield from (cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for image in sample_frames())
 
 
 def clip_frames(clip: Path) -> Frames:
     def frames() -> Iterator[np.ndarray]:
         with open_source(str(clip)) as source:
-            yield from (np.ascontiguousarray(frame.picture) for frame in source)
+            yield from (np.ascontiguousarray(frame.image) for frame in source)
 
     return frames
 
@@ -128,7 +128,7 @@ def time_native(bundle: Path, core: int, answer: Any) -> None:
     """In a process of its own on one core: milliseconds of each frame outside ONNX Runtime, and in it."""
     os.sched_setaffinity(0, {core})
     track = NativeTrack(bundle, threads=1)
-    results = [track.step(picture)[1] for picture in islice(large_frames(), WARM_UP + TIMED)][WARM_UP:]
+    results = [track.step(image)[1] for image in islice(large_frames(), WARM_UP + TIMED)][WARM_UP:]
     answer.put(
         [[it.milliseconds - it.engine_milliseconds for it in results], [it.engine_milliseconds for it in results]]
     )
@@ -137,21 +137,21 @@ def time_native(bundle: Path, core: int, answer: Any) -> None:
 def time_python(bundle: Path, core: int, answer: Any) -> None:
     """The same of the Python runtime, which does not tell its loop from the engine: preprocessing and mask alone."""
     os.sched_setaffinity(0, {core})
-    from drc_runtime.extractor import Extractor
+    from drc_runtime.inference.extractor import Extractor
 
     track = Extractor(bundle, threads=1, seed=SEED).track()
-    results = [track.step(picture).milliseconds for picture in islice(large_frames(), WARM_UP + TIMED)][WARM_UP:]
+    results = [track.step(image).milliseconds for image in islice(large_frames(), WARM_UP + TIMED)][WARM_UP:]
     answer.put([[it["preprocess"] + it["mask"] for it in results], [it["steps"] for it in results]])
 
 
 def write_native_masks(bundle: Path, frames: Path, masks: Path, answer: Any) -> None:
     """Masks of all frames as one array file beside the frames' own."""
     track = NativeTrack(bundle, threads=0)
-    pictures = np.load(frames, mmap_mode="r")
-    found = np.lib.format.open_memmap(masks, "w+", np.uint8, pictures.shape[:3])
-    for index, picture in enumerate(pictures):
-        found[index] = track.step(np.ascontiguousarray(picture))[0]
-    answer.put(len(pictures))
+    images = np.load(frames, mmap_mode="r")
+    found = np.lib.format.open_memmap(masks, "w+", np.uint8, images.shape[:3])
+    for index, image in enumerate(images):
+        found[index] = track.step(np.ascontiguousarray(image))[0]
+    answer.put(len(images))
 
 
 def in_process(work: Callable[..., None], *arguments: Any) -> Any:
@@ -182,7 +182,7 @@ def measure_frames(bundle: Path, rounds: int) -> dict[str, Any]:
             found[name][0] += outside
             found[name][1] += inside
     return {
-        "picture": [HEIGHT, WIDTH],
+        "image": [HEIGHT, WIDTH],
         "frames": TIMED * rounds,
         "native": {"outside_engine_ms": percentiles(found["native"][0]), "engine_ms": percentiles(found["native"][1])},
         "python": {
@@ -197,8 +197,8 @@ def measure_starts(bundle: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.avi"
         writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 25, (WIDTH, HEIGHT))
-        for picture in islice(large_frames(), 2):
-            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        for image in islice(large_frames(), 2):
+            writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         writer.release()
         command = [
             BUILD / "drc-live",
@@ -220,18 +220,18 @@ def measure_starts(bundle: Path) -> dict[str, Any]:
 
 def measure_parity(bundle: Path, frames: Frames) -> dict[str, Any]:
     """How many pixels of a tracked clip are within one grey level of the Python runtime's."""
-    from drc_runtime.extractor import Extractor
+    from drc_runtime.inference.extractor import Extractor
 
     with tempfile.TemporaryDirectory() as folder:
         paths = Path(folder) / "frames.npy", Path(folder) / "masks.npy"
-        pictures = list(frames())
-        np.save(paths[0], np.stack(pictures))
+        images = list(frames())
+        np.save(paths[0], np.stack(images))
         in_process(write_native_masks, bundle, *paths)
         native = np.load(paths[1], mmap_mode="r")
         track = Extractor(bundle, seed=SEED).track()
         shares = [
-            float((cv2.absdiff(track.step(picture).probability, native[index]) <= 1).mean())
-            for index, picture in enumerate(pictures)
+            float((cv2.absdiff(track.step(image).probability, native[index]) <= 1).mean())
+            for index, image in enumerate(images)
         ]
     return {
         "frames": len(shares),

@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.live import StampSink, serve  # noqa: E402
-from drc_runtime import run as run_module  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
+from drc_runtime.pipeline import run as run_module  # noqa: E402
 
 SETTLING_SECONDS = 1.0
 WATCH = """

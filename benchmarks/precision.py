@@ -4,7 +4,7 @@
     python benchmarks/precision.py samples/scene/bundle scene:200
 
 Chains are chaotic, so what is asked of masks is not the same trajectory but the same quality: their IoU with the truth over all
-pictures, and how far two float32 chains from other noise are apart. The result goes to benchmarks/results/precision-NAME.json.
+images, and how far two float32 chains from other noise are apart. The result goes to benchmarks/results/precision-NAME.json.
 """
 
 import argparse
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from drc_export.precision import HALF_OPERATORS, to_half  # noqa: E402
-from drc_runtime.bundle import Bundle  # noqa: E402
+from drc_runtime.bundle.bundle import Bundle  # noqa: E402
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine  # noqa: E402
-from drc_runtime.extractor import Extractor  # noqa: E402
+from drc_runtime.inference.extractor import Extractor  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_train.data.evaluation import load_evaluation  # noqa: E402
-from drc_train.metrics import Score, iou  # noqa: E402
+from drc_train.evaluation.metrics import Score, iou  # noqa: E402
 
 GRAPH = "posterior_step"
 LOOKED_AT = (0, 20, 100, 200, 299)
@@ -85,27 +85,25 @@ def main() -> None:
     exact = bundle.graph_bytes(GRAPH)
     graphs = {"fp32": exact, "fp16": to_half(exact), "int8 weights": with_int8_weights(exact)}
     engines = {name: engine(bundle, graph, options.threads) for name, graph in graphs.items()}
-    pictures = list(load_evaluation(options.data))
+    images = list(load_evaluation(options.data))
     extractors = {name: Extractor.over(it, bundle.manifest) for name, it in engines.items()}
     extractors["fp32, other noise"] = Extractor.over(engines["fp32"], bundle.manifest, seed=1)
-    images = [extractors["fp32"].prepare(it.picture) for it in pictures[:CHAINS]]
-    alike = cosines(engines, images, options.steps)
+    tensors = [extractors["fp32"].prepare(it.image) for it in images[:CHAINS]]
+    alike = cosines(engines, tensors, options.steps)
     truth = {name: Score() for name in extractors}
     agreement: dict[str, list[float]] = {name: [] for name in extractors}
-    for index, it in enumerate(pictures):
-        masks = {
-            name: extractor.extract(it.picture, steps=options.steps).mask for name, extractor in extractors.items()
-        }
+    for index, it in enumerate(images):
+        masks = {name: extractor.extract(it.image, steps=options.steps).mask for name, extractor in extractors.items()}
         for name, mask in masks.items():
             truth[name].add(mask, it.mask)
             agreement[name].append(iou(mask, masks["fp32"]))
-        print(f"\r{index + 1}/{len(pictures)}", end="", file=sys.stderr)
+        print(f"\r{index + 1}/{len(images)}", end="", file=sys.stderr)
     result = {
         "machine": machine_name(),
         "bundle": bundle.manifest.name,
         "training": dict(bundle.manifest.training),
         "data": options.data,
-        "pictures": len(pictures),
+        "images": len(images),
         "steps": options.steps,
         "seconds": round(time.monotonic() - started),
         "cosine": {

@@ -4,7 +4,7 @@
 
 CLIP has its masks beside it. Every frame is tracked; pairs of neighbouring frames, one pair in ``--every`` frames, are also
 started cold and are what all figures are taken on. Flicker is the mean change of the mask within a pair, as a share of the
-picture. The result goes to benchmarks/results/tracking.json.
+image. The result goes to benchmarks/results/tracking.json.
 """
 
 import argparse
@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from drc_runtime.atomic import atomic_write  # noqa: E402
-from drc_runtime.extractor import Extractor  # noqa: E402
+from drc_runtime.inference.extractor import Extractor  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_train.data.evaluation import Labelled, load_evaluation  # noqa: E402
-from drc_train.metrics import Score  # noqa: E402
+from drc_train.evaluation.metrics import Score  # noqa: E402
 
 
 class Reading:
@@ -49,11 +49,11 @@ def measure(
     readings = {name: Reading() for name in names}
     tracks = [Extractor(bundle).track(steps=count) for count in steps]
     from_noise = Extractor(bundle)
-    for index, (_, picture, truth) in enumerate(frames):
-        masks = [track.step(picture).mask for track in tracks]
+    for index, (_, image, truth) in enumerate(frames):
+        masks = [track.step(image).mask for track in tracks]
         if index % every > 1:
             continue
-        masks += [from_noise.extract(picture, steps=cold).mask, truth]
+        masks += [from_noise.extract(image, steps=cold).mask, truth]
         for name, mask in zip(names, masks, strict=True):
             readings[name].add(mask, truth, index % every == 1)
     return {name: reading.summary() for name, reading in readings.items()}

@@ -1,7 +1,7 @@
 """One EM iteration of this trainer against the same mathematics in eager PyTorch, in turns, on this machine.
 
     python benchmarks/train_speed.py                  # edge-64, batch 32
-    python benchmarks/train_speed.py --pictures 100000  # and what the cache costs, with so many pictures
+    python benchmarks/train_speed.py --images 100000  # and what the cache costs, with so many images
 
 "Eager" is the paper's algorithm as PyTorch's own layers spell it: upsampling, then a convolution, instance normalisation, grid
 sampling, autograd for each Langevin step, the classifiers left out of the E-step as here. "Eager, same layers" runs the
@@ -27,12 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from drc_runtime.machine import machine_name  # noqa: E402
-from drc_train import layers, model, networks  # noqa: E402
 from drc_train.config import Config, load_config  # noqa: E402
-from drc_train.em import Learner  # noqa: E402
-from drc_train.langevin import posterior_step, prior_step  # noqa: E402
-from drc_train.m_step import COMPILED_FROM  # noqa: E402
-from drc_train.objective import m_step_loss  # noqa: E402
+from drc_train.learner.em import Learner  # noqa: E402
+from drc_train.learner.m_step import COMPILED_FROM  # noqa: E402
+from drc_train.model import layers, networks  # noqa: E402
+from drc_train.model import regions as model
+from drc_train.model.objective import m_step_loss  # noqa: E402
+from drc_train.sampling.langevin import posterior_step, prior_step  # noqa: E402
 
 
 class StandardLayers:
@@ -94,15 +95,15 @@ def in_turns(functions: dict[str, Callable[[], object]], rounds: int, device: to
     return times
 
 
-def measure_iterations(config: Config, pictures: torch.Tensor, rounds: int, device: torch.device) -> dict[str, object]:
+def measure_iterations(config: Config, images: torch.Tensor, rounds: int, device: torch.device) -> dict[str, object]:
     """Medians of the three iterations, their ratios, and what setting up took."""
     begun = time.perf_counter()
-    ours = Learner(config, pictures, device)
+    ours = Learner(config, images, device)
     ours.iteration = COMPILED_FROM
     ours.step()
     set_up = time.perf_counter() - begun
-    same = Learner(config, pictures, device, compiled=False)
-    standard = Learner(config, pictures, device, compiled=False)
+    same = Learner(config, images, device, compiled=False)
+    standard = Learner(config, images, device, compiled=False)
 
     def with_standard_layers() -> None:
         with StandardLayers():
@@ -129,15 +130,15 @@ def resident_megabytes(kind: str) -> float:
 
 
 def measure_cache(config: Config, count: int, iteration_ms: float) -> dict[str, object]:
-    """Writes ``count`` pictures as a cache's file is written, and takes what reading all of them in batches costs."""
-    from drc_train.chains import Chains
-    from drc_train.em import to_network
-    from drc_train.feed import Feed
-    from drc_train.processes import Processes
+    """Writes ``count`` images as a cache's file is written, and takes what reading all of them in batches costs."""
+    from drc_train.learner.chains import Chains
+    from drc_train.learner.distributed import Processes
+    from drc_train.learner.em import to_network
+    from drc_train.learner.prefetch import Feed
 
     size, batch, cpu = config.model.image_size, config.train.batch_size, torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pictures.u8"
+        path = Path(folder) / "images.u8"
         random = np.random.default_rng(0)
         with path.open("wb") as file:
             for _ in range(0, count, 1000):
@@ -155,7 +156,7 @@ def measure_cache(config: Config, count: int, iteration_ms: float) -> dict[str, 
                 memory.append(resident_megabytes("RssAnon"))
     median = statistics.median(loading)
     return {
-        "pictures": len(feed),
+        "images": len(feed),
         "milliseconds_a_batch": {"median": round(median, 3), "p99": round(float(np.percentile(loading, 99)), 3)},
         "share_of_an_iteration": round(median / iteration_ms, 5),
         "anonymous_megabytes": [round(value, 1) for value in memory],
@@ -169,13 +170,13 @@ def main() -> None:
     parser.add_argument("--preset", default="edge-64")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--pictures", type=int, default=0, help="also measure the cache with so many, from 1000 on")
+    parser.add_argument("--images", type=int, default=0, help="also measure the cache with so many, from 1000 on")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "train-speed.json")
     arguments = parser.parse_args()
     config = load_config(arguments.preset, arguments.overrides)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     size = config.model.image_size
-    pictures = torch.randint(0, 256, (4 * config.train.batch_size, 3, size, size), dtype=torch.uint8)
+    images = torch.randint(0, 256, (4 * config.train.batch_size, 3, size, size), dtype=torch.uint8)
     result: dict[str, object] = {
         "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else machine_name(),
         "torch": torch.__version__,
@@ -185,10 +186,10 @@ def main() -> None:
         "overrides": arguments.overrides,
         "batch": config.train.batch_size,
     }
-    iterations = measure_iterations(config, pictures, arguments.rounds, device)
+    iterations = measure_iterations(config, images, arguments.rounds, device)
     result |= iterations
-    if arguments.pictures >= 1000:
-        result["cache"] = measure_cache(config, arguments.pictures, iterations["milliseconds"]["drc"])  # type: ignore[index]
+    if arguments.images >= 1000:
+        result["cache"] = measure_cache(config, arguments.images, iterations["milliseconds"]["drc"])  # type: ignore[index]
     result["peak_megabytes"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 1)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")

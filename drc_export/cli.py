@@ -1,4 +1,4 @@
-"""The ``drc export`` command, a thin shell over ``drc_export.export.export``."""
+"""The ``drc export`` command, a thin shell over ``drc_export.bundle.export``."""
 
 import json
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from drc_runtime.errors import UsageError
 from drc_runtime.machine import machine_name
 
 if TYPE_CHECKING:
-    from drc_export.export import ExportReport
+    from drc_export.bundle import ExportReport
     from drc_export.tensorrt import BuiltEngine
 
 
@@ -52,7 +52,7 @@ def export(
         return
     if out is None:
         raise UsageError("--out is missing: the folder of the bundle to make")
-    from drc_export.export import export as export_run
+    from drc_export.bundle import export as export_run
 
     with Console(stderr=True).status("exporting and verifying ..."):
         report = export_run(
@@ -79,7 +79,7 @@ def _explain(run: Path, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from drc_export.explain import explain
+    from benchmarks.explain import explain
 
     with Console(stderr=True).status("exporting with and without each rewrite ..."):
         variants = explain(run)

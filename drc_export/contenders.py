@@ -1,4 +1,4 @@
-"""What can compute a posterior step on this machine, each made ready to be measured (``drc_export.bench``)."""
+"""What can compute a posterior step on this machine, each made ready to be measured (``drc_export.compare``)."""
 
 import warnings
 from collections.abc import Callable
@@ -12,18 +12,19 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from drc_export.graphs import Graph
 from drc_export.plain import plain_layers
-from drc_export.posterior import Graph
 from drc_export.torchscript import to_torchscript
-from drc_runtime.bundle import Bundle, FileEntry, GraphEntry
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import FileEntry, GraphEntry
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_train.config import Config
-from drc_train.decompositions import training_decompositions
-from drc_train.engine import manifest_of
-from drc_train.langevin import parameters_of, trace_step
-from drc_train.model import RegionModel
+from drc_train.model.regions import RegionModel
+from drc_train.sampling.decompositions import training_decompositions
+from drc_train.sampling.torch_engine import manifest_of
+from drc_train.sampling.tracing import parameters_of, trace_step
 
 Step = Callable[[], Array]
 """Computes one step from inputs that it holds, and returns z after it."""

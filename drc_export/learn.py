@@ -1,7 +1,7 @@
 """The child process of ``drc run --learn``: ``python -m drc_export.learn FRAMES RUN BUNDLE SECONDS``.
 
 Learns from a folder of frames, goes on from the run if there is one, exports and verifies, all within the seconds. Says how far
-it is with one line of JSON after another on stdout (``drc_runtime.learning.LearnState``); an error is a line ``{"error": ...}``.
+it is with one line of JSON after another on stdout (``drc_runtime.pipeline.learn.LearnState``); an error is a line ``{"error": ...}``.
 """
 
 import json
@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from drc_runtime.errors import DRCError, TrainingError
-from drc_runtime.learning import LearnState, Report
+from drc_runtime.pipeline.learn import LearnState, Report
 
 EXPORT_SHARE = 0.9
 """Exporting and verifying takes about so much of the time that tracing and compiling the training step took before."""
@@ -38,12 +38,12 @@ def learn_bundle(
     """Learns from a folder of frames and exports the result.
 
     Args:
-        frames: pictures in the order in which they were recorded.
-        run: the training run's folder; one that is there is continued, with new pictures if there are more by now.
+        frames: images in the order in which they were recorded.
+        run: the training run's folder; one that is there is continued, with new images if there are more by now.
         bundle: the folder to make.
         seconds: for everything; export is given what it is likely to take.
         report: called as things go on.
-        preset: as ``drc_train.train.train`` takes it; a run that is there keeps its own.
+        preset: as ``drc_train.training.train.train`` takes it; a run that is there keeps its own.
         overrides: likewise.
 
     Returns:
@@ -58,9 +58,9 @@ def learn_bundle(
     report(LearnState("preparing", 0, 0))
     from rich.console import Console
 
-    from drc_export.export import export
-    from drc_train.checkpoint import STATE_FILE
-    from drc_train.train import train
+    from drc_export.bundle import export
+    from drc_train.training.checkpoint import STATE_FILE
+    from drc_train.training.train import train
 
     resume = (run / STATE_FILE).exists()
     with open(os.devnull, "w") as nowhere:

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from drc_export.posterior import Graph
-from drc_train.decompositions import export_decompositions
-from drc_train.model import RegionModel
+from drc_export.graphs import Graph
+from drc_train.model.regions import RegionModel
+from drc_train.sampling.decompositions import export_decompositions
 
 OPSET = 18
 aten = torch.ops.aten

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from drc_train import model
-from drc_train.layers import NORM_EPSILON, InstanceNorm, UpConv
+from drc_train.model import regions as model
+from drc_train.model.layers import NORM_EPSILON, InstanceNorm, UpConv
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Normalisation, responsibilities, the sums of the energy, indices and the step of
 the gradient or overflows. So do the matrix products, under a hundredth of the work: with them in float16, 1 - cosine of a trained
 model's gradient was 0.27 where it is 0.002 without, late in a chain, where the energies' gradient and the likelihood's nearly
 cancel. So does everything that indices are computed from, the re-assignment generator's forward pass: a grid that is off by a
-thousandth of the picture samples other pixels, and 1 - cosine of the gradient was 100 times as large. The casts are nodes of the
+thousandth of the image samples other pixels, and 1 - cosine of the gradient was 100 times as large. The casts are nodes of the
 graph, so that a backend without precision flags (TensorRT 11) does what one with them would do. Inputs and outputs stay float32.
 """
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from drc_export.graphs import Graph
 from drc_export.onnx import trace
-from drc_export.posterior import Graph
-from drc_train.model import RegionModel
+from drc_train.model.regions import RegionModel
 
 INPUTS = 6
 CHAIN_STEPS = 50
@@ -48,7 +48,7 @@ class Reference:
     def examples(self, graph: Graph) -> list[Example]:
         """``INPUTS`` fresh inputs of a graph, every other one without noise, and its outputs.
 
-        A step with an image has its last latent from a chain of ``CHAIN_STEPS`` steps towards a picture that the model
+        A step with an image has its last latent from a chain of ``CHAIN_STEPS`` steps towards an image that the model
         draws: late in a chain likelihood and prior nearly cancel, and a coarse gradient shows.
         """
         if graph.function not in self._found:

@@ -17,13 +17,13 @@ from filelock import FileLock, Timeout
 
 from drc_export.verify import FLOAT16, FLOAT32
 from drc_runtime.atomic import atomic_write
-from drc_runtime.bundle import Bundle, GraphEntry
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import HALF_PRECISION, GraphEntry
 from drc_runtime.engines.cuda import Cuda
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.tensorrt import TensorRTEngine
 from drc_runtime.engines.tensorrt_files import EngineRecord, engine_path, load_tensorrt, write_engine
 from drc_runtime.errors import EngineError, OutputError, VerificationError
-from drc_runtime.manifest import HALF_PRECISION
 
 GRAPHS = ("posterior_step", f"posterior_step{HALF_PRECISION}")
 INPUTS = 4

@@ -5,9 +5,9 @@ import warnings
 
 import torch
 
+from drc_export.graphs import Graph
 from drc_export.onnx import trace
-from drc_export.posterior import Graph
-from drc_train.model import RegionModel
+from drc_train.model.regions import RegionModel
 
 
 def to_torchscript(graph: Graph, model: RegionModel) -> bytes:

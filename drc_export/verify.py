@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from drc_export.posterior import Graph
+from drc_export.graphs import Graph
 from drc_export.reference import Deviation, Reference, deviation
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import VerificationError

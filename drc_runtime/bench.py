@@ -12,16 +12,18 @@ import numpy as np
 import onnxruntime
 
 from drc_runtime import __version__
-from drc_runtime.bundle import Bundle, Manifest
-from drc_runtime.compose import overlay
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
-from drc_runtime.extractor import Extractor
+from drc_runtime.images import Image
+from drc_runtime.inference.extractor import Extractor
 from drc_runtime.machine import available_cores, machine_name
-from drc_runtime.preprocess import Picture, resize
+from drc_runtime.preprocess import resize
 from drc_runtime.samples import sample_bundle, sample_path
-from drc_runtime.video.sources import open_source
+from drc_runtime.sources.open import open_source
+from drc_runtime.views.compose import overlay
 
 FRAME_SIZE = (720, 1280)
 _WARM_UP = 10  # rounds before the first that counts: pages, caches, the subtractors' models and the cold start
@@ -44,15 +46,15 @@ class BenchReport:
         machine: processor, cores and system.
         versions: of drc, onnxruntime and OpenCV.
         bundle: the name in its manifest.
-        image_size: height and width of the network's picture.
+        image_size: height and width of the network's image.
         frame_size: height and width of the frames.
         track_steps: Langevin steps a frame.
         threads: that the network and OpenCV could use.
         frames: how many measurements the percentiles are of.
         engine: the backend.
         precision: of its convolutions.
-        latencies: ``step``: one run of ``posterior_step``; ``frame``: a picture to its mask, at the picture's size;
-            ``end to end``: the same and the overlay drawn; ``OpenCV MOG2`` and ``OpenCV KNN``: a picture to its mask.
+        latencies: ``step``: one run of ``posterior_step``; ``frame``: an image to its mask, at the image's size;
+            ``end to end``: the same and the overlay drawn; ``OpenCV MOG2`` and ``OpenCV KNN``: an image to its mask.
             Decoding, writing and showing are in none of them.
     """
 
@@ -126,12 +128,12 @@ def _measure_bundle(engine: Engine, manifest: Manifest, clip: Path, frames: int)
     step = engine.bind("posterior_step", ("z_next",))
     track = Extractor.over(engine, manifest).track()
     clock = _Clock()
-    for picture in _pictures(clip, frames + _WARM_UP):
+    for image in _images(clip, frames + _WARM_UP):
         with clock.measure("end to end"):
             with clock.measure("frame"):
-                extraction = track.step(picture)
-            overlay(picture, extraction.probability)
-        # The frame before has left its picture and its latent in the inputs.
+                extraction = track.step(image)
+            overlay(image, extraction.probability)
+        # The frame before has left its image and its latent in the inputs.
         with clock.measure("step"):
             step.run()
     return {name: clock.latency(name) for name in ("step", "frame", "end to end")}
@@ -144,10 +146,10 @@ def _measure_subtractors(clip: Path, frames: int) -> dict[str, Latency]:
         "OpenCV KNN": cv2.createBackgroundSubtractorKNN(),
     }
     clock = _Clock()
-    for picture in _pictures(clip, frames + _WARM_UP):
+    for image in _images(clip, frames + _WARM_UP):
         for name, subtractor in subtractors.items():
             with clock.measure(name):
-                subtractor.apply(picture)
+                subtractor.apply(image)
     return {name: clock.latency(name) for name in subtractors}
 
 
@@ -166,9 +168,9 @@ class _Clock:
         return Latency(float(p50), float(p95), float(p99))
 
 
-def _pictures(clip: Path, count: int) -> Iterator[Picture]:
+def _images(clip: Path, count: int) -> Iterator[Image]:
     with open_source(str(clip)) as source:
         # Kept at the clip's own size: a second of 720p would already be a hundred megabytes.
-        pictures = [frame.picture for frame in islice(source, count)]
-    for picture in islice(cycle(pictures), count):
-        yield resize(picture, FRAME_SIZE)
+        images = [frame.image for frame in islice(source, count)]
+    for image in islice(cycle(images), count):
+        yield resize(image, FRAME_SIZE)

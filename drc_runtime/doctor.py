@@ -9,8 +9,8 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from drc_runtime.bundle.info import inspect_bundle
 from drc_runtime.errors import DRCError
-from drc_runtime.info import inspect_bundle
 from drc_runtime.machine import machine_name
 from drc_runtime.samples import sample_bundle
 

@@ -21,7 +21,7 @@ class ConfigError(UsageError):
 
 
 class SourceError(DRCError):
-    """A picture, folder, video or camera cannot be read."""
+    """An image, folder, video or camera cannot be read."""
 
 
 class OutputError(DRCError):

@@ -3,6 +3,10 @@
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 
 def available_cores() -> int:
@@ -28,3 +32,12 @@ def _processor() -> str:
         if key.strip() in ("model name", "Model"):
             return value.strip()
     return platform.processor() or "unknown processor"
+
+
+def resident_bytes() -> int | None:
+    """What this process holds of the machine's memory, or None where ``/proc`` does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None

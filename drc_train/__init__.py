@@ -1,1 +1,1 @@
-"""Learns to cut the foreground out of unlabelled pictures: Deep Region Competition (Yu et al., NeurIPS 2021)."""
+"""Learns to cut the foreground out of unlabelled images: Deep Region Competition (Yu et al., NeurIPS 2021)."""

@@ -16,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable o
 
 def train(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A folder of pictures, a video, or tm-dsprites[:N], scene[:N].")
+        str, typer.Argument(metavar="SOURCE", help="A folder of images, a video, or tm-dsprites[:N], scene[:N].")
     ],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run: checkpoint, TensorBoard, grid.png.")],
     preset: Annotated[
@@ -32,7 +32,7 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as train.batch_size=16; repeatable.")
     ] = None,
     skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read.")
+        bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
     ] = False,
     ablation: Annotated[
         str | None,
@@ -47,15 +47,15 @@ def train(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Learn to cut out the foreground from unlabelled pictures. Ctrl-C saves and ends; --resume goes on."""
+    """Learn to cut out the foreground from unlabelled images. Ctrl-C saves and ends; --resume goes on."""
     if ablation is None and seeds is not None:
         raise UsageError("--seeds is for --ablation; a single run takes --set train.seed=N")
     if ablation is not None:
         if skip_unreadable:
-            raise UsageError("an ablation measures every picture: leave --skip-unreadable out")
+            raise UsageError("an ablation measures every image: leave --skip-unreadable out")
         _ablate(source, out, ablation, seeds, preset, iterations, minutes, resume, override or [], as_json)
         return
-    from drc_train.train import train as learn
+    from drc_train.training.train import train as learn
 
     report = learn(
         source,
@@ -97,7 +97,7 @@ def _ablate(
     overrides: list[str],
     as_json: bool,
 ) -> None:
-    from drc_train.ablation import ABLATIONS, ablate
+    from drc_train.evaluation.ablation import ABLATIONS, ablate
 
     numbers = seeds.split(",") if seeds is not None else []
     if not all(seed.isascii() and seed.isdigit() for seed in numbers):
@@ -148,36 +148,36 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise that cold starts begin from.")] = 0,
     size: Annotated[
-        int | None, typer.Option(min=8, max=4096, help="Scale pictures and masks to this size first.")
+        int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first.")
     ] = None,
     chains: Annotated[
         bool, typer.Option("--chains", help="Read masks from the chains that a run learned with; DATA is its folder.")
     ] = False,
-    pictures: Annotated[
+    images: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Draw there MODEL's first and worst masks, its prior, and DATA's statistics."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure IoU, Dice and F1: pictures from noise, clips tracked.
+    """Measure IoU, Dice and F1: images from noise, clips tracked.
 
     DATA is a folder with images/ and masks/, a clip, or tm-dsprites[:N], scene[:N].
     """
     from rich.console import Console
     from rich.table import Table
 
-    from drc_train.analysis import write_statistics
     from drc_train.data.evaluation import load_evaluation
-    from drc_train.evaluate import evaluate as measure
-    from drc_train.gallery import Gallery, draw_run
-    from drc_train.model_masks import is_run
-    from drc_train.tables import markdown, measure_table, to_json, write_table
+    from drc_train.evaluation.evaluate import evaluate as measure
+    from drc_train.evaluation.gallery import Gallery, draw_run
+    from drc_train.evaluation.model_masks import is_run
+    from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
+    from drc_train.figures.dataset_statistics import write_statistics
 
     baselines = [name for name in baseline.split(",") if name]
     if data or table:
-        if masks is not None or pictures is not None or chains:
+        if masks is not None or images is not None or chains:
             raise UsageError(
-                "--masks, --pictures and --chains are for one MODEL and DATA; for a table put the masks beside the data"
+                "--masks, --images and --chains are for one MODEL and DATA; for a table put the masks beside the data"
             )
         sets = data or model[1:]
         models = [Path(name) for name in (model if data else model[:1]) if name != "none"]
@@ -190,7 +190,7 @@ def evaluate(
                 skip=skip,
                 seed=seed,
                 size=size,
-                progress=lambda name, done: status.update(f"{name}: {done} pictures measured"),
+                progress=lambda name, done: status.update(f"{name}: {done} images measured"),
             )
         if table:
             write_table(table, cells)
@@ -198,7 +198,7 @@ def evaluate(
         return
     if len(model) != 2:
         raise UsageError("give MODEL and DATA, or several models and --data once for each set")
-    gallery = Gallery(pictures) if pictures is not None else None
+    gallery = Gallery(images) if images is not None else None
     with Console(stderr=True).status("measuring ...") as status:
         figures = measure(
             None if model[0] == "none" else Path(model[0]),
@@ -211,22 +211,20 @@ def evaluate(
             size=size,
             chains=chains,
             gallery=gallery,
-            progress=lambda done: status.update(f"{done} pictures measured"),
+            progress=lambda done: status.update(f"{done} images measured"),
         )
-        if pictures is not None and gallery is not None:
-            write_statistics(pictures, load_evaluation(model[1], masks))
+        if images is not None and gallery is not None:
+            write_statistics(images, load_evaluation(model[1], masks))
             gallery.write()
             if is_run(Path(model[0])):
-                draw_run(Path(model[0]), pictures, seed)
+                draw_run(Path(model[0]), images, seed)
     if as_json:
         print(json.dumps(figures))
         return
-    rows = Table("mask", "IoU", "Dice", "F1", "pictures", "with foreground", "ms")
+    rows = Table("mask", "IoU", "Dice", "F1", "images", "with foreground", "ms")
     for name, row in figures.items():
         percentages = [f"{100 * row[key]:.1f}" for key in ("iou", "dice", "f1")]
-        rows.add_row(
-            name, *percentages, str(row["pictures"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}"
-        )
+        rows.add_row(name, *percentages, str(row["images"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}")
     Console().print(rows)
     for name, row in figures.items():
         if "ari" in row:
@@ -245,35 +243,35 @@ def data(
         Path | None,
         typer.Option("--from", metavar="DOWNLOAD", help="The unpacked download, for cub, dogs, cars, clevr6."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Pictures or frames to draw.")] = 1000,
-    size: Annotated[int, typer.Option(min=8, help="Height of a picture in pixels.")] = 128,
+    count: Annotated[int, typer.Option(min=1, help="Images or frames to draw.")] = 1000,
+    size: Annotated[int, typer.Option(min=8, help="Height of an image in pixels.")] = 128,
     seed: Annotated[int, typer.Option(min=0, help="Another draw.")] = 2,
     masks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Approximate masks for dogs and cars; pictures without are left out."),
+        typer.Option(metavar="DIR", help="Approximate masks for dogs and cars; images without are left out."),
     ] = None,
     margin: Annotated[float, typer.Option(min=0, help="Widen the square round a box by this share of its side.")] = 0.0,
     largest: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out pictures covered by more than this; the paper: 0.9 for dogs.")
+        float, typer.Option(min=0, max=1, help="Leave out images covered by more than this; the paper: 0.9 for dogs.")
     ] = 1.0,
     skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read.")
+        bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
     ] = False,
 ) -> None:
     """Write a data set in this project's folder form: images/ and masks/, or clip.mp4 and masks/.
 
     Downloads are cropped as in the paper's Appendix A and become train/ and test/.
     """
-    from drc_train.data.write import SETS, write_data_set
+    from drc_train.data.synthetic.write import SETS, write_data_set
 
     if name in SETS:
         if source is not None:
             raise UsageError(f"{name} is drawn, not read; leave --from out")
-        print(f"{folder}: {write_data_set(name, folder, count, size, seed)} pictures")
+        print(f"{folder}: {write_data_set(name, folder, count, size, seed)} images")
         return
     from rich.console import Console
 
-    from drc_train.data.convert import DOWNLOADS, convert_data_set
+    from drc_train.data.downloads.convert import DOWNLOADS, convert_data_set
 
     if name not in DOWNLOADS:
         raise UsageError(f"no data set is called {name!r}; there are: {', '.join((*SETS, *DOWNLOADS))}")
@@ -289,6 +287,6 @@ def data(
             margin=margin,
             largest=largest,
             skip_unreadable=skip_unreadable,
-            progress=lambda seen: status.update(f"{seen} pictures read"),
+            progress=lambda seen: status.update(f"{seen} images read"),
         )
     print(f"{folder}: {report}")

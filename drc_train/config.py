@@ -19,7 +19,7 @@ Family = Literal["laplace", "gaussian"]
 
 
 class Likelihood(NamedTuple):
-    """Each region's density round its picture (Appendix C.1)."""
+    """Each region's density round its image (Appendix C.1)."""
 
     foreground: float
     """Sigma of the foreground, in the network's range [-1, 1]."""
@@ -39,7 +39,7 @@ class LatentConfig(_Section):
     """Of each foreground slot."""
     background: PositiveInt
     reassignment: int = Field(ge=0)
-    """0 turns pixel re-assignment off: the background generator's picture is used as it is."""
+    """0 turns pixel re-assignment off: the background generator's image is used as it is."""
     foreground_slots: PositiveInt = 1
     """Foreground slots that compete with each other and the background (Appendix G.2); 1 is the two-region model."""
 
@@ -65,15 +65,15 @@ class ModelConfig(_Section):
     channels: tuple[PositiveInt, ...]
     """Channels after each doubling of the resolution."""
     background_channels: tuple[PositiveInt, ...] | None = None
-    """The background generator's own, where its picture is simpler than the foreground's; None takes ``channels``."""
+    """The background generator's own, where its image is simpler than the foreground's; None takes ``channels``."""
     upsampling: Literal["nearest", "bilinear"]
     foreground_bias: float = 0.0
     """The foreground's mask logit before learning; below 0 the background gets a head start."""
     foreground_centre: float = Field(0.0, ge=0)
-    """How far the foreground's mask logit starts above ``foreground_bias`` in the picture's centre, and below it in the corners:
+    """How far the foreground's mask logit starts above ``foreground_bias`` in the image's centre, and below it in the corners:
     for objects that stand in the middle, as GrabCut's rectangle has them. It is learned from there."""
-    background_picture: bool = False
-    """Whether the background generator adds to a learned picture under changing light, which starts as the pictures' median."""
+    background_image: bool = False
+    """Whether the background generator adds to a learned image under changing light, which starts as the images' median."""
     foreground_categories: PositiveInt
     background_categories: PositiveInt
     """Length of the symbolic vectors y that the energy models emit (section 3.1)."""
@@ -118,9 +118,9 @@ class TrainConfig(_Section):
     """K1."""
     posterior_step_size: PositiveFloat = 0.1
     redraw: float = Field(0.0, ge=0, le=1)
-    """Chance that a picture's posterior chain starts anew from noise when its turn comes; 1 is the short-run chain of Table 2."""
+    """Chance that an image's posterior chain starts anew from noise when its turn comes; 1 is the short-run chain of Table 2."""
     follow: float = Field(0.0, ge=0, le=1)
-    """Chance that a picture's posterior chain starts where its predecessor's stands, as tracking does: for the frames of a
+    """Chance that an image's posterior chain starts where its predecessor's stands, as tracking does: for the frames of a
     recording, in order."""
     generator_rate: PositiveFloat
     energy_rate: PositiveFloat
@@ -136,19 +136,19 @@ class TrainConfig(_Section):
     orthogonal_weight: float = Field(1.0, ge=0)
     precision: Literal["auto", "float32", "tf32", "float16", "bfloat16"] = "auto"
     """Of the E-step's convolutions; norms, likelihoods and the update are float32. ``auto`` is float32 on a CPU, and on a GPU
-    the fastest whose gradient is near enough to float32's, measured at the start (``drc_train.precision``)."""
+    the fastest whose gradient is near enough to float32's, measured at the start (``drc_train.sampling.precision``)."""
     share_weight: float = Field(0.0, ge=0)
     """Weight of the mean foreground share in the M-step's loss: a gentle pull towards a smaller foreground."""
     divergence_weight: float = Field(1.0, ge=0)
     """Weight of KL(q(z | x) | N(0, I)) with amortised inference; 1 is the evidence lower bound."""
     mirror: bool = False
-    """Whether each picture is learned from as it is and mirrored left to right, with a chain for each."""
+    """Whether each image is learned from as it is and mirrored left to right, with a chain for each."""
     averaging: float = Field(0.0, ge=0, lt=1)
     """Decay of the exponential moving average of the generators that evaluation and export use; 0 uses the newest."""
 
     @property
     def sides(self) -> int:
-        """How many chains each picture has: 2 where it is also learned from mirrored."""
+        """How many chains each image has: 2 where it is also learned from mirrored."""
         return 2 if self.mirror else 1
 
     def m_step_sigma_at(self, iteration: int) -> float:
@@ -160,7 +160,7 @@ class TrainConfig(_Section):
 
 
 class SamplerConfig(_Section):
-    """Inference: posterior steps for one picture from noise, and for a frame that starts at the last one's latent."""
+    """Inference: posterior steps for one image from noise, and for a frame that starts at the last one's latent."""
 
     cold_steps: PositiveInt = 300
     track_steps: PositiveInt = 8
@@ -175,9 +175,9 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> "Config":
-        if self.train.mirror and self.model.background_picture:
+        if self.train.mirror and self.model.background_image:
             raise ValueError(
-                "a mirrored picture has another background; leave train.mirror or model.background_picture out"
+                "a mirrored image has another background; leave train.mirror or model.background_image out"
             )
         if self.model.inference == "amortised" and self.train.pseudo_label_weight:
             raise ValueError("amortised inference has no energy models to emit labels; set train.pseudo_label_weight=0")

@@ -1,4 +1,4 @@
-"""Draws the pictures on which a model does worst: picture, truth and mask in three rows, the worst first.
+"""Draws the images on which a model does worst: image, truth and mask in three rows, the worst first.
 
 python samples/worst.py samples/sprites/bundle tm-dsprites-folder worst.png
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from drc_runtime.extractor import Extractor
+from drc_runtime.inference.extractor import Extractor
 from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import load_evaluation
 from drc_train.data.source import is_sequence
@@ -23,20 +23,20 @@ def main(bundle: str, data: str, out: str) -> None:
     extractor = Extractor(bundle)
     track = extractor.track() if is_sequence(data) else None
     found = []
-    for _, picture, truth in load_evaluation(data):
-        mask = (track.step(picture) if track else extractor.extract(picture)).mask
+    for _, image, truth in load_evaluation(data):
+        mask = (track.step(image) if track else extractor.extract(image)).mask
         union = ((mask > 0) | (truth > 0)).sum()
         if (truth > 0).mean() >= LEAST_FOREGROUND:
-            found.append((((mask > 0) & (truth > 0)).sum() / union, picture, truth, mask))
+            found.append((((mask > 0) & (truth > 0)).sum() / union, image, truth, mask))
     worst = sorted(found, key=lambda item: item[0])
     # neighbouring frames fail alike: of a clip, take every tenth
     columns = []
-    for _, picture, truth, mask in worst[:: 10 if track else 1][:SHOWN]:
-        size = HEIGHT, round(HEIGHT * picture.shape[1] / picture.shape[0])
+    for _, image, truth, mask in worst[:: 10 if track else 1][:SHOWN]:
+        size = HEIGHT, round(HEIGHT * image.shape[1] / image.shape[0])
         planes = [np.repeat(plane[..., None], 3, 2) for plane in (truth, mask)]
-        columns.append(np.vstack([np.pad(resize(tile, size), ((0, 2), (0, 2), (0, 0))) for tile in (picture, *planes)]))
+        columns.append(np.vstack([np.pad(resize(tile, size), ((0, 2), (0, 2), (0, 0))) for tile in (image, *planes)]))
     cv2.imwrite(out, cv2.cvtColor(np.hstack(columns), cv2.COLOR_RGB2BGR))
-    print(f"{len(found)} pictures, the worst {len(columns)} in {Path(out)}: IoU from {worst[0][0]:.2f}")
+    print(f"{len(found)} images, the worst {len(columns)} in {Path(out)}: IoU from {worst[0][0]:.2f}")
 
 
 if __name__ == "__main__":

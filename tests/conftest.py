@@ -8,7 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from drc_runtime.bundle import GraphEntry, LatentSizes, Manifest, Sampler, write_bundle
+from drc_runtime.bundle.bundle import write_bundle
+from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler
 
 SIZE = (8, 12)
 LATENT = 4
@@ -22,7 +23,7 @@ def toy_posterior_step() -> bytes:
     So responsibility = sigmoid(sum of the channels / sigma^2): bright pixels are foreground.
     """
     height, width = SIZE
-    vector, picture, plane = [1, LATENT], [1, 3, height, width], [1, 1, height, width]
+    vector, image, plane = [1, LATENT], [1, 3, height, width], [1, 1, height, width]
 
     def tensor(name: str, shape: list[int]) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -47,14 +48,14 @@ def toy_posterior_step() -> bytes:
     graph = helper.make_graph(
         nodes,
         "posterior_step",
-        [tensor("z", vector), tensor("image", picture), tensor("noise", vector)],
+        [tensor("z", vector), tensor("image", image), tensor("noise", vector)],
         [
             tensor("z_next", vector),
             tensor("log_posterior", [1]),
             tensor("mask", plane),
             tensor("responsibility", plane),
-            tensor("foreground", picture),
-            tensor("background", picture),
+            tensor("foreground", image),
+            tensor("background", image),
         ],
         [
             constant("keep", 1 - STEP_SIZE**2 / 2),
@@ -62,8 +63,8 @@ def toy_posterior_step() -> bytes:
             constant("minus_half", -0.5),
             constant("contrast", 1 / SIGMA**2),
             constant("half_plane", np.full(plane, 0.5)),
-            constant("white", np.ones(picture)),
-            constant("black", -np.ones(picture)),
+            constant("white", np.ones(image)),
+            constant("black", -np.ones(image)),
             numpy_helper.from_array(np.array([1]), "last"),
             numpy_helper.from_array(np.array([1]), "channels"),
         ],
@@ -75,18 +76,18 @@ def toy_posterior_step() -> bytes:
 
 def toy_manifest(graph: bytes) -> Manifest:
     height, width = SIZE
-    picture, plane = (1, 3, height, width), (1, 1, height, width)
+    image, plane = (1, 3, height, width), (1, 1, height, width)
     entry = GraphEntry.of(
         "posterior_step.onnx",
         graph,
-        inputs={"z": (1, LATENT), "image": picture, "noise": (1, LATENT)},
+        inputs={"z": (1, LATENT), "image": image, "noise": (1, LATENT)},
         outputs={
             "z_next": (1, LATENT),
             "log_posterior": (1,),
             "mask": plane,
             "responsibility": plane,
-            "foreground": picture,
-            "background": picture,
+            "foreground": image,
+            "background": image,
         },
     )
     return Manifest(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from drc_runtime.cli import COMMANDS, _load, app
+from drc_runtime.cli.main import COMMANDS, _load, app
 from drc_train.config import load_config
 
 ROOT = Path(__file__).parents[1]

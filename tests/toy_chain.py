@@ -1,8 +1,8 @@
-"""A posterior with one number for a picture and one for z: what tracking decides can be followed by hand."""
+"""A posterior with one number for an image and one for z: what tracking decides can be followed by hand."""
 
 import numpy as np
 
-from drc_runtime.langevin import PosteriorSample
+from drc_runtime.inference.langevin import PosteriorSample
 
 
 class ToyChain:
@@ -28,7 +28,7 @@ class ToyChain:
 
 
 class ToyExtractor:
-    """As much of an Extractor as a Track needs; a picture is its target, an extraction is z and the steps taken."""
+    """As much of an Extractor as a Track needs; an image is its target, an extraction is z and the steps taken."""
 
     class manifest:  # noqa: N801
         class sampler:  # noqa: N801
@@ -37,8 +37,8 @@ class ToyExtractor:
     def __init__(self, reach: float = 150.0) -> None:
         self.sampler = ToyChain(reach)
 
-    def prepare(self, picture: float) -> float:
-        return picture
+    def prepare(self, image: float) -> float:
+        return image
 
-    def read(self, picture: float, sample: PosteriorSample, steps: int, *_: float) -> tuple[float, int]:
+    def read(self, image: float, sample: PosteriorSample, steps: int, *_: float) -> tuple[float, int]:
         return float(sample.z[0, 0]), steps

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from drc_runtime.bundle import Bundle
+from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnxruntime as ort
 
-from drc_runtime.bundle import Bundle, GraphEntry
-from drc_runtime.engines.entry import graph_entry
-from drc_runtime.engines.protocol import Array, BoundGraph
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import GraphEntry
+from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 

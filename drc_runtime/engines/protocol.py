@@ -6,6 +6,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import GraphEntry
+from drc_runtime.errors import EngineError
+
 Array = NDArray[np.float32]
 
 
@@ -37,3 +41,18 @@ class Engine(Protocol):
         Raises:
             EngineError: no such graph or output.
         """
+
+
+def graph_entry(bundle: Bundle, graph: str, outputs: Sequence[str]) -> GraphEntry:
+    """What the manifest says of ``graph``, which has to have all of ``outputs``.
+
+    Raises:
+        EngineError: no such graph or output; those that there are.
+    """
+    entry = bundle.manifest.graphs.get(graph)
+    if entry is None:
+        raise EngineError(f"the bundle {bundle.folder} has no graph {graph!r}")
+    unknown = [name for name in outputs if name not in entry.outputs]
+    if unknown:
+        raise EngineError(f"graph {graph} has no output {unknown[0]!r}; it has {', '.join(entry.outputs)}")
+    return entry

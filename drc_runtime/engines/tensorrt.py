@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from drc_runtime.bundle import Bundle, GraphEntry
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines.cuda import Cuda
-from drc_runtime.engines.entry import graph_entry
-from drc_runtime.engines.protocol import Array, BoundGraph
+from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
 from drc_runtime.engines.tensorrt_files import REBUILD, engine_path, load_tensorrt, read_engine
 from drc_runtime.errors import EngineError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from drc_runtime.atomic import atomic_write
+from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines.cuda import Device
 from drc_runtime.errors import EngineError, MissingDependencyError
-from drc_runtime.manifest import GraphEntry
 
 SUPPORTED = (10, 11)
 """Major versions of TensorRT."""

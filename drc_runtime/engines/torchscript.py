@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drc_runtime.bundle import Bundle, GraphEntry
-from drc_runtime.engines.entry import graph_entry
-from drc_runtime.engines.protocol import Array, BoundGraph
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import GraphEntry
+from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 

@@ -1,1 +1,1 @@
-"""Where pictures come from: folders, videos, and data sets that are drawn on the spot."""
+"""Where images come from: folders, videos, and data sets that are drawn on the spot."""

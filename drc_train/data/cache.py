@@ -1,8 +1,8 @@
-"""Decoded pictures on disk: decoded once, then mapped into memory, so that a hundred thousand of them need no room in it.
+"""Decoded images on disk: decoded once, then mapped into memory, so that a hundred thousand of them need no room in it.
 
 A file of plain uint8 ``(N, 3, H, W)`` RGB with a JSON beside it, written last, that says how many. Its name holds a digest of the
-source's listing (paths, sizes, times of change), the pictures' size and the code that decodes: when one of them changes, the
-pictures are decoded anew and the old file goes.
+source's listing (paths, sizes, times of change), the images' size and the code that decodes: when one of them changes, the
+images are decoded anew and the old file goes.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from drc_runtime import preprocess
 from drc_runtime.atomic import atomic_path, atomic_write
 from drc_runtime.errors import OutputError, SourceError
-from drc_train.data.source import read_pictures, source_files
+from drc_train.data.source import read_images, source_files
 
 VARIABLE = "DRC_CACHE"
 
 
-class CachedPictures(NamedTuple):
-    """The pictures of a source, mapped into memory."""
+class CachedImages(NamedTuple):
+    """The images of a source, mapped into memory."""
 
     pixels: NDArray[np.uint8]
     """``(N, 3, H, W)`` RGB. Writing to them changes neither the file nor another process's view."""
@@ -33,35 +33,35 @@ class CachedPictures(NamedTuple):
     """SHA-256 of all pixels in the source's order, ``(N, H, W, 3)``."""
 
     def fingerprint_of(self, count: int) -> str:
-        """The fingerprint of the first ``count`` pictures alone."""
+        """The fingerprint of the first ``count`` images alone."""
         if count == len(self.pixels):
             return self.fingerprint
         digest = hashlib.sha256()
-        for picture in self.pixels[:count]:
-            digest.update(picture.transpose(1, 2, 0).tobytes())
+        for image in self.pixels[:count]:
+            digest.update(image.transpose(1, 2, 0).tobytes())
         return digest.hexdigest()
 
 
 def cache_folder() -> Path:
-    """Where decoded pictures are kept: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``."""
+    """Where decoded images are kept: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``."""
     named = os.environ.get(VARIABLE)
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(named) if named else base / "drc"
 
 
-def cached_pictures(
+def cached_images(
     source: str, size: int, *, skip_unreadable: bool = False, progress: Callable[[int], None] = lambda done: None
-) -> CachedPictures:
-    """The pictures to learn from, decoded now or by an earlier call.
+) -> CachedImages:
+    """The images to learn from, decoded now or by an earlier call.
 
     Args:
-        source: as in ``read_pictures``.
-        size: height and width that every picture is squeezed to.
-        skip_unreadable: warn about pictures that cannot be read and go on without them.
-        progress: called with the number of pictures decoded so far.
+        source: as in ``read_images``.
+        size: height and width that every image is squeezed to.
+        skip_unreadable: warn about images that cannot be read and go on without them.
+        progress: called with the number of images decoded so far.
 
     Raises:
-        SourceError: as ``read_pictures``.
+        SourceError: as ``read_images``.
         OutputError: the cache cannot be written.
     """
     folder = cache_folder()
@@ -70,14 +70,14 @@ def cached_pictures(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make {folder} for decoded pictures: {error.strerror}; set {VARIABLE}") from error
+        raise OutputError(f"cannot make {folder} for decoded images: {error.strerror}; set {VARIABLE}") from error
     path = folder / f"{name}.u8"
     found = _open(path, size)
     if found is None:
         try:
             _decode(path, source, size, skip_unreadable, progress)
         except OutputError as error:
-            raise OutputError(f"no decoded pictures: {error}; name a folder with room in {VARIABLE}") from error
+            raise OutputError(f"no decoded images: {error}; name a folder with room in {VARIABLE}") from error
         for old in folder.glob(f"{owner}-*"):
             if old.stem != name:
                 old.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def cached_pictures(
     return found
 
 
-def _open(path: Path, size: int) -> CachedPictures | None:
+def _open(path: Path, size: int) -> CachedImages | None:
     """None where there is no such file, or one that is not whole."""
     try:
         about = json.loads(path.with_suffix(".json").read_text())
@@ -95,7 +95,7 @@ def _open(path: Path, size: int) -> CachedPictures | None:
         if path.stat().st_size != int(np.prod(shape)):
             return None
         pixels = np.memmap(path, np.uint8, "c", shape=shape)
-        found = CachedPictures(pixels, str(about["fingerprint"]))
+        found = CachedImages(pixels, str(about["fingerprint"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     for problem in about.get("skipped", ()):
@@ -107,13 +107,13 @@ def _decode(path: Path, source: str, size: int, skip_unreadable: bool, progress:
     digest, count = hashlib.sha256(), 0
     with warnings.catch_warnings(record=True) as skipped, atomic_path(path) as temporary, temporary.open("wb") as file:
         warnings.simplefilter("always")
-        for picture in read_pictures(source, size, skip_unreadable=skip_unreadable):
-            digest.update(picture.tobytes())
-            file.write(picture.transpose(2, 0, 1).tobytes())
+        for image in read_images(source, size, skip_unreadable=skip_unreadable):
+            digest.update(image.tobytes())
+            file.write(image.transpose(2, 0, 1).tobytes())
             count += 1
             progress(count)
         if count < 2:
-            raise SourceError(f"{source} holds {count} picture that can be read; learning needs at least 2")
+            raise SourceError(f"{source} holds {count} image that can be read; learning needs at least 2")
     about = {"count": count, "fingerprint": digest.hexdigest(), "skipped": [str(it.message) for it in skipped]}
     atomic_write(path.with_suffix(".json"), json.dumps(about).encode())
 
@@ -123,6 +123,6 @@ def _digest(*values: object) -> str:
 
 
 def _code() -> str:
-    """Of everything that decides what a picture's pixels are: other code may decode, scale or draw differently."""
+    """Of everything that decides what an image's pixels are: other code may decode, scale or draw differently."""
     files = [Path(preprocess.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

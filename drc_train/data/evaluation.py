@@ -1,4 +1,4 @@
-"""Pictures and frames with ground-truth masks, for evaluation only: training never sees a mask."""
+"""Images and frames with ground-truth masks, for evaluation only: training never sees a mask."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from drc_runtime.errors import SourceError
-from drc_runtime.preprocess import PICTURE_SUFFIXES, Picture, list_pictures, read_picture
-from drc_train.data import tm_dsprites
-from drc_train.data.scene import draw_scene
-from drc_train.data.source import parse_name, picture_folder
+from drc_runtime.images import IMAGE_SUFFIXES, Image, list_images, read_image
+from drc_train.data.source import image_folder, parse_name
+from drc_train.data.synthetic import tm_dsprites
+from drc_train.data.synthetic.scene import draw_scene
 from drc_train.data.video import read_frames
 
 EVALUATION_SEED = 2
@@ -19,11 +19,11 @@ EVALUATION_SEED = 2
 
 
 class Labelled(NamedTuple):
-    """A picture ``(H, W, 3)`` uint8 RGB and its mask ``(H, W)`` uint8, 0 or 255, both at their full size."""
+    """An image ``(H, W, 3)`` uint8 RGB and its mask ``(H, W)`` uint8, 0 or 255, both at their full size."""
 
     name: str
-    picture: Picture
-    mask: Picture
+    image: Image
+    mask: Image
 
 
 def load_evaluation(data: str, masks: str | None = None) -> Iterator[Labelled]:
@@ -35,11 +35,11 @@ def load_evaluation(data: str, masks: str | None = None) -> Iterator[Labelled]:
         masks: the folder of masks where it is not ``masks`` inside the folder or beside the video. The masks of a
             video are called ``00000.png`` and so on, by frame.
 
-    Pictures and frames without a mask are left out.
+    Images and frames without a mask are left out.
 
     Raises:
         SourceError: no such data or masks, or none that belong together. While iterating: a mask that cannot be read,
-            has another size than its picture or belongs to no frame, or a picture that cannot be read.
+            has another size than its image or belongs to no frame, or an image that cannot be read.
     """
     named = parse_name(data)
     if named is not None:
@@ -49,8 +49,8 @@ def load_evaluation(data: str, masks: str | None = None) -> Iterator[Labelled]:
         raise SourceError(f"{data} does not exist; give a folder with images and masks, a video or a data set")
     if path.is_dir():
         return _folder(path, Path(masks) if masks else path / "masks")
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise SourceError(f"{path} is a single picture; give the folder that holds images and masks")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise SourceError(f"{path} is a single image; give the folder that holds images and masks")
     return _video(path, Path(masks) if masks else path.parent / "masks")
 
 
@@ -59,7 +59,7 @@ def _draw(name: str, count: int | None) -> Iterator[Labelled]:
         pairs = tm_dsprites.draw_each(count or 200, 128, EVALUATION_SEED)
     else:
         pairs = draw_scene(count or 300, 240, 320, EVALUATION_SEED)
-    return (Labelled(f"{index:05d}", picture, mask) for index, (picture, mask) in enumerate(pairs))
+    return (Labelled(f"{index:05d}", image, mask) for index, (image, mask) in enumerate(pairs))
 
 
 def _list_masks(folder: Path) -> dict[str, Path]:
@@ -70,14 +70,14 @@ def _list_masks(folder: Path) -> dict[str, Path]:
 
 def _folder(folder: Path, mask_folder: Path) -> Iterator[Labelled]:
     masks = _list_masks(mask_folder)
-    pairs = [(path, masks[path.stem]) for path in list_pictures(picture_folder(folder)) if path.stem in masks]
+    pairs = [(path, masks[path.stem]) for path in list_images(image_folder(folder)) if path.stem in masks]
     if not pairs:
-        raise SourceError(f"no masks: {mask_folder} holds no NAME.png for any picture NAME in {picture_folder(folder)}")
+        raise SourceError(f"no masks: {mask_folder} holds no NAME.png for any image NAME in {image_folder(folder)}")
 
     def read() -> Iterator[Labelled]:
         for path, mask_path in pairs:
-            picture = read_picture(path)
-            yield Labelled(path.stem, picture, _read_mask(mask_path, picture))
+            image = read_image(path)
+            yield Labelled(path.stem, image, _read_mask(mask_path, image))
 
     return read()
 
@@ -89,10 +89,10 @@ def _video(path: Path, mask_folder: Path) -> Iterator[Labelled]:
 
     def read() -> Iterator[Labelled]:
         frames = 0
-        for frames, picture in enumerate(read_frames(path), start=1):
+        for frames, image in enumerate(read_frames(path), start=1):
             if frames - 1 in masks:
                 mask = masks[frames - 1]
-                yield Labelled(mask.stem, picture, _read_mask(mask, picture))
+                yield Labelled(mask.stem, image, _read_mask(mask, image))
         if max(masks) >= frames:
             raise SourceError(
                 f"{masks[max(masks)]} belongs to no frame: {path} has {frames}; are these the masks of another clip?"
@@ -101,13 +101,13 @@ def _video(path: Path, mask_folder: Path) -> Iterator[Labelled]:
     return read()
 
 
-def _read_mask(path: Path, picture: Picture) -> Picture:
+def _read_mask(path: Path, image: Image) -> Image:
     mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE) if path.stat().st_size else None
     if mask is None:
         raise SourceError(f"{path} is not a mask that can be read; expected an 8-bit PNG, 0 and 255")
-    if mask.shape != picture.shape[:2]:
+    if mask.shape != image.shape[:2]:
         raise SourceError(
-            f"{path} is {mask.shape[1]}x{mask.shape[0]} but its picture {picture.shape[1]}x{picture.shape[0]}"
-            "; masks must have the size of their pictures"
+            f"{path} is {mask.shape[1]}x{mask.shape[0]} but its image {image.shape[1]}x{image.shape[0]}"
+            "; masks must have the size of their images"
         )
     return np.where(mask >= 128, 255, 0).astype(np.uint8)

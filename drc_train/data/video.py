@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from drc_runtime.errors import SourceError
-from drc_runtime.preprocess import Picture
-from drc_runtime.video.files import VideoSource
+from drc_runtime.images import Image
+from drc_runtime.sources.files import VideoSource
 
 
-def read_frames(path: Path, every: int = 1) -> Iterator[Picture]:
+def read_frames(path: Path, every: int = 1) -> Iterator[Image]:
     """Yields frames 0, ``every``, 2 ``every``, ... as ``(H, W, 3)`` uint8 RGB.
 
     Raises:
@@ -17,7 +17,7 @@ def read_frames(path: Path, every: int = 1) -> Iterator[Picture]:
     with VideoSource(path) as source:
         for index, frame in enumerate(source):
             if index % every == 0:
-                yield frame.picture
+                yield frame.image
         # The runtime shows what there is and reports this afterwards; here nothing may be learned from less unasked.
         if source.failures:
             raise SourceError(f"{source.failures[0]}; copy or download it again")

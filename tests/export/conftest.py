@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from drc_export.export import export
-from drc_train.checkpoint import save_checkpoint
+from drc_export.bundle import export
 from drc_train.config import load_config
-from drc_train.em import Learner
+from drc_train.learner.em import Learner
+from drc_train.training.checkpoint import save_checkpoint
 
 SMALL = ("model.image_size=16", "model.channels=[12, 8]", "model.base_channels=6", "model.classifier_channels=4")
-ABOUT = {"source": "test", "preset": "test", "pictures": 4, "seconds": 60.0}
+ABOUT = {"source": "test", "preset": "test", "images": 4, "seconds": 60.0}
 
 MakeRun = Callable[..., Path]
 
@@ -23,8 +23,8 @@ def make_run() -> MakeRun:
 
     def make(folder: Path, preset: str, *overrides: str) -> Path:
         config = load_config(preset, [*SMALL, "train.batch_size=4", *overrides])
-        pictures = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-        learner = Learner(config, pictures, torch.device("cpu"), compiled=False)
+        images = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        learner = Learner(config, images, torch.device("cpu"), compiled=False)
         learner.step()
         folder.mkdir()
         save_checkpoint(folder, learner, ABOUT)

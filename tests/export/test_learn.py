@@ -12,9 +12,9 @@ import pytest
 from drc_export import learn as module
 from drc_export.learn import learn_bundle
 from drc_runtime.errors import TrainingError
-from drc_runtime.extractor import Extractor
-from drc_runtime.learning import LearnState
-from drc_train import train as train_module
+from drc_runtime.inference.extractor import Extractor
+from drc_runtime.pipeline.learn import LearnState
+from drc_train.training import train as train_module
 from tests.export.conftest import SMALL
 
 OVERRIDES = (*SMALL, "model.background_channels=[6, 4]", "train.batch_size=4")
@@ -52,7 +52,7 @@ def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames
     assert (states[0].phase, states[-1].phase) == ("preparing", "exporting")
     extractor = Extractor(tmp_path / "one", threads=1)
     training = extractor.manifest.training
-    assert training["pictures"] == 9 and training["iterations"] > 1 and training["preset"] == "static-camera"
+    assert training["images"] == 9 and training["iterations"] > 1 and training["preset"] == "static-camera"
     assert extractor.manifest.metrics["gradient_error"] < 1e-3
     assert extractor.extract(cv2.imread(str(frames / "00000.jpg")), steps=2).mask.shape == (24, 32)
 
@@ -97,7 +97,7 @@ def test_the_whole_command_learns_from_a_clip_and_then_runs_it(tmp_path: Path) -
         frame[16:32, index : index + 14] = 230
         writer.write(frame)
     writer.release()
-    command = [sys.executable, "-c", "from drc_runtime.cli import main; main()", "run", str(clip), "--learn", "1m"]
+    command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "run", str(clip), "--learn", "1m"]
     command += ["--keep", str(tmp_path / "keep"), "--masks", str(tmp_path / "masks"), "--no-display", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(module.__file__).parents[1], timeout=900)
     assert done.returncode == 0, done.stderr

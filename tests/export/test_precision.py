@@ -8,16 +8,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from drc_export.export import export
-from drc_export.posterior import graphs
+from drc_export.bundle import export
+from drc_export.graphs import graphs
 from drc_export.precision import HALF_OPERATORS, to_half
 from drc_export.reference import Reference
 from drc_export.verify import FLOAT16, verify
-from drc_runtime.bundle import Bundle
+from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.errors import BundleError, UsageError, VerificationError
-from drc_runtime.extractor import Extractor
-from drc_train.checkpoint import load_model
+from drc_runtime.inference.extractor import Extractor
+from drc_train.training.checkpoint import load_model
 
 
 def typed(path: Path) -> tuple[onnx.ModelProto, dict[str, int]]:
@@ -61,8 +61,8 @@ def test_a_weight_outside_the_range_keeps_its_operator_in_float32() -> None:
 
 
 def test_it_is_run_when_asked_for(bundle: Path) -> None:
-    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
-    whole, half = (Extractor(bundle, seed=1, precision=name).extract(picture, steps=1) for name in ("fp32", "fp16"))
+    image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    whole, half = (Extractor(bundle, seed=1, precision=name).extract(image, steps=1) for name in ("fp32", "fp16"))
     assert half.log_posterior == pytest.approx(whole.log_posterior, rel=1e-2)
     assert half.log_posterior != whole.log_posterior
     assert np.abs(whole.probability.astype(int) - half.probability).max() <= 12

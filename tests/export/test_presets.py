@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from drc_export.contenders import bundle_of
+from drc_export.graphs import graphs
 from drc_export.onnx import to_onnx
-from drc_export.posterior import graphs
 from drc_export.reference import Reference
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import verify
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_train.config import load_config, preset_names
-from drc_train.model import RegionModel
+from drc_train.model.regions import RegionModel
 
 
 @pytest.mark.slow

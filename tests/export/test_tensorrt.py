@@ -18,11 +18,12 @@ import pytest
 from filelock import FileLock
 
 from drc_export.tensorrt import build_engines
-from drc_runtime import atomic, cli
-from drc_runtime.bundle import Bundle
+from drc_runtime import atomic
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.cli import main as cli
 from drc_runtime.engines import load_engine
 from drc_runtime.errors import DRCError, EngineError, MissingDependencyError, OutputError, VerificationError
-from drc_runtime.extractor import Extractor
+from drc_runtime.inference.extractor import Extractor
 from tests.export.fake_tensorrt import FakeCuda, FakeTensorRT
 
 
@@ -81,10 +82,8 @@ def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensor
 
 def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: FakeTensorRT) -> None:
     build_engines(copy, verified=False)
-    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
-    one, other = (
-        Extractor(copy, seed=1, engine=name).extract(picture, steps=5) for name in ("onnxruntime", "tensorrt")
-    )
+    image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    one, other = (Extractor(copy, seed=1, engine=name).extract(image, steps=5) for name in ("onnxruntime", "tensorrt"))
     assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-5)
     np.testing.assert_array_equal(one.probability, other.probability)
     assert tensorrt.cuda.launches == 4  # the first run prepares, the rest are one CUDA graph

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from drc_export.posterior import graphs
+from drc_export.graphs import graphs
 from drc_export.reference import Reference
 from drc_export.verify import verify
-from drc_runtime.bundle import Bundle, Manifest
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.info import inspect_bundle
+from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError, VerificationError
-from drc_runtime.extractor import Extractor
-from drc_runtime.info import inspect_bundle
-from drc_train.checkpoint import load_model
+from drc_runtime.inference.extractor import Extractor
+from drc_train.training.checkpoint import load_model
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ def scripted(function: object) -> bytes:
 
 
 def test_it_gives_the_masks_that_onnx_gives(bundle: Path) -> None:
-    picture = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
     one, other = (
-        Extractor(bundle, seed=1, engine=name).extract(picture, steps=2) for name in ("onnxruntime", "torchscript")
+        Extractor(bundle, seed=1, engine=name).extract(image, steps=2) for name in ("onnxruntime", "torchscript")
     )
     assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-4)
     assert np.abs(one.probability.astype(int) - other.probability).max() <= 3

@@ -30,13 +30,13 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check_program(program: Path, folder: Path) -> None:
     """The toy's foreground is what is bright: the right half."""
-    picture = np.zeros((10, 20, 3), np.uint8)
-    picture[:, 10:] = 255
+    image = np.zeros((10, 20, 3), np.uint8)
+    image[:, 10:] = 255
     with open(folder / "mask.pgm", "wb") as mask:
-        data = cv2.imencode(".ppm", picture)[1].tobytes()
+        data = cv2.imencode(".ppm", image)[1].tobytes()
         subprocess.run([program, MODEL], input=data, stdout=mask, check=True)
     found = cv2.imread(str(folder / "mask.pgm"), cv2.IMREAD_GRAYSCALE)
-    np.testing.assert_array_equal(found >= 128, picture[..., 0] == 255)
+    np.testing.assert_array_equal(found >= 128, image[..., 0] == 255)
 
 
 def test_a_cmake_project(prefix: Path, tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_it_may_be_moved_and_needs_nothing_of_the_build(prefix: Path, tmp_path: 
     assert found is not None and not Path(found[1]).is_relative_to(BUILD)
     program = next(moved.rglob("drc-live"))
     assert str(moved) in run("ldd", program)
-    picture = tmp_path / "picture.png"
-    cv2.imwrite(str(picture), np.zeros((10, 20, 3), np.uint8))
-    run(program, picture, "--model", MODEL, "--masks", tmp_path / "masks", "--no-display")
-    assert (tmp_path / "masks" / "picture.png").is_file()
+    image = tmp_path / "image.png"
+    cv2.imwrite(str(image), np.zeros((10, 20, 3), np.uint8))
+    run(program, image, "--model", MODEL, "--masks", tmp_path / "masks", "--no-display")
+    assert (tmp_path / "masks" / "image.png").is_file()
 
 
 def test_only_the_interface_is_visible(prefix: Path) -> None:

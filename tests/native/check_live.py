@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.run import run
+from drc_runtime.pipeline.run import run
 from tests.mjpeg_server import MJPEGServer
 
 PROGRAM = os.environ["DRC_LIVE"]
@@ -57,8 +57,8 @@ def test_a_video_gives_the_masks_of_the_python_command(tmp_path: Path, soft: boo
     assert (written.get(cv2.CAP_PROP_FRAME_COUNT), written.get(cv2.CAP_PROP_FRAME_WIDTH)) == (12, 64)
 
 
-def test_a_folder_carries_on_after_a_bad_picture_and_fails(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
+def test_a_folder_carries_on_after_a_bad_image_and_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
     folder.mkdir()
     for name in ("frame10", "frame2"):
         cv2.imwrite(str(folder / f"{name}.png"), np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8))
@@ -97,8 +97,8 @@ def test_outputs_are_never_lost(tmp_path: Path) -> None:
         (("http://127.0.0.1:9/x", "--masks", "m"), 1, "no video comes from"),
         ((str(MODEL / "manifest.json"), "--masks", "m"), 1, "is not a video that can be read"),
         ((str(MODEL),), 2, "nothing to write and no display"),
-        ((str(MODEL), "--out", "x.mp4"), 2, "pictures do not become a video"),
-        ((str(MODEL), "--masks", str(MODEL)), 2, "where the pictures are read from"),
+        ((str(MODEL), "--out", "x.mp4"), 2, "images do not become a video"),
+        ((str(MODEL), "--masks", str(MODEL)), 2, "where the images are read from"),
         ((), 2, "name one SOURCE"),
         (("a", "b"), 2, "name one SOURCE"),
         (("a", "--steps", "0"), 2, "--steps 0"),

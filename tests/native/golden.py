@@ -3,7 +3,7 @@
     python tests/native/golden.py FOLDER
 
 FOLDER gets ``manifests.json`` and ``graphs.json`` (damaged inputs and whether Python's checks accept them) and for each
-model a folder with its bundle, its pictures and their masks.
+model a folder with its bundle, its images and their masks.
 """
 
 import copy
@@ -26,12 +26,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conftest import toy_manifest, toy_posterior_step  # noqa: E402 - after the path is set
 
-from drc_runtime.bundle import GraphEntry, LatentSizes, Manifest, Sampler, write_bundle  # noqa: E402
+from drc_runtime.bundle.bundle import write_bundle  # noqa: E402
+from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler  # noqa: E402
+from drc_runtime.bundle.onnx_check import check_model  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
-from drc_runtime.extractor import Extraction, Extractor  # noqa: E402
-from drc_runtime.onnx_check import check_model  # noqa: E402
-from drc_runtime.video import open_source  # noqa: E402
-from drc_runtime.video.sinks import write_png  # noqa: E402
+from drc_runtime.inference.extractor import Extraction, Extractor  # noqa: E402
+from drc_runtime.sinks.png import write_png  # noqa: E402
+from drc_runtime.sources.open import open_source  # noqa: E402
 
 SEED = 0x1_2345_6789  # more than 32 bits
 FRAME_SIZES = ((24, 40), (1, 1), (90, 61), (11, 200), (480, 640), (720, 1280))
@@ -53,24 +54,22 @@ def main(folder: Path) -> None:
     write_json(folder / "graphs.json", {"graph": graph.hex(), "changes": list(damaged_graphs(graph))})
     write_bundle(folder / "toy", manifest, {"posterior_step": graph})
     write_fuzz_seeds(folder, manifest.to_json())
-    write_masks(folder / "toy", [noise_picture(size) for size in FRAME_SIZES])
+    write_masks(folder / "toy", [noise_image(size) for size in FRAME_SIZES])
     graph = random_posterior_step()
     write_bundle(folder / "random", random_manifest(graph), {"posterior_step": graph})
-    write_masks(folder / "random", [noise_picture(size) for size in FRAME_SIZES], cut=light_then_dark())
+    write_masks(folder / "random", [noise_image(size) for size in FRAME_SIZES], cut=light_then_dark())
     gaussian = random_manifest(graph)
     gaussian = replace(gaussian, name="gaussian", sampler=replace(gaussian.sampler, likelihood="gaussian"))
     write_bundle(folder / "gaussian", gaussian, {"posterior_step": graph})
-    write_masks(folder / "gaussian", [noise_picture(size) for size in FRAME_SIZES[:5]])
+    write_masks(folder / "gaussian", [noise_image(size) for size in FRAME_SIZES[:5]])
     graph = diverging_posterior_step()
     write_bundle(folder / "diverging", replace(toy_manifest(graph), name="diverging"), {"posterior_step": graph})
     sample = ROOT / "samples" / "scene"
     if (sample / "bundle" / "manifest.json").is_file():
         shutil.copytree(sample / "bundle", folder / "scene")
         with open_source(str(sample / "clip.mp4")) as source:
-            pictures = [frame.picture for frame in islice(source, 30)]
-        write_masks(
-            folder / "scene", pictures[:12], cut=pictures[:10] + [picture[:, ::-1] // 2 for picture in pictures[10:]]
-        )
+            images = [frame.image for frame in islice(source, 30)]
+        write_masks(folder / "scene", images[:12], cut=images[:10] + [image[:, ::-1] // 2 for image in images[10:]])
 
 
 def write_fuzz_seeds(folder: Path, text: str) -> None:
@@ -96,26 +95,26 @@ def write_fuzz_seeds(folder: Path, text: str) -> None:
         (folder / "fuzz-bundle" / str(index)).write_bytes(b"".join(map(bytes, damages)))
 
 
-def write_masks(bundle: Path, pictures: list[np.ndarray], cut: list[np.ndarray] | None = None) -> None:
-    """Cold masks of both kinds for each picture and those of a track over all, beside the bundle's own files.
+def write_masks(bundle: Path, images: list[np.ndarray], cut: list[np.ndarray] | None = None) -> None:
+    """Cold masks of both kinds for each image and those of a track over all, beside the bundle's own files.
 
     ``cut``: the frames of a clip in which the scene changes, for tracks without a limit and with a budget.
     """
     cut = cut or []
-    names = [f"picture-{index}.png" for index in range(len(pictures) + len(cut))]
-    for name, picture in zip(names, [*pictures, *cut], strict=True):
-        write_png(bundle / name, picture)
+    names = [f"image-{index}.png" for index in range(len(images) + len(cut))]
+    for name, image in zip(names, [*images, *cut], strict=True):
+        write_png(bundle / name, image)
     runs = []
     for kind in ("responsibility", "mixture"):
         extractor = Extractor(bundle, threads=1, mask=kind, seed=SEED)
         track = extractor.track(steps=3)
         # one extractor for both, because its noise goes on from the one to the other
-        cold = record(bundle, f"{kind}-extract", extractor.extract, pictures, names)
-        tracked = record(bundle, f"{kind}-track", track.step, pictures, names)
+        cold = record(bundle, f"{kind}-extract", extractor.extract, images, names)
+        tracked = record(bundle, f"{kind}-track", track.step, images, names)
         runs.append({"kind": kind, "steps": 3, "budget": None, "extract": cold, "track": tracked, "restarts": 0})
     for budget in (None, 9) if cut else ():
         track = Extractor(bundle, threads=1, seed=SEED).track(steps=3, budget=budget)
-        tracked = record(bundle, f"cut-{budget}", track.step, cut, names[len(pictures) :])
+        tracked = record(bundle, f"cut-{budget}", track.step, cut, names[len(images) :])
         assert track.restarts > 0, f"{bundle.name}: the cut is too small to be noticed"
         run = {"kind": "responsibility", "steps": 3, "budget": budget, "extract": [], "track": tracked}
         runs.append({**run, "restarts": track.restarts})
@@ -126,28 +125,28 @@ def record(
     bundle: Path,
     name: str,
     extract: Callable[[np.ndarray], Extraction],
-    pictures: list[np.ndarray],
+    images: list[np.ndarray],
     files: list[str],
 ) -> list[dict[str, Any]]:
-    """What ``extract`` says to each picture, whose file is named with it; the masks become files as well."""
+    """What ``extract`` says to each image, whose file is named with it; the masks become files as well."""
     found = []
-    for picture, file in zip(pictures, files, strict=False):
-        extraction = extract(picture)
+    for image, file in zip(images, files, strict=False):
+        extraction = extract(image)
         mask = f"{name}-{file}"
         write_png(bundle / mask, extraction.probability)
         found.append(
-            {"mask": mask, "picture": file, "steps": extraction.steps}
+            {"mask": mask, "image": file, "steps": extraction.steps}
             | {"log_posterior": extraction.log_posterior, "foreground_share": extraction.foreground_share}
         )
     return found
 
 
 def light_then_dark() -> list[np.ndarray]:
-    """A clip for the random bundle, whose log-posterior follows the pictures' brightness."""
-    return [cv2.convertScaleAbs(noise_picture((60, 80)), alpha=1.0, beta=beta) for beta in [200] * 70 + [-120] * 12]
+    """A clip for the random bundle, whose log-posterior follows the images' brightness."""
+    return [cv2.convertScaleAbs(noise_image((60, 80)), alpha=1.0, beta=beta) for beta in [200] * 70 + [-120] * 12]
 
 
-def noise_picture(size: tuple[int, int]) -> np.ndarray:
+def noise_image(size: tuple[int, int]) -> np.ndarray:
     """Blobs of every scale, so that resizing in either direction has something to get wrong."""
     random = np.random.default_rng(size)
     coarse = cv2.resize(random.integers(0, 256, (4, 5, 3), np.uint8), size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -155,16 +154,16 @@ def noise_picture(size: tuple[int, int]) -> np.ndarray:
 
 
 def random_posterior_step() -> bytes:
-    """Maps that are linear in z with random weights, batch 2; z moves towards the picture's mean."""
+    """Maps that are linear in z with random weights, batch 2; z moves towards the image's mean."""
     (batch, latent), (height, width) = (2, 6), (24, 40)
     random = np.random.default_rng(3)
-    vector, picture, plane = [batch, latent], [batch, 3, height, width], [batch, 1, height, width]
+    vector, image, plane = [batch, latent], [batch, 3, height, width], [batch, 1, height, width]
 
     def tensor(name: str, shape: list[int]) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
     constants = {"keep": np.float32(0.95), "drift": np.float32(0.05)}
-    shapes: dict[str, list[int]] = {"mask": plane, "foreground": picture, "background": picture}
+    shapes: dict[str, list[int]] = {"mask": plane, "foreground": image, "background": image}
     nodes = [
         helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
         helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
@@ -190,11 +189,11 @@ def random_posterior_step() -> bytes:
         numpy_helper.from_array(np.array([1]), "last"),
     ]
     outputs = {"z_next": vector, "log_posterior": [batch], "mask": plane, "responsibility": plane}
-    outputs |= {"foreground": picture, "background": picture}
+    outputs |= {"foreground": image, "background": image}
     graph = helper.make_graph(
         order,
         "posterior_step",
-        [tensor("z", vector), tensor("image", picture), tensor("noise", vector)],
+        [tensor("z", vector), tensor("image", image), tensor("noise", vector)],
         [tensor(name, shape) for name, shape in outputs.items()],
         initializers,
     )
@@ -223,10 +222,10 @@ def diverging_posterior_step() -> bytes:
 
 def random_manifest(graph: bytes) -> Manifest:
     """The manifest of ``random_posterior_step``."""
-    picture, plane, vector = (2, 3, 24, 40), (2, 1, 24, 40), (2, 6)
-    inputs = {"z": vector, "image": picture, "noise": vector}
+    image, plane, vector = (2, 3, 24, 40), (2, 1, 24, 40), (2, 6)
+    inputs = {"z": vector, "image": image, "noise": vector}
     outputs = {"z_next": vector, "log_posterior": (2,), "mask": plane, "responsibility": plane}
-    outputs |= {"foreground": picture, "background": picture}
+    outputs |= {"foreground": image, "background": image}
     return replace(
         toy_manifest(graph),
         name="random",

@@ -49,10 +49,10 @@ extern "C" __attribute__((visibility("default"))) void *malloc(std::size_t size)
 namespace {
 
 // How often libdrc asked for memory during one frame.
-int allocations(drc::Track &track, const drc_picture &picture, std::vector<std::uint8_t> &mask, int &steps) {
+int allocations(drc::Track &track, const drc_image &image, std::vector<std::uint8_t> &mask, int &steps) {
     ours = all = 0;
     counting = true;
-    const drc_result result = track.step(picture, {mask.data(), mask.size()});
+    const drc_result result = track.step(image, {mask.data(), mask.size()});
     counting = false;
     steps = result.steps;
     if (ours > 0) std::printf("%d steps: %d allocations, %d of them ours\n", steps, all.load(), ours.load());
@@ -71,7 +71,7 @@ int main() {
     const std::string bundle = std::string(golden) + "/random";
     drc::Extractor extractor(bundle, params);
     std::vector<std::uint8_t> light(3 * 64 * 48, 255), dark(light.size(), 40), mask(64 * 48);
-    const drc_picture day{light.data(), 64, 48, 192, DRC_BGR}, night{dark.data(), 64, 48, 192, DRC_BGR};
+    const drc_image day{light.data(), 64, 48, 192, DRC_BGR}, night{dark.data(), 64, 48, 192, DRC_BGR};
 
     // The counter must be able to see one: opening does allocate.
     counting = true;

@@ -12,7 +12,7 @@ using namespace drc::detail;
 
 namespace {
 
-// How far two 8-bit pictures are apart: at most, and the share of values that differ at all.
+// How far two 8-bit images are apart: at most, and the share of values that differ at all.
 std::pair<double, double> difference(const cv::Mat &one, const cv::Mat &other) {
     cv::Mat apart;
     cv::absdiff(one, other, apart);
@@ -34,12 +34,12 @@ TEST_CASE("the averages of one pass are those of OpenCV") {
     cv::RNG random(1);
     for (const auto &[from, to] : cases) {
         CAPTURE(from.width);
-        cv::Mat picture(from, CV_8UC3), once(to, CV_8UC3), twice(2 * to.height, 2 * to.width, CV_8UC3), expected;
-        random.fill(picture, cv::RNG::UNIFORM, 0, 256);
-        REQUIRE(AreaScaler::suits(picture, to));
-        scaler.scale(picture, once, twice);
+        cv::Mat image(from, CV_8UC3), once(to, CV_8UC3), twice(2 * to.height, 2 * to.width, CV_8UC3), expected;
+        random.fill(image, cv::RNG::UNIFORM, 0, 256);
+        REQUIRE(AreaScaler::suits(image, to));
+        scaler.scale(image, once, twice);
         for (const cv::Mat &found : {once, twice}) {
-            cv::resize(picture, expected, found.size(), 0, 0, cv::INTER_AREA);
+            cv::resize(image, expected, found.size(), 0, 0, cv::INTER_AREA);
             const auto [most, share] = difference(expected, found);
             CHECK(most <= 1);
             CHECK(share < 0.001);  // where float32 rounds to the other side of one half
@@ -47,7 +47,7 @@ TEST_CASE("the averages of one pass are those of OpenCV") {
     }
 }
 
-TEST_CASE("a part of a larger picture, and white stays white") {
+TEST_CASE("a part of a larger image, and white stays white") {
     cv::Mat whole(400, 500, CV_8UC3, cv::Scalar::all(255)), once(20, 20, CV_8UC3), twice(40, 40, CV_8UC3);
     AreaScaler scaler;
     scaler.scale(whole(cv::Rect(3, 5, 333, 222)), once, twice);

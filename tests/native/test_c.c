@@ -18,7 +18,7 @@ int main(void) {
     char bundle[4096];
     unsigned char pixels[HEIGHT * WIDTH * 3];
     unsigned char mask[HEIGHT * WIDTH];
-    drc_picture picture;
+    drc_image image;
     drc_result result;
     drc_bundle_info info;
     drc_extractor_params params = drc_extractor_default_params();
@@ -42,24 +42,24 @@ int main(void) {
 
     /* The toy's foreground is what is bright: here the right half. */
     for (i = 0; i < HEIGHT * WIDTH * 3; ++i) pixels[i] = i / 3 % WIDTH >= WIDTH / 2 ? 255 : 0;
-    picture.pixels = pixels;
-    picture.width = WIDTH;
-    picture.height = HEIGHT;
-    picture.stride = 3 * WIDTH;
-    picture.format = DRC_RGB;
-    CHECK(drc_extract(extractor, &picture, 0, mask, WIDTH, &result) == DRC_OK);
+    image.pixels = pixels;
+    image.width = WIDTH;
+    image.height = HEIGHT;
+    image.stride = 3 * WIDTH;
+    image.format = DRC_RGB;
+    CHECK(drc_extract(extractor, &image, 0, mask, WIDTH, &result) == DRC_OK);
     CHECK(result.steps == 6 && result.foreground_share == 0.5);
     for (i = 0; i < HEIGHT * WIDTH; ++i) CHECK((mask[i] >= 128) == (pixels[3 * i] == 255));
 
     track_params.steps = 3;
     CHECK(drc_track_open(extractor, &track_params, &track) == DRC_OK);
-    CHECK(drc_track_step(track, &picture, mask, WIDTH, &result) == DRC_OK && result.steps == 6);
+    CHECK(drc_track_step(track, &image, mask, WIDTH, &result) == DRC_OK && result.steps == 6);
     CHECK(result.milliseconds >= result.engine_milliseconds && result.engine_milliseconds > 0);
-    CHECK(drc_track_step(track, &picture, mask, WIDTH, NULL) == DRC_OK);
-    picture.format = 7;
-    CHECK(drc_track_step(track, &picture, mask, WIDTH, &result) == DRC_ERROR_USAGE);
-    picture.format = DRC_BGR;
-    CHECK(drc_track_step(track, &picture, mask, WIDTH, &result) == DRC_OK && result.steps == 3);
+    CHECK(drc_track_step(track, &image, mask, WIDTH, NULL) == DRC_OK);
+    image.format = 7;
+    CHECK(drc_track_step(track, &image, mask, WIDTH, &result) == DRC_ERROR_USAGE);
+    image.format = DRC_BGR;
+    CHECK(drc_track_step(track, &image, mask, WIDTH, &result) == DRC_OK && result.steps == 3);
 
     CHECK(drc_track_restarts(track) == 0 && drc_track_restarts(NULL) == 0);
     drc_track_close(track);

@@ -83,7 +83,7 @@ TEST_CASE("a chain that leaves the range of float32 begins anew with the next fr
     std::array<std::uint8_t, 48> dark{}, bright{};
     std::array<std::uint8_t, 16> mask{};
     bright.fill(255);
-    const drc_picture calm{dark.data(), 4, 4, 12, DRC_RGB}, hostile{bright.data(), 4, 4, 12, DRC_RGB};
+    const drc_image calm{dark.data(), 4, 4, 12, DRC_RGB}, hostile{bright.data(), 4, 4, 12, DRC_RGB};
     CHECK(track.step(calm, {mask.data(), mask.size()}).steps == 6);
     CHECK(track.step(calm, {mask.data(), mask.size()}).steps == 2);
     CHECK(drc_extract(extractor.handle(), &hostile, 0, mask.data(), 4, nullptr) == DRC_ERROR_DIVERGED);
@@ -95,13 +95,13 @@ TEST_CASE("a chain that leaves the range of float32 begins anew with the next fr
 TEST_CASE("calibration") {
     drc::Extractor extractor((files::golden() / "toy").string());
     std::array<std::uint8_t, 48> pixels{};
-    const drc_picture picture{pixels.data(), 4, 4, 12, DRC_RGB};
-    const drc_calibration found = extractor.calibrate(picture, 1);
+    const drc_image image{pixels.data(), 4, 4, 12, DRC_RGB};
+    const drc_calibration found = extractor.calibrate(image, 1);
     CHECK(found.steps == 2);  // the bundle's own number
     CHECK(found.budget > 2);
     CHECK(found.step_milliseconds > 0);
-    CHECK(extractor.calibrate(picture, 1000).budget <= found.budget);
-    for (const double rate : {0.0, -1.0, 1e9, std::nan("")}) CHECK_THROWS_AS(extractor.calibrate(picture, rate), drc::Error);
+    CHECK(extractor.calibrate(image, 1000).budget <= found.budget);
+    for (const double rate : {0.0, -1.0, 1e9, std::nan("")}) CHECK_THROWS_AS(extractor.calibrate(image, rate), drc::Error);
     CHECK_THROWS_AS(extractor.calibrate({nullptr, 4, 4, 12, DRC_RGB}, 25), drc::Error);
 }
 
@@ -124,15 +124,15 @@ TEST_CASE("a graph that no engine takes") {
     CHECK(last_mentions("ONNX Runtime cannot load graph posterior_step"));
 }
 
-TEST_CASE("pictures and buffers") {
+TEST_CASE("images and buffers") {
     drc::Extractor extractor((files::golden() / "toy").string());
     drc::Track track(extractor);
     std::array<std::uint8_t, 48> pixels{};
     std::array<std::uint8_t, 16> mask{};
-    const drc_picture good{pixels.data(), 4, 4, 12, DRC_RGB};
-    for (const drc_picture &bad : {drc_picture{nullptr, 4, 4, 12, DRC_RGB}, drc_picture{pixels.data(), 0, 4, 12, DRC_RGB},
-                                   drc_picture{pixels.data(), 4, -1, 12, DRC_RGB}, drc_picture{pixels.data(), 4, 4, 11, DRC_RGB},
-                                   drc_picture{pixels.data(), 40000, 1, 120000, DRC_RGB}, drc_picture{pixels.data(), 4, 4, 12, 5}}) {
+    const drc_image good{pixels.data(), 4, 4, 12, DRC_RGB};
+    for (const drc_image &bad : {drc_image{nullptr, 4, 4, 12, DRC_RGB}, drc_image{pixels.data(), 0, 4, 12, DRC_RGB},
+                                   drc_image{pixels.data(), 4, -1, 12, DRC_RGB}, drc_image{pixels.data(), 4, 4, 11, DRC_RGB},
+                                   drc_image{pixels.data(), 40000, 1, 120000, DRC_RGB}, drc_image{pixels.data(), 4, 4, 12, 5}}) {
         CHECK(drc_extract(extractor.handle(), &bad, 1, mask.data(), 4, nullptr) == DRC_ERROR_USAGE);
         CHECK(!std::string(drc_last_error()).empty());
     }

@@ -1,4 +1,4 @@
-// The same pictures, seed and steps give the masks of the Python runtime.
+// The same images, seed and steps give the masks of the Python runtime.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -52,10 +52,10 @@ void compare(const files::fs::path &bundle) {
         drc::Track track(extractor, track_params);
         for (const char *how : {"extract", "track"}) {
             for (const auto &item : run.at(how)) {
-                const cv::Mat picture = cv::imread((bundle / item["picture"].get<std::string>()).string());
+                const cv::Mat image = cv::imread((bundle / item["image"].get<std::string>()).string());
                 const cv::Mat expected = cv::imread((bundle / item["mask"].get<std::string>()).string(), cv::IMREAD_GRAYSCALE);
-                std::vector<std::uint8_t> mask(picture.total());
-                const drc_picture view{picture.data, picture.cols, picture.rows, picture.step, DRC_BGR};
+                std::vector<std::uint8_t> mask(image.total());
+                const drc_image view{image.data, image.cols, image.rows, image.step, DRC_BGR};
                 const drc::MaskView to{mask.data(), mask.size()};
                 const drc_result result = how == std::string("track") ? track.step(view, to) : extractor.extract(view, to);
                 compare(item, expected, result, mask, tally);
@@ -100,7 +100,7 @@ TEST_CASE("rows may be further apart than they are long") {
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 31 % 256);
     for (std::size_t row = 0; row < 21; ++row)
         std::copy_n(pixels.begin() + static_cast<long>(60 * row), 60, wide.begin() + static_cast<long>(64 * row));
-    const drc_picture view{pixels.data(), 20, 21, 60, DRC_RGB}, strided{wide.data(), 20, 21, 64, DRC_RGB};
+    const drc_image view{pixels.data(), 20, 21, 60, DRC_RGB}, strided{wide.data(), 20, 21, 64, DRC_RGB};
     tight.extract(view, {one.data(), one.size()});
     REQUIRE(drc_extract(padded.handle(), &strided, 0, other.data(), 32, nullptr) == DRC_OK);
     for (std::size_t row = 0; row < 21; ++row)

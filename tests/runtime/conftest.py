@@ -1,4 +1,4 @@
-"""Shared by the runtime's tests: pictures and videos with known pixels."""
+"""Shared by the runtime's tests: images and videos with known pixels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +29,8 @@ def make_video(tmp_path: Path) -> MakeVideo:
 
 
 @pytest.fixture
-def picture() -> np.ndarray:
-    """A picture (32, 48, 3) with a bright rectangle, rows 8 to 24 and columns 10 to 30, on a dark ground."""
+def image() -> np.ndarray:
+    """An image (32, 48, 3) with a bright rectangle, rows 8 to 24 and columns 10 to 30, on a dark ground."""
     pixels = np.zeros((32, 48, 3), np.uint8)
     pixels[..., 2] = 60
     pixels[8:24, 10:30] = (250, 200, 150)

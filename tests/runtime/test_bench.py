@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from drc_runtime import bench as bench_module
-from drc_runtime import cli
 from drc_runtime.bench import bench
+from drc_runtime.cli import main as cli
 from drc_runtime.errors import SourceError, UsageError
-from drc_runtime.tracking import Track
+from drc_runtime.inference.tracking import Track
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def test_figures(toy_bundle: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) 
     shapes = []
     step = Track.step
 
-    def slow_step(self: Track, picture: np.ndarray) -> object:
-        shapes.append(picture.shape)
+    def slow_step(self: Track, image: np.ndarray) -> object:
+        shapes.append(image.shape)
         time.sleep(0.02)
-        return step(self, picture)
+        return step(self, image)
 
     monkeypatch.setattr(Track, "step", slow_step)
     threads = cv2.getNumThreads()

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.extractor import Extractor
+from drc_runtime.inference.extractor import Extractor
 from drc_runtime.samples import SAMPLES, sample_bundle, sample_path
-from drc_runtime.video.sources import open_source
+from drc_runtime.sources.open import open_source
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -20,7 +20,7 @@ def test_a_sample_s_model_finds_the_foreground_of_its_clip(name: str) -> None:
         for frame in source:
             if frame.index == 60:
                 break
-            mask = track.step(frame.picture).mask > 0
+            mask = track.step(frame.image).mask > 0
             truth = cv2.imread(str(truths / f"{frame.name}.png"), cv2.IMREAD_GRAYSCALE) > 127
             if truth.mean() > 0.02:
                 ious.append((mask & truth).sum() / (mask | truth).sum())

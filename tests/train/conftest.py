@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from drc_train import train as training
 from drc_train.config import Config, load_config
+from drc_train.training import train as training
 
 TINY = (
     "model.image_size=8",
@@ -35,7 +35,7 @@ def tiny_config() -> Config:
 
 
 @pytest.fixture
-def tiny_pictures() -> torch.Tensor:
+def tiny_images() -> torch.Tensor:
     """(10, 3, 8, 8) uint8."""
     return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (10, 3, 8, 8), np.uint8))
 

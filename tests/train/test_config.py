@@ -73,7 +73,7 @@ def test_a_wrong_override_names_itself(override: str, message: str) -> None:
 
 
 def test_settings_that_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="mirrored picture has another background"):
+    with pytest.raises(ConfigError, match="mirrored image has another background"):
         load_config("static-camera", ["train.mirror=true"])
 
 

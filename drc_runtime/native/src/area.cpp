@@ -27,18 +27,18 @@ void write_row(const float *sums, float scale, int values, std::uint8_t *row) {
 
 }  // namespace
 
-bool AreaScaler::suits(const cv::Mat &picture, cv::Size size) {
-    return picture.rows > 4 * size.height && picture.cols > 4 * size.width && picture.rows / (2 * size.height) < most_rows;
+bool AreaScaler::suits(const cv::Mat &image, cv::Size size) {
+    return image.rows > 4 * size.height && image.cols > 4 * size.width && image.rows / (2 * size.height) < most_rows;
 }
 
-void AreaScaler::scale(const cv::Mat &picture, cv::Mat &once, cv::Mat &twice) {
-    prepare(picture.size(), twice.size());
+void AreaScaler::scale(const cv::Mat &image, cv::Mat &once, cv::Mat &twice) {
+    prepare(image.size(), twice.size());
     const float scale = static_cast<float>(static_cast<double>(to_.area()) / static_cast<double>(from_.area()));
     const int values = 3 * to_.width;
     for (int row = 0; row < to_.height; row += 2) {
         for (int half = 0; half < 2; ++half) {
             std::vector<float> &sums = half == 0 ? upper_ : lower_;
-            sum_rows(picture, rows_[static_cast<std::size_t>(row + half)]);
+            sum_rows(image, rows_[static_cast<std::size_t>(row + half)]);
             sum_columns(sums.data());
             write_row(sums.data(), scale, values, twice.ptr(row + half));
         }
@@ -64,17 +64,17 @@ void AreaScaler::prepare(cv::Size from, cv::Size to) {
 }
 
 // The loops are apart and simple, so that compilers turn them into vector instructions.
-void AreaScaler::sum_rows(const cv::Mat &picture, const AreaSpan &span) {
+void AreaScaler::sum_rows(const cv::Mat &image, const AreaSpan &span) {
     const std::size_t values = whole_.size();
     std::uint16_t *whole = whole_.data();
-    std::copy_n(picture.ptr(span.first), values, whole);
+    std::copy_n(image.ptr(span.first), values, whole);
     for (int row = span.first + 1; row < span.last; ++row) {
-        const std::uint8_t *pixels = picture.ptr(row);
+        const std::uint8_t *pixels = image.ptr(row);
         for (std::size_t i = 0; i < values; ++i) whole[i] = static_cast<std::uint16_t>(whole[i] + pixels[i]);
     }
-    // A share of 0 may lie outside of the picture.
-    const std::uint8_t *before = picture.ptr(std::max(span.first - 1, 0));
-    const std::uint8_t *after = picture.ptr(std::min(span.last, picture.rows - 1));
+    // A share of 0 may lie outside of the image.
+    const std::uint8_t *before = image.ptr(std::max(span.first - 1, 0));
+    const std::uint8_t *after = image.ptr(std::min(span.last, image.rows - 1));
     float *sums = row_sums_.data();
     for (std::size_t i = 0; i < values; ++i)
         sums[i] = static_cast<float>(whole[i]) + span.before * static_cast<float>(before[i]) + span.after * static_cast<float>(after[i]);

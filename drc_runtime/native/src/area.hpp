@@ -1,4 +1,4 @@
-// Area averaging to a size and to twice that size at once. A camera's picture is read from the memory a single time, which
+// Area averaging to a size and to twice that size at once. A camera's image is read from the memory a single time, which
 // OpenCV's INTER_AREA, called for either, does not do: half of what a frame cost outside of the engine was that.
 #pragma once
 
@@ -17,22 +17,22 @@ struct AreaSpan {
 
 class AreaScaler {
 public:
-    // Whether `picture` shrinks enough to both sizes, but not so much that a sum of its pixels needs more than 16 bits.
-    static bool suits(const cv::Mat &picture, cv::Size size);
+    // Whether `image` shrinks enough to both sizes, but not so much that a sum of its pixels needs more than 16 bits.
+    static bool suits(const cv::Mat &image, cv::Size size);
 
-    // picture: 8-bit, 3 channels. once, twice: 8-bit, 3 channels, `twice` with double the rows and columns of `once`.
+    // image: 8-bit, 3 channels. once, twice: 8-bit, 3 channels, `twice` with double the rows and columns of `once`.
     // Within float32's rounding what cv::resize with INTER_AREA gives.
-    void scale(const cv::Mat &picture, cv::Mat &once, cv::Mat &twice);
+    void scale(const cv::Mat &image, cv::Mat &once, cv::Mat &twice);
 
 private:
     void prepare(cv::Size from, cv::Size to);
-    void sum_rows(const cv::Mat &picture, const AreaSpan &span);
+    void sum_rows(const cv::Mat &image, const AreaSpan &span);
     void sum_columns(float *sums) const;
 
     cv::Size from_, to_;
     std::vector<AreaSpan> rows_, columns_;
     std::vector<std::uint16_t> whole_;    // sums of whole rows
-    std::vector<float> row_sums_;         // of the rows of one span, for each column of the picture
+    std::vector<float> row_sums_;         // of the rows of one span, for each column of the image
     std::vector<float> upper_, lower_;    // sums over the area of a pixel of `twice`, for two of its rows
 };
 

@@ -39,7 +39,7 @@ drc_status guard(Function function) noexcept {
         return fail(DRC_ERROR_MEMORY, "out of memory; close other programs or use a smaller model");
     } catch (const cv::Exception &error) {
         // OpenCV's own kind of bad_alloc
-        if (error.code == cv::Error::StsNoMem) return fail(DRC_ERROR_MEMORY, "out of memory; use a smaller picture");
+        if (error.code == cv::Error::StsNoMem) return fail(DRC_ERROR_MEMORY, "out of memory; use a smaller image");
         return fail(DRC_ERROR_ENGINE, error.err.c_str());
     } catch (const std::exception &error) {
         return fail(DRC_ERROR_ENGINE, error.what());
@@ -106,22 +106,22 @@ drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *i
     });
 }
 
-drc_status drc_extract(drc_extractor *extractor, const drc_picture *picture, int32_t steps, uint8_t *probability,
+drc_status drc_extract(drc_extractor *extractor, const drc_image *image, int32_t steps, uint8_t *probability,
                        size_t stride, drc_result *result) {
     return guard([&] {
         require(extractor, "extractor");
-        require(picture, "picture");
-        const drc_result found = extractor->extract(*picture, steps, probability, stride);
+        require(image, "image");
+        const drc_result found = extractor->extract(*image, steps, probability, stride);
         if (result != nullptr) *result = found;
     });
 }
 
-drc_status drc_calibrate(drc_extractor *extractor, const drc_picture *picture, double rate, drc_calibration *calibration) {
+drc_status drc_calibrate(drc_extractor *extractor, const drc_image *image, double rate, drc_calibration *calibration) {
     return guard([&] {
         require(extractor, "extractor");
-        require(picture, "picture");
+        require(image, "image");
         require(calibration, "calibration");
-        *calibration = drc::detail::calibrate(*extractor, *picture, rate);
+        *calibration = drc::detail::calibrate(*extractor, *image, rate);
     });
 }
 
@@ -134,12 +134,12 @@ drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *para
     });
 }
 
-drc_status drc_track_step(drc_track *track, const drc_picture *picture, uint8_t *probability, size_t stride,
+drc_status drc_track_step(drc_track *track, const drc_image *image, uint8_t *probability, size_t stride,
                           drc_result *result) {
     return guard([&] {
         require(track, "track");
-        require(picture, "picture");
-        const drc_result found = track->step(*picture, probability, stride);
+        require(image, "image");
+        const drc_result found = track->step(*image, probability, stride);
         if (result != nullptr) *result = found;
     });
 }

@@ -16,23 +16,23 @@ constexpr int few = 1, many = 7;
 constexpr double fastest_rate = 1000;
 constexpr std::size_t rounds = 5;
 
-double median_milliseconds(drc_extractor &extractor, const drc_picture &picture, int steps, std::vector<std::uint8_t> &mask) {
+double median_milliseconds(drc_extractor &extractor, const drc_image &image, int steps, std::vector<std::uint8_t> &mask) {
     std::array<float, rounds> found{};
     for (float &round : found)
-        round = extractor.extract(picture, steps, mask.data(), static_cast<std::size_t>(picture.width)).milliseconds;
+        round = extractor.extract(image, steps, mask.data(), static_cast<std::size_t>(image.width)).milliseconds;
     std::sort(found.begin(), found.end());
     return static_cast<double>(found[rounds / 2]);
 }
 
 }  // namespace
 
-drc_calibration calibrate(drc_extractor &extractor, const drc_picture &picture, double rate) {
+drc_calibration calibrate(drc_extractor &extractor, const drc_image &image, double rate) {
     if (!(rate > 0 && rate <= fastest_rate))
         refuse_usage("no steps can be chosen for " + std::to_string(rate) + " frames a second: give a rate above 0, up to 1000");
-    std::vector<std::uint8_t> mask(static_cast<std::size_t>(std::max(picture.width, 0)) *
-                                   static_cast<std::size_t>(std::max(picture.height, 0)));
-    const double short_frame = median_milliseconds(extractor, picture, few, mask);
-    const double long_frame = median_milliseconds(extractor, picture, many, mask);
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(std::max(image.width, 0)) *
+                                   static_cast<std::size_t>(std::max(image.height, 0)));
+    const double short_frame = median_milliseconds(extractor, image, few, mask);
+    const double long_frame = median_milliseconds(extractor, image, many, mask);
     const double step = std::max((long_frame - short_frame) / (many - few), 1e-3);
     const double beside = std::max(short_frame - few * step, 0.0);
     const double fitting = std::max((1000 * share / rate - beside) / step, 1.0);

@@ -15,13 +15,13 @@ void mean(const cv::Mat &plane, cv::Mat &result) { cv::boxFilter(plane, result, 
 
 }  // namespace
 
-const cv::Mat &EdgeFilter::follow(const cv::Mat &log_odds, const cv::Mat &picture, bool bgr, float largest) {
-    cv::cvtColor(picture, grey8_, bgr ? cv::COLOR_BGR2GRAY : cv::COLOR_RGB2GRAY);
+const cv::Mat &EdgeFilter::follow(const cv::Mat &log_odds, const cv::Mat &image, bool bgr, float largest) {
+    cv::cvtColor(image, grey8_, bgr ? cv::COLOR_BGR2GRAY : cv::COLOR_RGB2GRAY);
     grey8_.convertTo(grey_, CV_32F);
     limited_.create(log_odds.size(), CV_32F);
     std::transform(log_odds.begin<float>(), log_odds.end<float>(), limited_.begin<float>(),
                    [largest](float value) { return std::min(std::max(value, -largest), largest); });
-    cv::resize(limited_, plane_, picture.size(), 0, 0, cv::INTER_LINEAR);
+    cv::resize(limited_, plane_, image.size(), 0, 0, cv::INTER_LINEAR);
     mean(grey_, grey_mean_);
     mean(plane_, plane_mean_);
     cv::multiply(grey_, plane_, mean_);

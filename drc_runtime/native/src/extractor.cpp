@@ -16,9 +16,9 @@ constexpr int most_steps = 1'000'000;
 
 using Clock = std::chrono::steady_clock;
 
-cv::Mat view(const drc_picture &picture) {
+cv::Mat view(const drc_image &image) {
     // OpenCV has no type for memory that is only read
-    return {picture.height, picture.width, CV_8UC3, const_cast<std::uint8_t *>(picture.pixels), picture.stride};
+    return {image.height, image.width, CV_8UC3, const_cast<std::uint8_t *>(image.pixels), image.stride};
 }
 
 EngineOptions engine_options(const drc_extractor_params &params) {
@@ -50,15 +50,15 @@ int track_budget(const drc_track_params &params) {
     return params.budget;
 }
 
-void check_picture(const drc_picture &picture, const std::uint8_t *probability, std::size_t stride) {
-    if (picture.pixels == nullptr || probability == nullptr) refuse_usage("the picture or the mask has no memory");
-    if (picture.width < 1 || picture.height < 1 || picture.width > largest_side || picture.height > largest_side)
-        refuse_usage("a picture has 1 to 32767 rows and columns, not " + std::to_string(picture.height) + " x " +
-                     std::to_string(picture.width));
-    if (picture.format != DRC_RGB && picture.format != DRC_BGR) refuse_usage("a picture's format is DRC_RGB or DRC_BGR");
-    const auto width = static_cast<std::size_t>(picture.width);
-    if (picture.stride < 3 * width || stride < width)
-        refuse_usage("the stride is smaller than a row: " + std::to_string(3 * width) + " bytes of the picture, " +
+void check_image(const drc_image &image, const std::uint8_t *probability, std::size_t stride) {
+    if (image.pixels == nullptr || probability == nullptr) refuse_usage("the image or the mask has no memory");
+    if (image.width < 1 || image.height < 1 || image.width > largest_side || image.height > largest_side)
+        refuse_usage("an image has 1 to 32767 rows and columns, not " + std::to_string(image.height) + " x " +
+                     std::to_string(image.width));
+    if (image.format != DRC_RGB && image.format != DRC_BGR) refuse_usage("an image's format is DRC_RGB or DRC_BGR");
+    const auto width = static_cast<std::size_t>(image.width);
+    if (image.stride < 3 * width || stride < width)
+        refuse_usage("the stride is smaller than a row: " + std::to_string(3 * width) + " bytes of the image, " +
                      std::to_string(width) + " of the mask");
 }
 
@@ -76,22 +76,22 @@ drc_extractor::drc_extractor(Bundle bundle, const drc_extractor_params &params)
       masks_(manifest_) {}
 
 template <typename Follow>
-drc_result drc_extractor::run(const drc_picture &picture, std::uint8_t *probability, std::size_t stride, Follow follow) {
-    check_picture(picture, probability, stride);
+drc_result drc_extractor::run(const drc_image &image, std::uint8_t *probability, std::size_t stride, Follow follow) {
+    check_image(image, probability, stride);
     const auto begun = Clock::now();
     const std::chrono::nanoseconds engine = step_.time_spent();
-    prepare(picture);
+    prepare(image);
     const int steps = follow();
-    drc_result result = read(picture, probability, stride);
+    drc_result result = read(image, probability, stride);
     result.steps = steps;
     result.milliseconds = std::chrono::duration<float, std::milli>(Clock::now() - begun).count();
     result.engine_milliseconds = std::chrono::duration<float, std::milli>(step_.time_spent() - engine).count();
     return result;
 }
 
-drc_result drc_extractor::extract(const drc_picture &picture, int steps, std::uint8_t *probability, std::size_t stride) {
+drc_result drc_extractor::extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride) {
     check_steps(steps);
-    return run(picture, probability, stride, [&] {
+    return run(image, probability, stride, [&] {
         const int count = steps > 0 ? steps : manifest_.cold_steps;
         sampler_.draw(z_);
         sampler_.run(z_, count);
@@ -99,20 +99,20 @@ drc_result drc_extractor::extract(const drc_picture &picture, int steps, std::ui
     });
 }
 
-void drc_extractor::prepare(const drc_picture &picture) {
+void drc_extractor::prepare(const drc_image &image) {
     std::vector<float> &image = step_.buffers().image;
-    preprocessor_.scale(view(picture));
-    preprocessor_.to_tensor(picture.format == DRC_BGR, image.data());
+    preprocessor_.scale(view(image));
+    preprocessor_.to_tensor(image.format == DRC_BGR, image.data());
     const std::size_t one = image.size() / step_.batch();
     for (std::size_t copy = 1; copy < step_.batch(); ++copy)
         std::copy_n(image.begin(), one, image.begin() + static_cast<std::ptrdiff_t>(copy * one));
 }
 
-drc_result drc_extractor::read(const drc_picture &picture, std::uint8_t *probability, std::size_t stride) {
+drc_result drc_extractor::read(const drc_image &image, std::uint8_t *probability, std::size_t stride) {
     const Buffers &buffers = step_.buffers();
-    cv::Mat mask(picture.height, picture.width, CV_8U, probability, stride);
+    cv::Mat mask(image.height, image.width, CV_8U, probability, stride);
     const Preprocessor *scaled = evidence_ ? &preprocessor_ : nullptr;
-    const std::int64_t foreground = masks_.read(buffers, scaled, picture.format == DRC_BGR, mask);
+    const std::int64_t foreground = masks_.read(buffers, scaled, image.format == DRC_BGR, mask);
     drc_result result{};
     result.log_posterior = buffers.log_posterior.front();
     result.foreground_share = static_cast<double>(foreground) / static_cast<double>(mask.total());
@@ -123,6 +123,6 @@ drc_track::drc_track(drc_extractor &extractor, const drc_track_params &params)
     : extractor_(extractor),
       tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params)) {}
 
-drc_result drc_track::step(const drc_picture &picture, std::uint8_t *probability, std::size_t stride) {
-    return extractor_.run(picture, probability, stride, [this] { return tracker_.follow(); });
+drc_result drc_track::step(const drc_image &image, std::uint8_t *probability, std::size_t stride) {
+    return extractor_.run(image, probability, stride, [this] { return tracker_.follow(); });
 }

@@ -1,4 +1,4 @@
-// Pictures in, foreground probabilities out: what the opaque handles of drc.h stand for.
+// Images in, foreground probabilities out: what the opaque handles of drc.h stand for.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +20,16 @@ struct drc_extractor {
     drc::detail::Posterior &posterior() { return sampler_; }
 
     // From noise; `steps` 0 takes the bundle's number.
-    drc_result extract(const drc_picture &picture, int steps, std::uint8_t *probability, std::size_t stride);
+    drc_result extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride);
 
-    // The mask of `picture` after `follow` has moved the posterior's chain, in the number of steps that it returns.
+    // The mask of `image` after `follow` has moved the posterior's chain, in the number of steps that it returns.
     template <typename Follow>
-    drc_result run(const drc_picture &picture, std::uint8_t *probability, std::size_t stride, Follow follow);
+    drc_result run(const drc_image &image, std::uint8_t *probability, std::size_t stride, Follow follow);
 
 private:
     drc_extractor(drc::detail::Bundle bundle, const drc_extractor_params &params);
-    void prepare(const drc_picture &picture);
-    drc_result read(const drc_picture &picture, std::uint8_t *probability, std::size_t stride);
+    void prepare(const drc_image &image);
+    drc_result read(const drc_image &image, std::uint8_t *probability, std::size_t stride);
 
     drc::detail::Manifest manifest_;
     bool evidence_;
@@ -43,7 +43,7 @@ private:
 struct drc_track {
     drc_track(drc_extractor &extractor, const drc_track_params &params);
 
-    drc_result step(const drc_picture &picture, std::uint8_t *probability, std::size_t stride);
+    drc_result step(const drc_image &image, std::uint8_t *probability, std::size_t stride);
     int restarts() const { return tracker_.restarts(); }
 
 private:
@@ -53,6 +53,6 @@ private:
 
 namespace drc::detail {
 
-drc_calibration calibrate(drc_extractor &extractor, const drc_picture &picture, double rate);
+drc_calibration calibrate(drc_extractor &extractor, const drc_image &image, double rate);
 
 }  // namespace drc::detail

@@ -12,7 +12,7 @@ namespace drc::detail {
 
 using Shape = std::vector<std::int64_t>;
 
-// Far above every sensible picture or latent vector; below it no declared shape can exhaust the memory by itself.
+// Far above every sensible image or latent vector; below it no declared shape can exhaust the memory by itself.
 constexpr std::int64_t largest_size = 1 << 16;
 
 // Refuses what is not JSON, and what parsers disagree on: equal keys in one object, numbers beyond a double.

@@ -18,7 +18,7 @@ struct KnownGraph {
     Kinds inputs, outputs;
 };
 
-// The tensors of the three graphs of version 1. B: batch, D: latent vector, H and W: picture.
+// The tensors of the three graphs of version 1. B: batch, D: latent vector, H and W: image.
 const std::map<std::string, KnownGraph> &known_graphs() {
     static const std::map<std::string, KnownGraph> graphs{
         {"posterior_step",
@@ -102,7 +102,7 @@ std::string plain_name(const std::string &name) {
     return half ? name.substr(0, name.size() - half_precision.size()) : name;
 }
 
-// The graphs of version 1 must have the tensors and shapes that the sizes of picture and latent vector imply.
+// The graphs of version 1 must have the tensors and shapes that the sizes of image and latent vector imply.
 void check_graphs(const Manifest &manifest) {
     if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
     for (const auto &[name, graph] : manifest.graphs) {

@@ -18,7 +18,7 @@ struct GraphEntry {
 
 struct Manifest {
     std::string name;
-    std::int64_t height = 0, width = 0;  // of the network's picture
+    std::int64_t height = 0, width = 0;  // of the network's image
     std::int64_t latent = 0;             // D, the length of z
     double sigma = 0;                    // scale of the background's likelihood in the network's range [-1, 1]
     double foreground_spread = 1;        // the foreground's sigma over the background's

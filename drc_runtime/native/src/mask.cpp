@@ -22,14 +22,14 @@ float logit(float mask) {
 
 // Adds what the likelihoods say of one row.
 template <bool squared>
-void add_evidence(const std::uint8_t *picture, const std::uint8_t *foreground, const std::uint8_t *background,
+void add_evidence(const std::uint8_t *image, const std::uint8_t *foreground, const std::uint8_t *background,
                   const Evidence &evidence, int columns, float *log_odds) {
     const auto distance = [](int one, int other) { return squared ? (one - other) * (one - other) : std::abs(one - other); };
-    for (int x = 0; x < columns; ++x, picture += 3, foreground += 3, background += 3) {
+    for (int x = 0; x < columns; ++x, image += 3, foreground += 3, background += 3) {
         int to_background = 0, to_foreground = 0;
         for (int channel = 0; channel < 3; ++channel) {
-            to_background += distance(picture[channel], background[channel]);
-            to_foreground += distance(picture[channel], foreground[channel]);
+            to_background += distance(image[channel], background[channel]);
+            to_foreground += distance(image[channel], foreground[channel]);
         }
         log_odds[x] += static_cast<float>(to_background) * evidence.background -
                        static_cast<float>(to_foreground) * evidence.foreground + evidence.constant;
@@ -59,16 +59,16 @@ MaskReader::MaskReader(const Manifest &manifest)
     }
 }
 
-std::int64_t MaskReader::read(const Buffers &maps, const Preprocessor *picture, bool bgr, cv::Mat &probability) {
+std::int64_t MaskReader::read(const Buffers &maps, const Preprocessor *image, bool bgr, cv::Mat &probability) {
     std::transform(maps.mask.begin(), maps.mask.begin() + static_cast<std::ptrdiff_t>(logit_.total()), logit_.begin<float>(), logit);
     const cv::Mat *read = &logit_;
-    if (picture != nullptr) {
-        to_picture(maps.foreground.data(), bgr, foreground_);
-        to_picture(maps.background.data(), bgr, background_);
+    if (image != nullptr) {
+        to_image(maps.foreground.data(), bgr, foreground_);
+        to_image(maps.background.data(), bgr, background_);
         const auto add = evidence_.squared ? add_evidence<true> : add_evidence<false>;
         for (int row = 0; row < logit_.rows; ++row)
-            add(picture->for_network().ptr(row), foreground_.ptr(row), background_.ptr(row), evidence_, logit_.cols, logit_.ptr<float>(row));
-        read = &edges_.follow(logit_, picture->for_reading(), bgr, static_cast<float>(largest_log_odds));
+            add(image->for_network().ptr(row), foreground_.ptr(row), background_.ptr(row), evidence_, logit_.cols, logit_.ptr<float>(row));
+        read = &edges_.follow(logit_, image->for_reading(), bgr, static_cast<float>(largest_log_odds));
     }
     cv::resize(*read, log_odds_, probability.size(), 0, 0, cv::INTER_LINEAR);
     log_odds_.convertTo(index_, CV_8U, 127.5 / largest_log_odds, 127.5);  // to the nearest entry of the table

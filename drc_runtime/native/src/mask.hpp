@@ -1,4 +1,4 @@
-// The maps of a posterior sample -> the foreground's probability for each pixel of the picture itself.
+// The maps of a posterior sample -> the foreground's probability for each pixel of the image itself.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,10 @@ class MaskReader {
 public:
     explicit MaskReader(const Manifest &manifest);
 
-    // picture: has scaled the frame, of which `bgr` tells the order of the channels.
-    // probability: 8 bits at the frame's own size. With a picture it is the responsibility (Eq. 7), without one (NULL) the
+    // image: has scaled the frame, of which `bgr` tells the order of the channels.
+    // probability: 8 bits at the frame's own size. With an image it is the responsibility (Eq. 7), without one (NULL) the
     // mixture weight. Returns how many pixels have 128 or more.
-    std::int64_t read(const Buffers &maps, const Preprocessor *picture, bool bgr, cv::Mat &probability);
+    std::int64_t read(const Buffers &maps, const Preprocessor *image, bool bgr, cv::Mat &probability);
 
 private:
     cv::Mat sigmoid_;  // a table

@@ -7,10 +7,10 @@
 
 namespace drc::detail {
 
-const cv::Mat &Scaler::scale(const cv::Mat &picture) {
+const cv::Mat &Scaler::scale(const cv::Mat &image) {
     // Area averaging where a side shrinks (no aliasing), then bilinear where one grows.
-    const cv::Size smaller(std::min(size_.width, picture.cols), std::min(size_.height, picture.rows));
-    const cv::Mat *current = &picture;
+    const cv::Size smaller(std::min(size_.width, image.cols), std::min(size_.height, image.rows));
+    const cv::Mat *current = &image;
     if (current->size() != smaller) {
         cv::resize(*current, shrunk_, smaller, 0, 0, cv::INTER_AREA);
         current = &shrunk_;
@@ -30,15 +30,15 @@ Preprocessor::Preprocessor(int height, int width)
       for_network_(&network_buffer_),
       for_reading_(&reading_buffer_) {}
 
-void Preprocessor::scale(const cv::Mat &picture) {
-    picture_ = picture;  // which is itself the result where it has the size already
-    if (AreaScaler::suits(picture_, network_.size())) {
-        area_.scale(picture_, network_buffer_, reading_buffer_);
+void Preprocessor::scale(const cv::Mat &image) {
+    image_ = image;  // which is itself the result where it has the size already
+    if (AreaScaler::suits(image_, network_.size())) {
+        area_.scale(image_, network_buffer_, reading_buffer_);
         for_network_ = &network_buffer_;
         for_reading_ = &reading_buffer_;
     } else {
-        for_network_ = &network_.scale(picture_);
-        for_reading_ = &twice_.scale(picture_);
+        for_network_ = &network_.scale(image_);
+        for_reading_ = &twice_.scale(image_);
     }
 }
 
@@ -57,14 +57,14 @@ void Preprocessor::to_tensor(bool bgr, float *tensor) const {
     }
 }
 
-void to_picture(const float *tensor, bool bgr, cv::Mat &picture) {
-    const auto plane = static_cast<std::size_t>(picture.total());
-    for (int row = 0; row < picture.rows; ++row) {
-        std::uint8_t *pixels = picture.ptr(row);
+void to_image(const float *tensor, bool bgr, cv::Mat &image) {
+    const auto plane = static_cast<std::size_t>(image.total());
+    for (int row = 0; row < image.rows; ++row) {
+        std::uint8_t *pixels = image.ptr(row);
         for (std::size_t channel = 0; channel < 3; ++channel) {
-            const float *from = tensor + channel * plane + static_cast<std::size_t>(row) * static_cast<std::size_t>(picture.cols);
+            const float *from = tensor + channel * plane + static_cast<std::size_t>(row) * static_cast<std::size_t>(image.cols);
             std::uint8_t *to = pixels + (bgr ? 2 - channel : channel);
-            for (int column = 0; column < picture.cols; ++column) {
+            for (int column = 0; column < image.cols; ++column) {
                 const float value = std::nearbyint((from[column] + 1.0f) * 127.5f);
                 // in this order, so that what is not a number becomes 0
                 to[3 * column] = static_cast<std::uint8_t>(value > 0.0f ? std::min(value, 255.0f) : 0.0f);

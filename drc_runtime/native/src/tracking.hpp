@@ -8,7 +8,7 @@
 
 namespace drc::detail {
 
-// The posterior of the picture that is at work now, as far as tracking needs to know it.
+// The posterior of the image that is at work now, as far as tracking needs to know it.
 class Posterior {
 public:
     virtual ~Posterior() = default;

@@ -1,4 +1,4 @@
-// How long to wait before a lost source is tried again, as drc_runtime/video/backoff.py has it.
+// How long to wait before a lost source is tried again, as drc_runtime/sources/backoff.py has it.
 #pragma once
 
 #include <algorithm>

@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds look_around{200};  // so that Ctrl-C is noti
 // An open source and its first frame, without which it does not count as open.
 struct Connection {
     cv::VideoCapture capture;
-    cv::Mat picture;
+    cv::Mat image;
 };
 
 using Connect = std::function<Connection()>;  // throws a Problem
@@ -57,11 +57,11 @@ public:
         reconnects = reconnects_;
         state = state_;
         if (!arrived) {
-            frame.picture.release();
+            frame.image.release();
             return true;
         }
         // The slot's memory goes to the caller, whose last frame it takes for the next one.
-        cv::swap(frame.picture, slot_);
+        cv::swap(frame.image, slot_);
         frame.captured = captured_;
         frame.seconds = std::chrono::duration<double>(captured_ - start_).count();
         frame.name = frame_name(index_);
@@ -86,13 +86,13 @@ private:
                 const std::lock_guard lock(mutex_);
                 state_ = "live";
                 dropped_ += filled_ ? 1 : 0;
-                cv::swap(slot_, connection_.picture);
+                cv::swap(slot_, connection_.image);
                 filled_ = true;
                 index_ = count_++;
                 captured_ = Clock::now();
                 changed_.notify_all();
-            } while (!is_closed() && connection_.capture.read(connection_.picture) && !connection_.picture.empty());
-        } catch (const cv::Exception &) {  // of a frame that is no picture, after which nothing can be relied on
+            } while (!is_closed() && connection_.capture.read(connection_.image) && !connection_.image.empty());
+        } catch (const cv::Exception &) {  // of a frame that is no image, after which nothing can be relied on
         }
     }
 
@@ -151,7 +151,7 @@ private:
 
 Connection first_frame(cv::VideoCapture capture, const std::string &refusal) {
     Connection connection{std::move(capture), {}};
-    if (!connection.capture.isOpened() || !connection.capture.read(connection.picture) || connection.picture.empty())
+    if (!connection.capture.isOpened() || !connection.capture.read(connection.image) || connection.image.empty())
         throw Problem(refusal);
     return connection;
 }

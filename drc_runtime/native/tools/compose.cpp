@@ -28,23 +28,23 @@ void blend(const cv::Mat &front, const cv::Mat &probability, cv::Mat &behind) {
 
 }  // namespace
 
-cv::Mat overlay(const cv::Mat &picture, const cv::Mat &probability) {
+cv::Mat overlay(const cv::Mat &image, const cv::Mat &probability) {
     cv::Mat grey, result, inner;
-    cv::cvtColor(picture, grey, cv::COLOR_BGR2GRAY);
+    cv::cvtColor(image, grey, cv::COLOR_BGR2GRAY);
     cv::convertScaleAbs(grey, grey, background_brightness);
     cv::cvtColor(grey, result, cv::COLOR_GRAY2BGR);
-    blend(picture, probability, result);
+    blend(image, probability, result);
     // The mask less its erosion, not its contours: those cost a hundred times as much where the mask is noisy.
     const cv::Mat mask = threshold(probability);
-    const int thickness = std::max(1, static_cast<int>(std::lrint(std::min(picture.rows, picture.cols) / 360.0)));
+    const int thickness = std::max(1, static_cast<int>(std::lrint(std::min(image.rows, image.cols) / 360.0)));
     cv::erode(mask, inner, cv::Mat::ones(2 * thickness + 1, 2 * thickness + 1, CV_8U));
     result.setTo(line_colour, mask != inner);
     return result;
 }
 
-cv::Mat cutout(const cv::Mat &picture, const cv::Mat &probability) {
+cv::Mat cutout(const cv::Mat &image, const cv::Mat &probability) {
     cv::Mat result;
-    cv::merge(std::vector<cv::Mat>{picture, probability}, result);
+    cv::merge(std::vector<cv::Mat>{image, probability}, result);
     return result;
 }
 

@@ -17,12 +17,12 @@ namespace {
 
 constexpr const char *help = R"(Usage: drc-live [OPTIONS] SOURCE
 
-Cut out the foreground of a camera, video, folder or picture; exit code 1 if any item failed.
+Cut out the foreground of a camera, video, folder or image; exit code 1 if any item failed.
 
-SOURCE is webcam, webcam:1, a picture, a folder, a video, or an rtsp or http address.
+SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http address.
 
   --model BUNDLE     The folder that drc export wrote. Required.
-  --out PATH         Video (.mp4, .avi); for pictures a .png or a folder of cut-outs.
+  --out PATH         Video (.mp4, .avi); for images a .png or a folder of cut-outs.
   --masks DIR        Write one PNG mask a frame: 0 background, 255 foreground.
   --soft             Masks keep the probabilities.
   --steps N          Langevin steps a frame. Default: the bundle's own, or fewer if --fps wants so.

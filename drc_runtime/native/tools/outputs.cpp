@@ -10,7 +10,7 @@
 
 #include "atomic_file.hpp"
 #include "compose.hpp"
-#include "pictures.hpp"
+#include "images.hpp"
 #include "problem.hpp"
 
 namespace live {
@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 
 bool is_video_name(const fs::path &path) { return path.extension() == ".mp4" || path.extension() == ".avi"; }
 
-void write_png(const fs::path &path, const cv::Mat &picture) {
+void write_png(const fs::path &path, const cv::Mat &image) {
     std::vector<unsigned char> data;
-    if (!cv::imencode(".png", picture, data)) throw Problem("cannot write " + path.string() + ": OpenCV cannot encode PNG here");
+    if (!cv::imencode(".png", image, data)) throw Problem("cannot write " + path.string() + ": OpenCV cannot encode PNG here");
     AtomicFile file(path);
     std::ofstream opened(file.temporary(), std::ios::binary);
     opened.write(reinterpret_cast<const char *>(data.data()), static_cast<std::streamsize>(data.size()));
@@ -57,7 +57,7 @@ public:
     }
 
     void write(const Frame &frame, const cv::Mat &probability) override {
-        write_png(is_file_ ? path_ : path_ / (frame.name + ".png"), cutout(frame.picture, probability));
+        write_png(is_file_ ? path_ : path_ / (frame.name + ".png"), cutout(frame.image, probability));
     }
 
 private:
@@ -73,15 +73,15 @@ public:
     Video(const fs::path &path, double rate, bool hold) : path_(path), rate_(rate), hold_(hold), file_(path) {}
 
     void write(const Frame &frame, const cv::Mat &probability) override {
-        cv::Mat picture = overlay(frame.picture, probability);
-        if (!writer_.isOpened()) open(picture.size());
-        const cv::Size missing = size_ - picture.size();
+        cv::Mat image = overlay(frame.image, probability);
+        if (!writer_.isOpened()) open(image.size());
+        const cv::Size missing = size_ - image.size();
         if (missing.width >= 0 && missing.width <= 1 && missing.height >= 0 && missing.height <= 1)
-            cv::copyMakeBorder(picture, picture, 0, missing.height, 0, missing.width, cv::BORDER_REPLICATE);
+            cv::copyMakeBorder(image, image, 0, missing.height, 0, missing.width, cv::BORDER_REPLICATE);
         else
-            cv::resize(picture, picture, size_, 0, 0, cv::INTER_AREA);
+            cv::resize(image, image, size_, 0, 0, cv::INTER_AREA);
         const long due = hold_ ? std::max(1L, static_cast<long>(frame.seconds * rate_) + 1 - written_) : 1;
-        for (long i = 0; i < due; ++i) writer_.write(picture);
+        for (long i = 0; i < due; ++i) writer_.write(image);
         written_ += due;
     }
 
@@ -122,21 +122,21 @@ void check_folder(const char *option, const fs::path &folder, const Source &sour
     const std::string named = std::string(option) + " " + folder.string();
     if (!fs::exists(folder)) return;
     if (!fs::is_directory(folder)) throw Usage(named + " is a file; name a folder");
-    // The result of a picture has the picture's name; that of a video's frame cannot be mistaken for the video.
+    // The result of an image has the image's name; that of a video's frame cannot be mistaken for the video.
     for (const fs::path &path : source.paths)
         if (source.rate <= 0 && same(folder, fs::is_directory(path) ? path : fs::absolute(path).parent_path()))
-            throw Usage(named + " is where the pictures are read from; choose another folder");
+            throw Usage(named + " is where the images are read from; choose another folder");
     if (!overwrite && !fs::is_empty(folder)) throw Usage(named + " is not empty; choose another folder or add --overwrite");
 }
 
 void check_kind(const Source &source, const fs::path &out) {
     const std::string named = "--out " + out.string();
-    if (source.rate > 0 && !is_video_name(out)) throw Usage(named + ": a video is written as .mp4 or .avi; for pictures use --masks DIR");
+    if (source.rate > 0 && !is_video_name(out)) throw Usage(named + ": a video is written as .mp4 or .avi; for images use --masks DIR");
     if (source.rate > 0) return;
-    if (is_video_name(out)) throw Usage(named + ": pictures do not become a video; name a .png or a folder");
-    if (is_picture_name(out) && out.extension() != ".png") throw Usage(named + ": a cut-out needs transparency; name a .png or a folder");
+    if (is_video_name(out)) throw Usage(named + ": images do not become a video; name a .png or a folder");
+    if (is_image_name(out) && out.extension() != ".png") throw Usage(named + ": a cut-out needs transparency; name a .png or a folder");
     if (out.extension() == ".png" && fs::is_directory(source.paths.front()))
-        throw Usage(named + ": a folder of pictures becomes a folder; leave out .png");
+        throw Usage(named + ": a folder of images becomes a folder; leave out .png");
 }
 
 }  // namespace

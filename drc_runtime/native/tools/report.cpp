@@ -77,7 +77,7 @@ void print_rows(const Report &report, const Source &source, const Options &optio
     if (!report.age.empty())
         std::printf("age         %.1f ms from capture to output, p95 %.1f ms\n", report.age.percentile(0.5), report.age.percentile(0.95));
     if (report.frames > 0) {
-        std::printf("foreground  %.1f%% of the picture on average\n", 100 * report.foreground_share);
+        std::printf("foreground  %.1f%% of the image on average\n", 100 * report.foreground_share);
         std::printf("first mask  after %.2f s\n", report.first_mask_seconds);
         std::printf("latency     %.1f ms a frame, p95 %.1f ms, %d steps\n", report.latency.percentile(0.5),
                     report.latency.percentile(0.95), report.steps);

@@ -35,15 +35,15 @@ drc_extractor_params parameters(const Options &options) {
     return params;
 }
 
-// Frames to masks: videos and live sources are tracked, pictures each start from noise.
+// Frames to masks: videos and live sources are tracked, images each start from noise.
 class Follower {
 public:
     Follower(drc::Extractor &extractor, const Source &source, const Options &options)
         : extractor_(extractor), source_(source), options_(options) {}
 
-    drc_result step(const cv::Mat &picture, cv::Mat &probability) {
-        probability.create(picture.size(), CV_8U);
-        const drc_picture view{picture.data, picture.cols, picture.rows, picture.step, DRC_BGR};
+    drc_result step(const cv::Mat &image, cv::Mat &probability) {
+        probability.create(image.size(), CV_8U);
+        const drc_image view{image.data, image.cols, image.rows, image.step, DRC_BGR};
         const drc::MaskView mask{probability.data, probability.total()};
         if (source_.rate <= 0) return extractor_.extract(view, mask, options_.steps);
         if (!track_) track_ = std::make_unique<drc::Track>(extractor_, chosen(view));
@@ -52,7 +52,7 @@ public:
 
 private:
     // With the first frame, whose size decides what a frame costs.
-    drc_track_params chosen(const drc_picture &first) {
+    drc_track_params chosen(const drc_image &first) {
         drc_track_params params = drc_track_default_params();
         params.steps = options_.steps;
         const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.rate : 0;
@@ -77,7 +77,7 @@ public:
 
     std::optional<drc_result> step(Follower &follower, const Frame &frame, cv::Mat &probability) {
         try {
-            const drc_result result = follower.step(frame.picture, probability);
+            const drc_result result = follower.step(frame.image, probability);
             in_a_row_ = 0;
             return result;
         } catch (const drc::Error &error) {
@@ -101,14 +101,14 @@ void process(Source &source, const Options &options, drc::Extractor &extractor, 
     Frame frame;
     cv::Mat probability;
     while (signal_received() == 0 && source.next(frame)) {
-        if (frame.picture.empty()) continue;
+        if (frame.image.empty()) continue;
         const auto result = tolerance.step(follower, frame, probability);
         if (!result) continue;
         report.add(*result);
         if (report.frames == 1) report.first_mask_seconds = seconds_since(start);
         for (const auto &sink : sinks) sink->write(frame, probability);
         if (source.live) report.age.add(1000 * seconds_since(frame.captured));
-        if (window != nullptr && !window->show(overlay(frame.picture, probability))) break;
+        if (window != nullptr && !window->show(overlay(frame.image, probability))) break;
     }
     for (const auto &sink : sinks) sink->close();
 }

@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "pictures.hpp"
+#include "images.hpp"
 #include "problem.hpp"
 
 namespace live {
@@ -14,31 +14,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Pictures : public Source {
+class Images : public Source {
 public:
-    explicit Pictures(const fs::path &path) : single_(!fs::is_directory(path)) {
+    explicit Images(const fs::path &path) : single_(!fs::is_directory(path)) {
         paths.push_back(path);
         if (single_) {
-            pictures_ = {path};
-            first_ = read_picture(path);
+            images_ = {path};
+            first_ = read_image(path);
             return;
         }
-        pictures_ = list_pictures(path);
+        images_ = list_images(path);
         std::map<std::string, fs::path> by_stem;
-        for (const fs::path &picture : pictures_) {
-            const auto [twin, added] = by_stem.emplace(picture.stem().string(), picture);
+        for (const fs::path &image : images_) {
+            const auto [twin, added] = by_stem.emplace(image.stem().string(), image);
             if (!added)
-                throw Problem(twin->second.filename().string() + " and " + picture.filename().string() + " in " +
+                throw Problem(twin->second.filename().string() + " and " + image.filename().string() + " in " +
                               path.string() + " would share one result; rename one of them");
-            paths.push_back(picture);
+            paths.push_back(image);
         }
     }
 
     bool next(Frame &frame) override {
-        while (position_ < pictures_.size()) {
-            const fs::path &path = pictures_[position_++];
+        while (position_ < images_.size()) {
+            const fs::path &path = images_[position_++];
             try {
-                frame.picture = single_ ? first_ : read_picture(path);
+                frame.image = single_ ? first_ : read_image(path);
                 frame.name = path.stem().string();
                 return true;
             } catch (const Problem &problem) {
@@ -51,7 +51,7 @@ public:
 private:
     bool single_;
     cv::Mat first_;
-    std::vector<fs::path> pictures_;
+    std::vector<fs::path> images_;
     std::size_t position_ = 0;
 };
 
@@ -73,10 +73,10 @@ std::unique_ptr<Source> open_source(const std::string &spec) {
     }
     std::error_code error;
     const fs::path path(spec);
-    if (fs::is_directory(path, error)) return std::make_unique<Pictures>(path);
+    if (fs::is_directory(path, error)) return std::make_unique<Images>(path);
     if (!fs::is_regular_file(path, error))
-        throw Problem(spec + " is not there; SOURCE is a picture, a folder, a video, webcam or an address");
-    if (is_picture_name(path)) return std::make_unique<Pictures>(path);
+        throw Problem(spec + " is not there; SOURCE is an image, a folder, a video, webcam or an address");
+    if (is_image_name(path)) return std::make_unique<Images>(path);
     return open_video(path);
 }
 

@@ -1,4 +1,4 @@
-// Where frames come from: a picture, a folder, a video, a camera or a stream.
+// Where frames come from: an image, a folder, a video, a camera or a stream.
 #pragma once
 
 #include <chrono>
@@ -12,19 +12,19 @@
 namespace live {
 
 struct Frame {
-    cv::Mat picture;     // 8 bits BGR
+    cv::Mat image;     // 8 bits BGR
     double seconds = 0;  // since a live source was opened
     std::chrono::steady_clock::time_point captured;  // of a live source
-    std::string name;    // 00000 for frames of a video, the file's stem for a picture
+    std::string name;    // 00000 for frames of a video, the file's stem for an image
 };
 
 class Source {
 public:
     virtual ~Source() = default;
-    // False at the end. The picture is empty where a live source has nothing new yet.
+    // False at the end. The image is empty where a live source has nothing new yet.
     virtual bool next(Frame &frame) = 0;
 
-    double rate = 0;                                 // frames a second; 0 for still pictures
+    double rate = 0;                                 // frames a second; 0 for still images
     bool live = false;                               // only the latest frame matters
     long dropped = 0;                                // frames of a live source that were replaced before they were asked for
     long reconnects = 0;                             // how often a live source was lost and opened anew

@@ -57,7 +57,7 @@ public:
     explicit Video(const fs::path &path) : path_(path) {
         if (fs::file_size(path) == 0) throw Problem(path.string() + " is empty; copy or download it again");
         cut_short_ = is_cut_short(path);
-        // Left to choose for itself, OpenCV reads "frame01.mp4" as the first of numbered pictures.
+        // Left to choose for itself, OpenCV reads "frame01.mp4" as the first of numbered images.
         capture_.open(fs::absolute(path).string(), cv::CAP_FFMPEG);
         if (!capture_.isOpened() || !read())
             throw Problem(path.string() + " is not a video that can be read; convert it, for example with ffmpeg -i IN OUT.mp4");
@@ -75,7 +75,7 @@ public:
         if (index_ > expected_)
             failures.push_back(path_.string() + " is damaged: " + std::to_string(index_ - expected_) + " frame(s) from " +
                                std::to_string(expected_) + " on could not be decoded");
-        frame.picture = picture_;
+        frame.image = image_;
         frame.seconds = static_cast<double>(index_) / rate;
         frame.name = frame_name(index_);
         expected_ = ++index_;
@@ -83,10 +83,10 @@ public:
     }
 
 private:
-    // Leaves the next frame in picture_ and its position in index_.
+    // Leaves the next frame in image_ and its position in index_.
     bool read() {
         int misses = 0;
-        while (!capture_.read(picture_)) {
+        while (!capture_.read(image_)) {
             ++index_;
             if (++misses >= misses_at_the_end || !capture_.isOpened()) return false;
         }
@@ -96,7 +96,7 @@ private:
 
     fs::path path_;
     cv::VideoCapture capture_;
-    cv::Mat picture_;
+    cv::Mat image_;
     long index_ = 0, expected_ = 0;
     bool waiting_ = false, cut_short_ = false;
 };

@@ -49,8 +49,8 @@ Window::~Window() {
     if (visible()) cv::destroyWindow(title);
 }
 
-bool Window::show(const cv::Mat &picture) {
-    cv::imshow(title, picture);
+bool Window::show(const cv::Mat &image) {
+    cv::imshow(title, image);
     int key = -1;
     if (live_) {
         key = cv::waitKey(1);

@@ -8,7 +8,7 @@ namespace live {
 // Whether a window can be opened. To be asked before the process has threads.
 bool display_available();
 
-// Shows frames; q, Escape and closing the window end the run. A file is shown no faster than its rate, a still picture
+// Shows frames; q, Escape and closing the window end the run. A file is shown no faster than its rate, a still image
 // (rate 0) until a key is pressed. Space pauses.
 class Window {
 public:
@@ -17,7 +17,7 @@ public:
     Window(const Window &) = delete;
     Window &operator=(const Window &) = delete;
 
-    bool show(const cv::Mat &picture);  // false: the person wants to stop
+    bool show(const cv::Mat &image);  // false: the person wants to stop
 
 private:
     int wait_for_key();

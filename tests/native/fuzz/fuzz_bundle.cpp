@@ -95,12 +95,12 @@ void write_true_hash(Files &files) {
 void run(drc_extractor *extractor) {
     std::array<std::uint8_t, 5 * 4 * 3> pixels{};
     std::array<std::uint8_t, 5 * 4> mask{};
-    const drc_picture picture{pixels.data(), 5, 4, 15, DRC_BGR};
+    const drc_image image{pixels.data(), 5, 4, 15, DRC_BGR};
     drc_track *track = nullptr;
     drc_track_params params = drc_track_default_params();
     params.steps = 1;
     if (drc_track_open(extractor, &params, &track) != DRC_OK) std::abort();
-    for (int frame = 0; frame < 2; ++frame) drc_track_step(track, &picture, mask.data(), 5, nullptr);
+    for (int frame = 0; frame < 2; ++frame) drc_track_step(track, &image, mask.data(), 5, nullptr);
     drc_track_close(track);
 }
 

@@ -1,4 +1,4 @@
-// cut_out BUNDLE < picture.ppm > mask.pgm: the whole library in one page, without any other.
+// cut_out BUNDLE < image.ppm > mask.pgm: the whole library in one page, without any other.
 #include <cstdint>
 #include <iostream>
 #include <string>
@@ -7,20 +7,20 @@
 #include <drc/drc.hpp>
 
 int main(int count, char **arguments) {
-    if (count != 2) return std::cerr << "usage: cut_out BUNDLE < picture.ppm > mask.pgm\n", 2;
+    if (count != 2) return std::cerr << "usage: cut_out BUNDLE < image.ppm > mask.pgm\n", 2;
     std::string kind;
     int width = 0, height = 0, largest = 0;
     std::cin >> kind >> width >> height >> largest;
     std::cin.get();
     if (!std::cin || kind != "P6" || largest != 255 || width < 1 || height < 1 || width > 32767 || height > 32767)
-        return std::cerr << "cut_out: stdin is not a PPM picture (P6) of 8 bits\n", 1;
+        return std::cerr << "cut_out: stdin is not a PPM image (P6) of 8 bits\n", 1;
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) * height * 3), mask(pixels.size() / 3);
     std::cin.read(reinterpret_cast<char *>(pixels.data()), static_cast<std::streamsize>(pixels.size()));
-    if (!std::cin) return std::cerr << "cut_out: the picture is cut short\n", 1;
+    if (!std::cin) return std::cerr << "cut_out: the image is cut short\n", 1;
     try {
         drc::Extractor extractor(arguments[1]);
-        const drc_picture picture{pixels.data(), width, height, static_cast<std::size_t>(width) * 3, DRC_RGB};
-        const drc_result result = extractor.extract(picture, {mask.data(), mask.size()});
+        const drc_image image{pixels.data(), width, height, static_cast<std::size_t>(width) * 3, DRC_RGB};
+        const drc_result result = extractor.extract(image, {mask.data(), mask.size()});
         std::cerr << "foreground: " << 100 * result.foreground_share << " %\n";
     } catch (const drc::Error &error) {
         return std::cerr << "cut_out: " << error.what() << '\n', 1;

@@ -1,4 +1,4 @@
-/* libdrc: foreground masks for pictures and live video, from a bundle folder that `drc export` wrote.
+/* libdrc: foreground masks for images and live video, from a bundle folder that `drc export` wrote.
  *
  *     drc_extractor_params params = drc_extractor_default_params();
  *     drc_extractor *extractor = NULL;
@@ -9,8 +9,8 @@
  *         return 1;
  *     }
  *     while (read_frame(pixels)) {
- *         drc_picture picture = {pixels, 1280, 720, 3 * 1280, DRC_RGB};
- *         if (drc_track_step(track, &picture, mask, 1280, NULL) != DRC_OK) { ... }
+ *         drc_image image = {pixels, 1280, 720, 3 * 1280, DRC_RGB};
+ *         if (drc_track_step(track, &image, mask, 1280, NULL) != DRC_OK) { ... }
  *         // mask[y * 1280 + x] >= 128: foreground
  *     }
  *     drc_track_close(track);
@@ -57,7 +57,7 @@ typedef enum drc_status {
 
 /* What the 8-bit probabilities are. */
 typedef enum drc_mask_kind {
-    DRC_MASK_RESPONSIBILITY = 0, /* of the foreground for the picture's own pixels (Eq. 7) */
+    DRC_MASK_RESPONSIBILITY = 0, /* of the foreground for the image's own pixels (Eq. 7) */
     DRC_MASK_MIXTURE = 1         /* the network's mixture weight alone */
 } drc_mask_kind;
 
@@ -84,13 +84,13 @@ typedef struct drc_track_params {
     int32_t budget;     /* the most for a frame after the first, where the scene has changed; 0: no limit */
 } drc_track_params;
 
-/* A picture of any size, which the call only reads. */
-typedef struct drc_picture {
+/* An image of any size, which the call only reads. */
+typedef struct drc_image {
     const uint8_t *pixels;
     int32_t width, height;
     size_t stride;  /* bytes from one row to the next */
     int32_t format; /* a drc_pixel_format */
-} drc_picture;
+} drc_image;
 
 typedef struct drc_result {
     float log_posterior;     /* of the latent that the mask comes from, without constants */
@@ -110,7 +110,7 @@ typedef struct drc_calibration {
 
 typedef struct drc_bundle_info {
     const char *name;              /* lives as long as the extractor */
-    int32_t height, width;         /* of the network's picture */
+    int32_t height, width;         /* of the network's image */
     int32_t latent_size;           /* numbers in z */
     int32_t cold_steps, track_steps; /* steps from noise, and for each further frame of a video */
 } drc_bundle_info;
@@ -137,24 +137,24 @@ DRC_API drc_status drc_extractor_open(const char *bundle, const drc_extractor_pa
 DRC_API void drc_extractor_close(drc_extractor *extractor); /* NULL is let be; close its tracks first */
 DRC_API drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *info);
 
-/* The foreground of one picture, from noise.
+/* The foreground of one image, from noise.
  *
  * steps: 0 takes the bundle's cold_steps.
- * probability: height x width bytes at the picture's own size, rows `stride` bytes apart; 255 is certainly foreground.
+ * probability: height x width bytes at the image's own size, rows `stride` bytes apart; 255 is certainly foreground.
  * result: may be NULL.
  */
-DRC_API drc_status drc_extract(drc_extractor *extractor, const drc_picture *picture, int32_t steps,
+DRC_API drc_status drc_extract(drc_extractor *extractor, const drc_image *image, int32_t steps,
                                uint8_t *probability, size_t stride, drc_result *result);
 
-/* Times a few frames of `picture`, which takes a fraction of a second: how many steps fit `rate` frames a second. */
-DRC_API drc_status drc_calibrate(drc_extractor *extractor, const drc_picture *picture, double rate,
+/* Times a few frames of `image`, which takes a fraction of a second: how many steps fit `rate` frames a second. */
+DRC_API drc_status drc_calibrate(drc_extractor *extractor, const drc_image *image, double rate,
                                  drc_calibration *calibration);
 
 /* Follows a video: each frame starts where the last one's chain ended, the first one from noise. A frame that the chain
  * explains worse than those before gets more steps, and after some of them in a row a second chain starts from noise.
  * params NULL: the defaults. On failure *track is NULL. */
 DRC_API drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *params, drc_track **track);
-DRC_API drc_status drc_track_step(drc_track *track, const drc_picture *picture, uint8_t *probability, size_t stride,
+DRC_API drc_status drc_track_step(drc_track *track, const drc_image *image, uint8_t *probability, size_t stride,
                                   drc_result *result);
 DRC_API int32_t drc_track_restarts(const drc_track *track); /* chains started from noise after the first; 0 for NULL */
 DRC_API void drc_track_close(drc_track *track);             /* NULL is let be */

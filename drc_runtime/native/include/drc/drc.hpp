@@ -40,10 +40,10 @@ inline void require(drc_status status) {
 }
 
 // The C functions cannot know how long the caller's buffer is.
-inline std::size_t stride_of(const drc_picture &picture, MaskView mask) {
-    const auto width = static_cast<std::size_t>(picture.width > 0 ? picture.width : 0);
-    const auto height = static_cast<std::size_t>(picture.height > 0 ? picture.height : 0);
-    if (mask.size < width * height) throw std::invalid_argument("the mask's buffer is smaller than the picture");
+inline std::size_t stride_of(const drc_image &image, MaskView mask) {
+    const auto width = static_cast<std::size_t>(image.width > 0 ? image.width : 0);
+    const auto height = static_cast<std::size_t>(image.height > 0 ? image.height : 0);
+    if (mask.size < width * height) throw std::invalid_argument("the mask's buffer is smaller than the image");
     return width;
 }
 
@@ -63,18 +63,18 @@ public:
         handle_.reset(opened);
     }
 
-    // One picture, from noise; steps 0 takes the bundle's own number.
-    drc_result extract(const drc_picture &picture, MaskView mask, int steps = 0) {
+    // One image, from noise; steps 0 takes the bundle's own number.
+    drc_result extract(const drc_image &image, MaskView mask, int steps = 0) {
         drc_result result{};
         detail::require(
-            drc_extract(handle_.get(), &picture, steps, mask.data, detail::stride_of(picture, mask), &result));
+            drc_extract(handle_.get(), &image, steps, mask.data, detail::stride_of(image, mask), &result));
         return result;
     }
 
-    // How many steps fit `rate` frames a second of such pictures on this machine.
-    drc_calibration calibrate(const drc_picture &picture, double rate) {
+    // How many steps fit `rate` frames a second of such images on this machine.
+    drc_calibration calibrate(const drc_image &image, double rate) {
         drc_calibration calibration{};
-        detail::require(drc_calibrate(handle_.get(), &picture, rate, &calibration));
+        detail::require(drc_calibrate(handle_.get(), &image, rate, &calibration));
         return calibration;
     }
 
@@ -99,10 +99,10 @@ public:
         handle_.reset(opened);
     }
 
-    drc_result step(const drc_picture &picture, MaskView mask) {
+    drc_result step(const drc_image &image, MaskView mask) {
         drc_result result{};
         detail::require(
-            drc_track_step(handle_.get(), &picture, mask.data, detail::stride_of(picture, mask), &result));
+            drc_track_step(handle_.get(), &image, mask.data, detail::stride_of(image, mask), &result));
         return result;
     }
 

@@ -1,0 +1,1 @@
+"""What a bundle is: a folder of graphs, its manifest, and the checks before anything of it is used."""

@@ -1,0 +1,102 @@
+"""Image files: which are images, in which order, and how they are decoded, always whole or not at all."""
+
+import re
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.errors import SourceError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+
+
+DEFLATE_LIMIT = 1032  # no data grow by more when they are unpacked
+
+
+Image = NDArray[np.uint8]
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images of a folder (not of its subfolders) in natural order: frame2 before frame10.
+
+    Raises:
+        SourceError: the folder holds no image, or cannot be read.
+    """
+    try:
+        # Hidden files are not the user's images: macOS leaves ._a.jpg, a killed run its unfinished .part.png.
+        visible = [path for path in Path(folder).iterdir() if not path.name.startswith(".")]
+        found = [path for path in visible if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise SourceError(f"cannot read {folder}: {error.strerror}") from error
+    if not found:
+        raise SourceError(f"no images in {folder}: expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """A sort key that orders runs of digits by their value."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
+
+
+def read_image(path: Path) -> Image:
+    """Reads an image as ``(H, W, 3)`` uint8 RGB: EXIF rotation applied, 16 bits scaled to 8, alpha dropped.
+
+    Raises:
+        SourceError: the file is missing, not an image, or cut short.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> Image:
+    """Decodes an encoded image as ``read_image`` does; ``name`` stands in the error.
+
+    Raises:
+        SourceError: not an image, or cut short.
+    """
+    if not _is_whole(data):
+        raise SourceError(f"{name} is cut short; copy or download it again")
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:
+        decoded = None
+    if decoded is None:
+        raise SourceError(f"{name} is not an image that can be read")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _is_whole(data: bytes) -> bool:
+    """Older OpenCV fills the missing rest of a truncated file with grey and reports success: look for the end here."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return data.find(b"\xff\xd9", _start_of_scan(data)) >= 0
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png_is_whole(data)
+    return True
+
+
+def _png_is_whole(data: bytes) -> bool:
+    """Whether the chunks reach the end mark within the data, and the data can hold the pixels that the header states.
+
+    OpenCV reserves gigabytes, and takes seconds, for what a damaged length or header promises.
+    """
+    width, height, depth = struct.unpack_from(">IIB", data.ljust(25, b"\0"), 16)
+    position = 8
+    while data[position + 4 : position + 8] not in (b"IEND", b""):
+        position += 12 + int.from_bytes(data[position : position + 4])
+    return position + 12 <= len(data) and width * height * depth // 8 <= len(data) * DEFLATE_LIMIT
+
+
+def _start_of_scan(data: bytes) -> int:
+    """Where a JPEG's pixels begin; a thumbnail before them has an end marker of its own."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
+        fill = data[position + 1] == 0xFF
+        position += 1 if fill else 2 + int.from_bytes(data[position + 2 : position + 4])
+    return position

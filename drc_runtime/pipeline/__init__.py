@@ -1,0 +1,1 @@
+"""A source through the model to its outputs, with what a whole run needs: options, resume, signals, learning."""

@@ -1,0 +1,1 @@
+"""Where frames and masks go: files, the window, the page, a virtual camera, the log."""

@@ -1,0 +1,127 @@
+"""The image on the page: encoded once for all who watch, and only while someone does."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from drc_runtime.frames import Frame, Sink, View
+from drc_runtime.preprocess import resize
+from drc_runtime.views.controls import Controls
+
+if TYPE_CHECKING:
+    from drc_runtime.inference.extractor import Extraction
+
+MOST_FRAMES = 15
+"""Images a second on the page: enough to judge a mask, and the cores stay with the network."""
+LARGEST_SHARE = 0.25
+"""Of one core's time for the page; where composing and encoding take long, there are fewer images."""
+LARGEST_SIDE = 1280
+JPEG_QUALITY = 80
+LOOK_SECONDS = 0.1
+
+
+class LiveView(Sink):
+    """Keeps the latest frame; a thread composes and encodes it. A slow viewer misses images, nothing waits for it.
+
+    Args:
+        view: what is shown of a frame.
+        controls: whose changes are shown even while no frame comes.
+    """
+
+    def __init__(self, view: View, controls: Controls) -> None:
+        self._view, self._controls = view, controls
+        self._changed = threading.Condition()
+        self._latest: tuple[Frame, Extraction] | None = None
+        self._fresh = False
+        self._jpeg: bytes | None = None
+        self._viewers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._closed = False
+        self._thread = threading.Thread(target=self._encode, name="drc-page", daemon=True)
+        self._thread.start()
+
+    @property
+    def viewers(self) -> int:
+        """How many are watching."""
+        return len(self._viewers)
+
+    def write(self, frame: Frame, extraction: "Extraction") -> None:
+        with self._changed:
+            self._latest, self._fresh = (frame, extraction), True
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            self._wake_viewers()
+        self._thread.join()
+
+    def discard(self) -> None:
+        self.close()
+
+    async def jpegs(self) -> AsyncIterator[bytes]:
+        """The images from now on, each as JPEG; for any number of viewers on one event loop."""
+        ready, loop = asyncio.Event(), asyncio.get_running_loop()
+        with self._changed:
+            if not self._viewers:
+                self._jpeg, self._fresh = None, True  # what there is, is from when somebody watched before
+            elif self._jpeg is not None:
+                ready.set()
+            self._viewers[ready] = loop
+            self._changed.notify()
+        try:
+            while not self._closed:
+                await ready.wait()
+                ready.clear()
+                if self._jpeg is not None and not self._closed:
+                    yield self._jpeg
+        finally:
+            with self._changed:
+                self._viewers.pop(ready, None)
+
+    def _encode(self) -> None:
+        shown: tuple[str, float] | None = None
+        while True:
+            with self._changed:
+                while not self._closed and not (self._latest and self._viewers and self._is_due(shown)):
+                    self._changed.wait(LOOK_SECONDS)
+                if self._closed:
+                    return
+                latest, self._fresh = self._latest, False
+                begun = time.monotonic()
+            assert latest is not None
+            shown = self._settings()
+            jpeg = encode_jpeg(self._view(*latest))
+            with self._changed:
+                self._jpeg = jpeg
+                self._wake_viewers()
+            taken = time.monotonic() - begun
+            time.sleep(max(1 / MOST_FRAMES, taken / LARGEST_SHARE) - taken)
+
+    def _is_due(self, shown: tuple[str, float] | None) -> bool:
+        return self._fresh or shown != self._settings()
+
+    def _settings(self) -> tuple[str, float]:
+        return self._controls.view, self._controls.settings.threshold
+
+    def _wake_viewers(self) -> None:
+        for ready, loop in self._viewers.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ready.set)
+
+
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """``(H, W, 3)`` uint8 RGB as JPEG, made smaller where a side is over ``LARGEST_SIDE``."""
+    height, width = image.shape[:2]
+    scale = min(1.0, LARGEST_SIDE / max(height, width))
+    if scale < 1:
+        image = resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert done
+    return data.tobytes()

@@ -1,0 +1,120 @@
+"""The page's server: a thread of its own beside the run."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from drc_runtime.errors import MissingDependencyError, OutputError
+from drc_runtime.frames import View
+from drc_runtime.sinks.statistics import Figures
+from drc_runtime.sinks.web.access import Access, Address
+from drc_runtime.sinks.web.live_view import LiveView
+from drc_runtime.views.controls import Controls
+
+if TYPE_CHECKING:
+    import uvicorn
+
+START_SECONDS = 10.0
+END_SECONDS = 3.0
+
+
+class PageServer:
+    """Takes its port at once, so that a port in use is told before anything is loaded, and answers from ``start`` on.
+
+    Args:
+        address: ``[HOST:]PORT``; without a host only this machine reaches the page.
+        token: that a viewer must have; None makes one unless only this machine reaches the page.
+
+    Attributes:
+        url: the page's address for a person, with the token if it was made here.
+
+    Raises:
+        UsageError: the address or the token is not valid.
+        MissingDependencyError: the web packages are not installed.
+        OutputError: the port is taken.
+    """
+
+    def __init__(self, address: str, token: str | None = None) -> None:
+        place = Address.parse(address)
+        self._access = Access.of(place, token)
+        require_web()
+        self._socket = place.listen()
+        self.port: int = self._socket.getsockname()[1]
+        unspecified = place.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        host = socket.gethostname() if unspecified else place.host
+        made = f"?token={self._access.token}" if self._access.token and token is None else ""
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/{made}"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._live: LiveView | None = None
+
+    def start(self, view: View, controls: Controls, figures: Callable[[], Figures]) -> LiveView:
+        """Begins to answer; the sink that is returned shows what is written to it.
+
+        Raises:
+            OutputError: the server does not come up.
+        """
+        import uvicorn
+
+        from drc_runtime.sinks.web.app import build_app
+
+        live = self._live = LiveView(view, controls)
+        config = uvicorn.Config(
+            build_app(live, controls, figures, self._access, self.port),
+            access_log=False,  # which would hold tokens
+            log_config=None,
+            log_level="error",  # what a port scanner sends is no news
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            server_header=False,
+            limit_concurrency=64,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="drc-page-server", daemon=True
+        )
+        self._thread.start()
+        until = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                raise OutputError(f"the page at {self.url} does not come up; try another port")
+            time.sleep(0.01)
+        return live
+
+    def close(self) -> None:
+        """Stops answering."""
+        if self._live is not None:
+            self._live.close()
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(END_SECONDS)
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def require_web() -> None:
+    """Checks that the web packages are there.
+
+    Raises:
+        MissingDependencyError: they are not.
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            "--serve needs the web packages; install them with: pip install 'drc[web]'"
+        ) from error

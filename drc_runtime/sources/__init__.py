@@ -1,0 +1,1 @@
+"""Where frames come from: images, folders, videos, cameras, streams, standard input."""

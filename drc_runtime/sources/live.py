@@ -1,0 +1,170 @@
+"""Live sources: cameras and network streams. Only the latest frame matters; a lost source is opened again, for ever."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from drc_runtime.errors import SourceError
+from drc_runtime.frames import Frame, Source
+from drc_runtime.sources.backoff import Backoff
+from drc_runtime.sources.decoder import Decoder
+
+STALL_SECONDS = 4.5
+"""A live source that sends nothing for so long is lost: with the time to notice it, under 5 seconds."""
+WELL_SECONDS = 5.0
+"""A connection that held for so long ends the growth of the waits between attempts."""
+
+Notice = Callable[[str], None]
+Connect = Callable[[Callable[[Decoder], None]], Decoder]
+"""Opens a decoder; calls its argument with it as soon as there is something that ``interrupt`` can end."""
+
+
+class LiveSource(Source):
+    """A camera or a stream: a thread empties the decoder all the time and leaves the latest frame in one slot.
+
+    A decoder that ends, dies or stalls is replaced by a new one after a wait that grows from 0.5 to 30 seconds. Nothing is
+    shown in between: no frame is made up.
+
+    Args:
+        connect: opens a decoder.
+        notice: called with a line, from any thread, when the source is lost and when it is back.
+
+    Attributes:
+        state: ``connecting``, ``live`` or ``lost``.
+        reconnects: how often the source was opened anew.
+
+    Raises:
+        SourceError: it cannot be opened the first time.
+    """
+
+    count = None
+    live = True
+
+    def __init__(self, connect: Connect, *, notice: Notice | None = None) -> None:
+        self.paths: frozenset[Path] = frozenset()
+        self.failures: list[str] = []
+        self.dropped = self.reconnects = 0
+        self.state = "connecting"
+        self._connect, self._notice = connect, notice
+        self._changed = threading.Condition()
+        self._slot: Frame | None = None
+        self._index = 0
+        self._closed = threading.Event()
+        self._held: Decoder | None = None
+        self._decoder = connect(self._hold)
+        self.rate = self._decoder.rate
+        self._start = time.monotonic()
+        self._reader = threading.Thread(target=self._receive, name="drc-camera", daemon=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._reader.ident is None:  # a run that has learned takes up where it left off
+            self._reader.start()
+        while (frame := self._next()) is not None:
+            yield frame
+
+    def close(self) -> None:
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+            held = self._held
+        if held is not None:
+            held.interrupt()
+        if self._reader.is_alive():
+            self._reader.join()
+        self._decoder.close()
+
+    def _hold(self, decoder: Decoder) -> None:
+        with self._changed:
+            self._held = decoder
+        if self._closed.is_set():
+            decoder.interrupt()
+
+    def _next(self) -> Frame | None:
+        with self._changed:
+            while self._slot is None and not self._closed.is_set():
+                self._changed.wait(0.5)  # with a limit, because Ctrl-C does not get through an endless wait everywhere
+            frame, self._slot = self._slot, None
+            return frame
+
+    def _receive(self) -> None:
+        backoff = Backoff()
+        while not self._closed.is_set():
+            begun = time.monotonic()
+            ending = self._drain()
+            if time.monotonic() - begun > WELL_SECONDS:
+                backoff.reset()
+            if not self._closed.is_set():
+                self._reopen(backoff, ending)
+
+    def _drain(self) -> str:
+        """Passes frames on until there are no more; returns why."""
+        try:
+            for _, _, image in self._decoder.frames():
+                now = time.monotonic()
+                frame = Frame(image, self._index, now - self._start, f"{self._index:05d}", now)
+                self._index += 1
+                with self._changed:
+                    self.state = "live"
+                    self.dropped += self._slot is not None
+                    self._slot = frame
+                    self._changed.notify()
+        except SourceError as error:
+            return str(error)
+        return "stopped sending frames"
+
+    def _reopen(self, backoff: Backoff, ending: str) -> None:
+        self.state = "lost"
+        self._decoder.close()
+        self._say(f"{self._decoder.name} is lost ({ending}); trying to open it again")
+        while not self._closed.wait(backoff.next()):
+            self.state = "connecting"
+            try:
+                self._decoder = self._connect(self._hold)
+            except SourceError:
+                self.state = "lost"
+                continue
+            self.reconnects += 1
+            if not self._closed.is_set():
+                self._say(f"{self._decoder.name} is back")
+            return
+
+    def _say(self, line: str) -> None:
+        if self._notice is not None:
+            self._notice(line)
+
+
+def open_camera(number: int, notice: Notice | None = None) -> LiveSource:
+    """Opens the camera that the operating system lists at ``number``.
+
+    Raises:
+        SourceError: there is none, or another program holds it.
+    """
+    refusal = f"no camera {number} can be opened; connect one or close the program that uses it, or try: drc run sample"
+
+    def connect(spawned: Callable[[Decoder], None]) -> Decoder:
+        return Decoder(
+            "camera", str(number), name=f"camera {number}", refusal=refusal, patience=STALL_SECONDS, spawned=spawned
+        )
+
+    return LiveSource(connect, notice=notice)
+
+
+def open_stream(address: str, notice: Notice | None = None) -> LiveSource:
+    """Opens an ``rtsp://`` or ``http://`` stream.
+
+    Raises:
+        SourceError: nothing that can be decoded answers there, or it is a recording, of which frames would be lost.
+    """
+    name = re.sub(r"//[^/@]*@", "//", address)  # a password does not belong into a message
+    refusal = f"no video comes from {name}; check the address and that this machine reaches it"
+
+    def connect(spawned: Callable[[Decoder], None]) -> Decoder:
+        decoder = Decoder("stream", address, name=name, refusal=refusal, patience=STALL_SECONDS, spawned=spawned)
+        if decoder.count is not None:
+            decoder.close()
+            raise SourceError(f"{name} is a recording, not a live stream; download it and run the file")
+        return decoder
+
+    return LiveSource(connect, notice=notice)

@@ -1,0 +1,111 @@
+"""What outputs show of a frame: each view is made once, however many outputs want it, and follows the controls."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.frames import Frame
+from drc_runtime.images import IMAGE_SUFFIXES, Image
+from drc_runtime.views.compose import BACKGROUNDS, cutout, is_colour, parse_background, rebalance, replace_background
+from drc_runtime.views.controls import VIEWS, Controls
+from drc_runtime.views.video_background import MovingBackground
+
+if TYPE_CHECKING:
+    from drc_runtime.inference.extractor import Extraction
+
+Made = NDArray[np.uint8]
+KEPT = 3
+"""Frames of which a view is kept: the loop, the writer and the page are not at the same one."""
+
+
+class SharedView:
+    """Makes one view of frames; several threads may ask for the same frame and get the same image.
+
+    What is returned is shared: it must not be written into.
+
+    Args:
+        compose: image, probability and presentation time to what is shown.
+        controls: whose threshold moves the edge of the foreground.
+    """
+
+    def __init__(self, compose: Callable[[Image, Made, float], Any], controls: Controls) -> None:
+        self._compose, self._controls = compose, controls
+        self._made: deque[tuple[Frame, float, Made]] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
+
+    def __call__(self, frame: Frame, extraction: "Extraction") -> Made:
+        threshold = self._controls.settings.threshold
+        with self._lock:
+            for known, at, made in self._made:
+                if known is frame and at == threshold:
+                    return made
+            probability = rebalance(extraction.probability, threshold)
+            made = np.asarray(self._compose(frame.image, probability, frame.seconds), np.uint8)
+            self._made.append((frame, threshold, made))
+            return made
+
+
+class Views:
+    """All views of a run; a context manager, because a video in the background has a decoder.
+
+    Args:
+        background: as the user wrote it: see ``parse_background``, or the path of a video, which is repeated.
+        controls: what is shown now, and the threshold. Its names are those that ``view_names`` gives.
+
+    Attributes:
+        started: the view that the run was started with, for what is written.
+        cutout: ``(H, W, 4)`` RGBA, transparent by the probability.
+
+    Raises:
+        UsageError: ``background`` is neither a known word nor a file.
+        SourceError: the background cannot be read.
+    """
+
+    def __init__(self, background: str, controls: Controls) -> None:
+        self._controls = controls
+        self._moving: MovingBackground | None = None
+        names = view_names(background)
+        self._views = {name: SharedView(_still(name), controls) for name in names[1:]}
+        self.started = self._views[names[0]] = SharedView(self._asked(background), controls)
+        self.cutout = SharedView(lambda image, probability, _: cutout(image, probability), controls)
+
+    def shown(self, frame: Frame, extraction: "Extraction") -> Made:
+        """``(H, W, 3)`` RGB of the view that the controls name."""
+        return self._views[self._controls.view](frame, extraction)
+
+    def _asked(self, background: str) -> Callable[[Image, Made, float], Any]:
+        path = Path(background)
+        if _is_file(background) and path.suffix.lower() not in IMAGE_SUFFIXES:
+            self._moving = moving = MovingBackground(path)
+            return lambda image, probability, seconds: replace_background(image, probability, moving.at(seconds))
+        return _still(background)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._moving is not None:
+            self._moving.close()
+
+
+def view_names(background: str) -> tuple[str, ...]:
+    """The view that ``background`` stands for, by its own name or its file's, then the others."""
+    name = Path(background).name if _is_file(background) else background
+    return (name, *(view for view in VIEWS if view != name))
+
+
+def _is_file(background: str) -> bool:
+    return background not in BACKGROUNDS and not is_colour(background) and Path(background).is_file()
+
+
+def _still(name: str) -> Callable[[Image, Made, float], Any]:
+    background = parse_background(name)
+    return lambda image, probability, _: background(image, probability)

@@ -1,0 +1,124 @@
+"""CLEVR with masks as TFRecords, scenes of at most 6 objects (Appendix A.4).
+
+The framing of a TFRecord is read here: the readers to be had trust its lengths, decompress the file twice or bring a
+whole framework. What a record holds is parsed by protobuf.
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from drc_runtime.errors import SourceError
+from drc_runtime.images import Image
+from drc_train.data.downloads.original import Square
+
+LAYOUT = "clevr_with_masks_train.tfrecords of the multi-object datasets, or the folder that holds it"
+FILE = "clevr_with_masks_train.tfrecords"
+HEIGHT, WIDTH, ENTITIES = 240, 320, 11
+MOST_OBJECTS = 6
+CROP = Square(top=24, left=64, side=192)
+"""The middle of an image."""
+SCENES = 70_000
+"""Of how many scenes, from the first on, those with few objects are taken."""
+_LARGEST_RECORD = 1 << 26  # a scene has 3.2 MB
+
+
+def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
+    """Yields images ``(192, 192, 3)`` uint8 RGB and masks ``(192, 192)`` uint8, 0 or 255, of at most 6 objects.
+
+    Raises:
+        SourceError: the file is missing, damaged, cut short before the 70,000th scene, or of another data set.
+    """
+    path = root / FILE if root.is_dir() else root
+    for index, record in enumerate(_records(path)):
+        if index == SCENES:
+            return
+        values = _values(record, f"{path}, scene {index}")
+        visible = np.asarray(values["visibility"], np.float32) > 0.5
+        if visible[1:].sum() <= MOST_OBJECTS:
+            objects = values["mask"][1:].max(0)
+            yield CROP.cut(values["image"]), np.where(CROP.cut(objects) > 127, 255, 0).astype(np.uint8)
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            file: Any = gzip.GzipFile(fileobj=raw) if compressed else raw
+            while head := file.read(12):
+                (length,) = struct.unpack_from("<Q", head.ljust(8, b"\xff"))
+                if length > _LARGEST_RECORD:
+                    raise SourceError(f"{path} is not a TFRecord file that can be read; expected {LAYOUT}")
+                yield _exactly(file, length + 4, path)[:-4]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceError(f"{path} is damaged or cut short; download it again") from error
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror or error}; expected {LAYOUT}") from error
+
+
+def _exactly(file: BinaryIO, length: int, path: Path) -> bytes:
+    data = file.read(length)
+    if len(data) < length:
+        raise SourceError(f"{path} is cut short; download it again")
+    return data
+
+
+def _example() -> Any:
+    """tf.train.Example as far as it is needed; a map is a repeated entry of key and value on the wire."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="drc_example.proto", package="drc", syntax="proto3")
+    messages: dict[str, list[tuple[str, int, int, int, str]]] = {
+        "BytesList": [("value", 1, field.TYPE_BYTES, field.LABEL_REPEATED, "")],
+        "FloatList": [("value", 1, field.TYPE_FLOAT, field.LABEL_REPEATED, "")],
+        "Feature": [
+            ("bytes_list", 1, field.TYPE_MESSAGE, field.LABEL_OPTIONAL, ".drc.BytesList"),
+            ("float_list", 2, field.TYPE_MESSAGE, field.LABEL_OPTIONAL, ".drc.FloatList"),
+        ],
+        "Entry": [
+            ("key", 1, field.TYPE_STRING, field.LABEL_OPTIONAL, ""),
+            ("value", 2, field.TYPE_MESSAGE, field.LABEL_OPTIONAL, ".drc.Feature"),
+        ],
+        "Features": [("feature", 1, field.TYPE_MESSAGE, field.LABEL_REPEATED, ".drc.Entry")],
+        "Example": [("features", 1, field.TYPE_MESSAGE, field.LABEL_OPTIONAL, ".drc.Features")],
+    }
+    for name, fields in messages.items():
+        message = file.message_type.add(name=name)
+        for title, number, kind, label, type_name in fields:
+            message.field.add(name=title, number=number, type=kind, label=label, type_name=type_name or None)  # type: ignore[arg-type]
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)  # type: ignore[no-untyped-call]
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("drc.Example"))  # type: ignore[no-untyped-call]
+
+
+Example = _example()
+
+
+def _values(record: bytes, name: str) -> dict[str, Any]:
+    """``image``, ``mask`` and ``visibility`` of a record, in their shapes.
+
+    Raises:
+        SourceError: another kind of record; ``name`` stands in the message.
+    """
+    shapes = {"image": (HEIGHT, WIDTH, 3), "mask": (ENTITIES, HEIGHT, WIDTH)}
+    values: dict[str, Any] = {}
+    try:
+        for entry in Example.FromString(record).features.feature:
+            if entry.key in shapes:
+                # each pixel is a string of one byte
+                data = b"".join(entry.value.bytes_list.value)
+                values[entry.key] = np.frombuffer(data, np.uint8).reshape(shapes[entry.key])
+            elif entry.key == "visibility" and len(entry.value.float_list.value) == ENTITIES:
+                values[entry.key] = list(entry.value.float_list.value)
+    except (DecodeError, ValueError) as error:
+        raise SourceError(f"{name} is not one of CLEVR with masks; expected {LAYOUT}") from error
+    if len(values) < 3:
+        raise SourceError(f"{name} lacks image, mask or visibility; expected {LAYOUT}")
+    return values

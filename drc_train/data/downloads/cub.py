@@ -1,0 +1,58 @@
+"""Caltech-UCSD Birds-200-2011 (Appendix A.1): its text tables and segmentations."""
+
+from pathlib import Path, PurePosixPath
+
+from drc_runtime.errors import SourceError
+from drc_train.data.downloads.original import Item, box_of, inside, require
+
+LAYOUT = (
+    "the unpacked CUB_200_2011 with images.txt, bounding_boxes.txt, train_test_split.txt and images/, and segmentations/ "
+    "in it or beside it"
+)
+_SPLITS = {"0": "test", "1": "train"}
+
+
+def list_birds(root: Path) -> tuple[list[Item], Path]:
+    """The images of the download and the folder of its masks.
+
+    The split is the download's own (5,994 for training, 5,794 for testing); Table 3's 10,000 and 1,000 are another one.
+
+    Raises:
+        SourceError: a file is missing, or the tables do not fit together.
+    """
+    folder = require(root, "images.txt", "bounding_boxes.txt", "train_test_split.txt", "images", layout=LAYOUT)
+    masks = next((at for at in (folder / "segmentations", folder.parent / "segmentations") if at.is_dir()), None)
+    if masks is None:
+        raise SourceError(f"no segmentations/ in {folder} or beside it; expected {LAYOUT}")
+    names = _table(folder / "images.txt", 1)
+    boxes = _table(folder / "bounding_boxes.txt", 4, like=names)
+    splits = _table(folder / "train_test_split.txt", 1, like=names)
+    items = []
+    for key, (name,) in names.items():
+        image = inside(folder / "images", name, folder / "images.txt")
+        where = f"{folder / 'bounding_boxes.txt'}, image {key}"
+        left, top, width, height = box_of(tuple(boxes[key]), where)  # type: ignore[arg-type]
+        split = _SPLITS.get(splits[key][0])
+        if split is None:
+            raise SourceError(f"{folder / 'train_test_split.txt'}, image {key}: expected 0 or 1")
+        box = box_of((left, top, left + width, top + height), where)
+        items.append(Item(split, image, box, PurePosixPath(name).with_suffix("")))
+    return items, masks
+
+
+def _table(path: Path, columns: int, like: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
+    """The lines ``ID VALUE ...`` of a file by ID, all of the IDs in ``like``."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be read as text; download it again") from error
+    rows: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, 1):
+        key, *values = line.split() or [""]
+        if len(values) != columns or key in rows:
+            raise SourceError(f"{path}, line {number}: expected a new ID and {columns} value(s), not {line[:60]!r}")
+        rows[key] = values
+    if not rows or (like is not None and rows.keys() != like.keys()):
+        expected = len(like) if like else "some"
+        raise SourceError(f"{path} has {len(rows)} images but images.txt {expected}; download it again")
+    return rows

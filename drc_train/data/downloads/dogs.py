@@ -1,0 +1,56 @@
+"""Stanford Dogs (Appendix A.2): lists as MATLAB files, boxes as XML."""
+
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml.ElementTree import fromstring
+
+from drc_runtime.errors import SourceError
+from drc_train.data.downloads.original import Box, Item, box_of, inside, load_mat, require
+
+LAYOUT = "the unpacked lists, Images and Annotation: train_list.mat, test_list.mat, Images/, Annotation/"
+
+
+def list_dogs(root: Path) -> list[Item]:
+    """The images of the download, with the box of the largest dog where there are several.
+
+    Raises:
+        SourceError: a file is missing, damaged, or holds something else.
+    """
+    folder = require(root, "train_list.mat", "test_list.mat", "Images", "Annotation", layout=LAYOUT)
+    items = []
+    for split in ("train", "test"):
+        path = folder / f"{split}_list.mat"
+        names = np.atleast_1d(np.asarray(load_mat(path, "file_list"))).ravel().tolist()
+        if not names or not all(isinstance(name, str) for name in names):
+            raise SourceError(f"{path}: file_list should hold names of images; download it again")
+        for name in names:
+            image = inside(folder / "Images", name, path)
+            stem = PurePosixPath(name).with_suffix("")
+            annotation = inside(folder / "Annotation", str(stem), path)
+            try:
+                data = annotation.read_bytes()
+            except OSError as error:
+                raise SourceError(f"cannot read {annotation}: {error.strerror}; expected {LAYOUT}") from error
+            items.append(Item(split, image, largest_box(data, str(annotation)), stem))
+    return items
+
+
+def largest_box(data: bytes, name: str) -> Box:
+    """The largest bounding box of an annotation (XML; entities are refused).
+
+    Raises:
+        SourceError: not such an annotation; ``name`` stands in the message.
+    """
+    try:
+        root: Element = fromstring(data)
+    except (ParseError, ValueError, LookupError) as error:  # ValueError covers what defusedxml forbids
+        raise SourceError(f"{name} is not XML that can be read; download it again") from error
+    boxes = [
+        box_of((place("xmin"), place("ymin"), place("xmax"), place("ymax")), name)
+        for place in (found.findtext for found in root.iter("bndbox"))
+    ]
+    if not boxes:
+        raise SourceError(f"{name} has no bndbox; expected an annotation of Stanford Dogs")
+    return max(boxes, key=lambda box: (box.right - box.left) * (box.bottom - box.top))

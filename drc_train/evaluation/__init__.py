@@ -1,0 +1,1 @@
+"""Masks measured against the truth: models, baselines, tables, the ablation."""

@@ -1,0 +1,106 @@
+"""What ``drc eval --images`` draws of a model: its first and its worst extractions, samples of its prior, its re-assignment."""
+
+import heapq
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from drc_runtime.images import Image
+from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.preprocess import resize, to_tensor
+from drc_train.data.evaluation import Labelled
+from drc_train.evaluation.metrics import Mask, iou
+from drc_train.figures.tiles import Map, assemble, extraction_tiles
+from drc_train.figures.write import write_images
+
+SHOWN = 12
+"""Columns of a grid."""
+
+
+class Gallery:
+    """Draws extractions while they are measured.
+
+    The first ones (Figs. 3, S5 to S8) and the worst (Fig. S9) become grids, the masks of slots files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is made if need be."""
+        self._folder = folder
+        self._first: list[list[Image]] = []
+        self._worst: list[tuple[float, int, list[Image]]] = []  # a heap, the best of them on top
+        self._seen = 0
+
+    def add(self, labelled: Labelled, sample: PosteriorSample, mask: Mask, slots: Map | None) -> None:
+        """One image, its posterior sample of batch 1, its mask ``(H, W)`` at the image's size, and its slots' shares.
+
+        Slots are written at once, as ``slots/NAME/0.png`` (the background) and on, as ``drc_train.evaluation.external_masks`` reads them.
+        The grids leave out images without a foreground, as the mean IoU does.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        if slots is not None:
+            height, width = labelled.mask.shape
+            shares = [cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in slots]
+            masks = {str(number): np.rint(255 * share).astype(np.uint8) for number, share in enumerate(shares)}
+            write_images(self._folder / "slots" / labelled.name, masks)
+        if not labelled.mask.any():
+            return
+        self._seen += 1
+        score = iou(mask, labelled.mask)
+        wanted = len(self._first) < SHOWN
+        if not wanted and len(self._worst) == SHOWN and score >= -self._worst[0][0]:
+            return
+        size = sample.mask.shape[2], sample.mask.shape[3]
+        found, truth = (
+            resize(plane, size)[None].astype(np.float32) / np.float32(255) for plane in (mask, labelled.mask)
+        )
+        image = to_tensor(labelled.image, size)
+        column = extraction_tiles(
+            image, sample.mask[0], sample.foreground[0], sample.background[0], found, truth, slots
+        )
+        if wanted:
+            self._first.append(column)
+        entry = (-score, self._seen, column)  # the count decides between equals, before columns are compared
+        (heapq.heappush if len(self._worst) < SHOWN else heapq.heappushpop)(self._worst, entry)
+
+    def write(self) -> list[Path]:
+        """Writes ``extractions.png`` and ``worst.png``, the worst first; nothing where nothing was added.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        if not self._first:
+            return []
+        worst = [column for _, _, column in sorted(self._worst, reverse=True)]
+        return write_images(self._folder, {"extractions": assemble(self._first), "worst": assemble(worst)})
+
+
+def draw_run(run: Path, folder: Path, seed: int = 0) -> list[Path]:
+    """Writes ``prior.png`` (Fig. S20) and, where the run has a re-assignment, ``reassignment.png`` (Fig. 2, of its first chains).
+
+    Args:
+        run: the run's folder.
+        folder: where to, made if need be.
+        seed: of the noise that the prior's chains start from and move with, K0 steps long.
+
+    Raises:
+        TrainingError: no checkpoint, or a damaged one.
+        OutputError: the disk refuses.
+    """
+    import torch
+
+    from drc_train.figures.grids import prior_figure, reassignment_figure
+    from drc_train.sampling.langevin import prior_step
+    from drc_train.training.checkpoint import load_chains, load_model
+
+    model, config, _ = load_model(run)
+    noise = torch.Generator().manual_seed(seed)
+    z = torch.randn(SHOWN, config.model.latent.total, generator=noise)
+    for _ in range(config.train.prior_steps):
+        z, _ = prior_step(model, z, torch.randn(z.shape, generator=noise), config.train)
+    images = {"prior": prior_figure(model, z)}
+    if config.model.latent.reassignment:
+        images["reassignment"] = reassignment_figure(model, load_chains(run)[:SHOWN])
+    return write_images(folder, images)

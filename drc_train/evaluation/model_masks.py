@@ -1,0 +1,179 @@
+"""Masks of a run or a bundle for labelled images: from noise, tracked, or from the chains that a run learned with."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.engines.protocol import Array
+from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.images import Image, list_images
+from drc_runtime.inference.extractor import MASKS, Extractor
+from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.preprocess import to_tensor
+from drc_train.data.evaluation import Labelled
+from drc_train.data.source import image_folder
+from drc_train.evaluation.gallery import Gallery
+from drc_train.evaluation.metrics import Mask, partition_figures
+
+if TYPE_CHECKING:
+    from drc_train.config import Config
+    from drc_train.model.regions import RegionModel
+
+BATCH = 16
+"""Images that a run's chains move together: PyTorch's cost a step is mostly per call."""
+
+Result = tuple[dict[str, Mask], dict[str, float]]
+"""An image's masks by reading, and what else was measured on it."""
+Segment = Callable[[Sequence[Labelled]], list[Result]]
+"""Images to their results. The truth is for the readings that need it."""
+
+
+def load_extractor(model: Path, seed: int = 0) -> Extractor:
+    """An Extractor over a bundle, or over a run's checkpoint through PyTorch, which loads slowly and only for a run."""
+    if is_run(model):
+        return _Run(model).extractor(1, seed)
+    return Extractor(model, seed=seed)
+
+
+def model_segment(model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None) -> Segment:
+    """Masks of a run or a bundle: from noise, or in a sequence from where the last image's chain ended.
+
+    Args:
+        model: the run's or the bundle's folder.
+        sequence: whether the images are frames that follow one another; they are then to come one at a time.
+        steps: Langevin steps an image or frame; None takes the model's own.
+        seed: of the noise.
+        gallery: shown every image.
+    """
+    run = _Run(model) if is_run(model) else None
+    extractor = run.extractor(1 if sequence else BATCH, seed) if run else Extractor(model, seed=seed)
+    single = run.extractor(1, seed) if run else extractor  # its noise is the same whatever the batch
+    settings, size = extractor.manifest.sampler, extractor.manifest.image_size
+    rows = BATCH if run and not sequence else 1
+    last: Array | None = None
+
+    def sample(images: Sequence[Image]) -> PosteriorSample:
+        nonlocal last
+        tensors = np.concatenate([to_tensor(image, size)[None] for image in images])
+        start, count = last, steps or settings.track_steps
+        if start is None or not sequence:
+            start = np.concatenate([single.sampler.noise() for _ in images])
+            count = max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps
+        filled = [*range(len(images)), *[0] * (rows - len(images))]  # the batch has a fixed size
+        found = extractor.sampler.run(tensors[filled], start[filled], count)
+        last = found.z
+        return found
+
+    def segment(batch: Sequence[Labelled]) -> list[Result]:
+        results = []
+        for first in range(0, len(batch), rows):
+            part = batch[first : first + rows]
+            found = sample([labelled.image for labelled in part])
+            results += [_read(extractor, run, labelled, _row(found, at), gallery) for at, labelled in enumerate(part)]
+        return results
+
+    return segment
+
+
+def chain_segment(model: Path, data: Path, gallery: Gallery | None = None) -> Segment:
+    """Masks of the images that a run learned from, each from the latent where its own chain stands.
+
+    Args:
+        model: the run's folder.
+        data: the folder of images that it learned from.
+        gallery: shown every image.
+
+    Raises:
+        UsageError: the model is not a run, or the data is not a folder.
+        TrainingError: the folder does not have as many images as the run has chains.
+    """
+    if not is_run(model):
+        raise UsageError(f"{model} is no run of drc train: only runs keep the chains that they learned with")
+    if not data.is_dir():
+        raise UsageError(f"{data} is not a folder; chains belong to the images of the folder that was learned from")
+    import torch
+
+    from drc_train.training.checkpoint import load_chains
+
+    run, chains = _Run(model), load_chains(model)
+    places = {path.stem: index for index, path in enumerate(list_images(image_folder(data)))}
+    if len(chains) != len(places) * run.config.train.sides:
+        raise TrainingError(
+            f"{model} has {len(chains)} chains, but {data} {len(places)} images: not what it learned from"
+        )
+    extractor = run.extractor(1, 0)
+
+    @torch.no_grad()
+    def segment(batch: Sequence[Labelled]) -> list[Result]:
+        z = chains[[places[labelled.name] for labelled in batch]]
+        regions = run.model(z)
+        maps = (regions.mask, regions.foreground, regions.background)
+        found = PosteriorSample(z.numpy(), np.zeros(len(z), np.float32), *(tensor.numpy() for tensor in maps))
+        return [_read(extractor, run, labelled, _row(found, at), gallery) for at, labelled in enumerate(batch)]
+
+    return segment
+
+
+class _Run:
+    """A run's networks and what the runtime needs to know of them."""
+
+    def __init__(self, folder: Path) -> None:
+        from drc_train.training.checkpoint import load_model
+
+        self.name = folder.name
+        self.model: RegionModel
+        self.config: Config
+        self.model, self.config, _ = load_model(folder)
+
+    def extractor(self, batch: int, seed: int) -> Extractor:
+        from drc_train.sampling.torch_engine import TorchEngine, manifest_of
+
+        engine = TorchEngine(self.model, self.config, batch)
+        return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed)
+
+    def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
+        """Responsibilities of background and slots at the network's size: ``(1 + K, H, W)``; None where K is 1."""
+        if self.config.model.latent.foreground_slots == 1:
+            return None
+        import torch
+
+        from drc_train.model.objective import slot_responsibilities
+
+        size = self.config.model.image_size
+        tensor = torch.from_numpy(to_tensor(image, (size, size)))[None]
+        with torch.no_grad():
+            regions = self.model(torch.from_numpy(z))
+            shares = slot_responsibilities(regions, tensor, self.config.model.region_likelihood())
+        return np.asarray(shares[0].numpy(), np.float32)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether ``folder`` is the ``--out`` of a training run (or a checkpoint in it), and not a bundle."""
+    return (
+        folder.suffix == ".safetensors"
+        or (folder / "checkpoint.json").is_file()
+        and not (folder / "manifest.json").is_file()
+    )
+
+
+def _row(sample: PosteriorSample, at: int) -> PosteriorSample:
+    maps = (sample.z, sample.log_posterior, sample.mask, sample.foreground, sample.background)
+    return PosteriorSample(*(values[at : at + 1] for values in maps))
+
+
+def _read(
+    extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample, gallery: Gallery | None
+) -> Result:
+    masks = {reading: extractor.probability(labelled.image, sample, reading) for reading in MASKS}
+    slots = run.slots(labelled.image, sample.z) if run else None
+    if gallery is not None:
+        gallery.add(labelled, sample, masks["responsibility"], slots)
+    if slots is None:
+        return masks, {}
+    height, width = labelled.mask.shape
+    labels = np.argmax([cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in slots], 0)
+    return masks, partition_figures(labels, labelled.mask)

@@ -1,0 +1,1 @@
+"""Images of a run and of a data set."""

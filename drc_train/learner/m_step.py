@@ -1,0 +1,83 @@
+"""The M-step's gradient as an explicit function, traced and compiled like the E-step's."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from drc_train.config import TrainConfig
+from drc_train.model.objective import m_step_loss
+from drc_train.model.regions import RegionModel
+from drc_train.sampling.graph_passes import channels_last
+from drc_train.sampling.sampler import compile_step
+from drc_train.sampling.tracing import Parameters, parameters_of
+
+COMPILED_FROM = 200
+"""The iteration from which on the compiled gradient is used: compiling takes longer than it saves before."""
+
+
+class GeneratorGradient:
+    """Gradients of ``m_step_loss`` with respect to everything that the M-step moves."""
+
+    def __init__(self, model: RegionModel, train: TrainConfig, compiled: bool) -> None:
+        """``compiled`` False, or a sigma that changes as it learns, for which each value is another function: autograd."""
+        self.model, self.train, self.notes = model, train, list[str]()
+        self._names = [name for name, _ in model.named_parameters() if "energy" not in name]
+        self._parts: list[str] = []
+        self._step: Callable[..., tuple[Tensor, ...]] | None = None
+        self._to_compile = compiled and train.final_m_step_sigma is None
+
+    def __call__(self, z: Tensor, image: Tensor, iteration: int) -> dict[str, Tensor]:
+        """Leaves the gradients at the parameters and returns the loss's parts by name.
+
+        Args:
+            z: ``(B, D)`` posterior samples, B the same in every call.
+            image: ``(B, 3, H, W)`` in [-1, 1].
+            iteration: counted from 0; it decides sigma.
+        """
+        if self._to_compile and iteration >= COMPILED_FROM:
+            self._compile(z, image)
+        parameters = dict(self.model.named_parameters())
+        if self._step is None:
+            for name in self._names:
+                parameters[name].grad = None
+            loss, parts = m_step_loss(self.model, z, image, self.train, self.train.m_step_sigma_at(iteration))
+            loss.backward()
+            return parts
+        with torch.no_grad():
+            found = self._step(parameters_of(self.model), z, image)
+        for name, gradient in zip(self._names, found, strict=False):
+            parameters[
+                name
+            ].grad = gradient.contiguous()  # the optimiser's kernel takes it to lie as the parameter does
+        return dict(zip(self._parts, found[len(self._names) :], strict=True))
+
+    def _compile(self, z: Tensor, image: Tensor) -> None:
+        self._to_compile, parameters = False, parameters_of(self.model)
+        try:
+            traced = make_fx(lambda parameters, z, image: self._explicit(parameters, z, image))
+            graph = channels_last(traced(parameters, z, image))
+            self._step = compile_step(graph, (parameters, z, image))
+        except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.notes.append(f"M-step without the compiler, slower: {reason}")
+
+    def _explicit(self, parameters: Parameters, z: Tensor, image: Tensor) -> tuple[Tensor, ...]:
+        with torch.enable_grad():
+            moved = {name: parameters[name].detach().requires_grad_() for name in self._names}
+            bound = {f"model.{name}": tensor for name, tensor in (parameters | moved).items()}
+            loss, parts = functional_call(_Loss(self.model, self.train), bound, (z, image))
+            gradients = torch.autograd.grad(loss, list(moved.values()), allow_unused=True, materialize_grads=True)
+        self._parts = list(parts)
+        return (*gradients, *parts.values())
+
+
+class _Loss(torch.nn.Module):
+    def __init__(self, model: RegionModel, train: TrainConfig) -> None:
+        super().__init__()
+        self.model, self.train_config = model, train
+
+    def forward(self, z: Tensor, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return m_step_loss(self.model, z, image, self.train_config, self.train_config.m_step_sigma)

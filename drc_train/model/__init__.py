@@ -1,0 +1,1 @@
+"""The networks of the regions and what is maximised: Eqs. 1-13."""

@@ -1,0 +1,67 @@
+"""The networks of a run behind the runtime's engine protocol, so that a run is measured by the code that runs bundles."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drc_runtime.bundle.manifest import LatentSizes, Manifest, Sampler
+from drc_runtime.engines.protocol import Array, BoundGraph
+from drc_runtime.errors import EngineError
+from drc_train.config import Config
+from drc_train.model.amortised import ENCODER_STEPS
+from drc_train.model.regions import RegionModel
+from drc_train.sampling.langevin import posterior_step
+
+
+def manifest_of(config: Config, name: str) -> Manifest:
+    """What a bundle of this configuration says about itself, before it has graphs."""
+    latent, size = config.model.latent, config.model.image_size
+    steps = config.sampler.cold_steps, config.sampler.track_steps
+    if config.model.inference == "amortised":
+        steps = ENCODER_STEPS, ENCODER_STEPS
+    return Manifest(
+        name=name,
+        image_size=(size, size),
+        latent=LatentSizes(latent.all_foreground, latent.background, latent.reassignment),
+        sampler=Sampler(
+            config.train.posterior_step_size,
+            config.model.sigma,
+            *steps,
+            config.model.foreground_spread,
+            config.model.likelihood,
+        ),
+        graphs={},
+    )
+
+
+class TorchEngine:
+    """Runs ``posterior_step`` with PyTorch's autograd."""
+
+    def __init__(self, model: RegionModel, config: Config, batch: int = 1) -> None:
+        self._model, self._config = model, config
+        size = config.model.image_size
+        latent = np.zeros((batch, config.model.latent.total), np.float32)
+        self._inputs = {"z": latent, "image": np.zeros((batch, 3, size, size), np.float32), "noise": latent.copy()}
+
+    def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
+        """As ``Engine.bind``."""
+        if graph != "posterior_step":
+            raise EngineError(f"a run has no graph {graph!r}; export it to a bundle")
+        return _Binding(self._model, self._config, self._inputs, outputs)
+
+
+class _Binding:
+    def __init__(self, model: RegionModel, config: Config, inputs: Mapping[str, Array], outputs: Sequence[str]) -> None:
+        self._model, self._config = model, config
+        self.inputs = inputs
+        self.outputs: dict[str, Array] = dict.fromkeys(outputs, np.zeros(0, np.float32))
+
+    def run(self) -> None:
+        z, image, noise = (torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise"))
+        z_next, value, regions = posterior_step(self._model, z, image, noise, self._config.train)
+        found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}
+        found |= {"foreground": regions.foreground, "background": regions.background}
+        for name in self.outputs:
+            self.outputs[name] = found[name].numpy()

@@ -1,0 +1,1 @@
+"""A run of drc train: its loop, checkpoints, progress, monitors and report."""

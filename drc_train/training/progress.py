@@ -1,0 +1,95 @@
+"""What a person sees while learning: a live line on a terminal, a plain line now and then elsewhere; TensorBoard for later."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from torch.utils.tensorboard import SummaryWriter
+
+from drc_runtime.images import Image
+from drc_train.figures.write import write_images
+from drc_train.training.dashboard import Dashboard
+
+PLAIN_EVERY = 30.0
+"""Seconds between lines where there is no terminal."""
+
+
+class Progress:
+    """Shows iteration, losses, foreground share, chain energy and time left, and writes the same to TensorBoard."""
+
+    def __init__(self, out: Path, console: Console, watch: bool = False, records: bool = True) -> None:
+        """Opens the event file.
+
+        Args:
+            out: the run's folder; event files go to ``out/tensorboard``, the newest grids to ``out``.
+            console: where lines and figures go.
+            watch: the dashboard in the place of the live line, if the console is a terminal.
+            records: False writes nothing into the folder: for all but the first of several processes.
+        """
+        self._out, self._console = out, console
+        self._board: SummaryWriter | None = None
+        if records:
+            self._board = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._dashboard = Dashboard() if watch and console.is_terminal else None
+        self._begun: tuple[int, float] | None = None
+        self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
+        self._printed = -PLAIN_EVERY
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+        self._write("close")
+
+    def _write(self, method: str, *arguments: Any, **options: Any) -> None:
+        """Curves are for looking at: a disk that refuses them must not end what they show."""
+        if self._board is None:
+            return
+        try:
+            getattr(self._board, method)(*arguments, **options)
+        except OSError as error:
+            self._board = None
+            self.say(f"no TensorBoard events from here on: {error.strerror or error}")
+
+    def show(self, iteration: int, figures: dict[str, float], left: float) -> None:
+        """``left``: seconds until the run ends."""
+        for name, value in figures.items():
+            self._write("add_scalar", name, value, iteration)
+        left = max(left, 0)
+        self._begun = self._begun or (iteration - 1, time.monotonic())
+        remaining = f"{int(left // 3600)}:{int(left % 3600 // 60):02d}:{int(left % 60):02d}"
+        if self._live and self._dashboard:
+            self._dashboard.note(figures)
+            pace = (iteration - self._begun[0]) / max(time.monotonic() - self._begun[1], 1e-9)
+            self._live.update(self._dashboard.draw(iteration, pace, remaining))
+        elif self._live:
+            table = Table("iteration", *[name.replace("_", " ") for name in figures], "time left", box=None)
+            table.add_row(str(iteration), *[f"{value:.3f}" for value in figures.values()], remaining)
+            self._live.update(table)
+        elif time.monotonic() - self._printed >= PLAIN_EVERY:
+            self._printed = time.monotonic()
+            line = " ".join(f"{name}={value:.3f}" for name, value in figures.items())
+            self.say(f"iteration {iteration} {line} left {remaining}")
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        if self._dashboard:
+            self._dashboard.say(message)
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+    def grids(self, iteration: int, images: Mapping[str, Image]) -> None:
+        """Grids as ``drc_train.figures.grids`` makes them, by name, to TensorBoard and as the newest ``NAME.png`` in the run's folder."""
+        for name, image in images.items():
+            self._write("add_image", name, image, iteration, dataformats="HWC")
+        write_images(self._out, images)

@@ -1,0 +1,67 @@
+"""The benchmarks run, small, on any machine; what they measure is no test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+TINY = (
+    "model.image_size=8",
+    "model.channels=[8]",
+    "model.base_channels=4",
+    "model.classifier_channels=4",
+    "model.energy_width=8",
+    "train.batch_size=4",
+    "train.prior_steps=2",
+    "train.posterior_steps=2",
+)
+
+
+def run(script: str, out: Path, *arguments: str) -> dict[str, object]:
+    overrides = [part for override in TINY for part in ("--set", override)]
+    command = [sys.executable, str(BENCHMARKS / script), *arguments, *overrides, "--out", str(out)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=out.parent)
+    assert not result.returncode, result.stderr
+    return json.loads(out.read_text())  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+def test_gpu_benchmark(tmp_path: Path) -> None:
+    found = run("gpu.py", tmp_path / "gpu.json", "--preset", "edge-32", "--rounds", "1", "--batches", "2")
+    assert found["iteration"]["milliseconds"].keys() == {"eager", "drc"}  # type: ignore[index,union-attr]
+    assert found["posterior_step_milliseconds"].keys() == {"1", "2"}  # type: ignore[union-attr]
+    assert found["gradient_cosines"]["float32"] == pytest.approx(1)  # type: ignore[index]
+    assert found["matrix_products"]["share"] > 0 and found["curve"]  # type: ignore[index]
+    assert found["left_out"] == []
+    hurried = run("gpu.py", tmp_path / "late.json", "--preset", "edge-32", "--rounds", "1", "--seconds", "0")
+    assert "gradient_cosines" in hurried["left_out"], "what does not fit the time is named"  # type: ignore[operator]
+
+
+@pytest.mark.slow
+def test_gpu_training_goes_on_where_it_ended(tmp_path: Path) -> None:
+    arguments = (
+        "--train",
+        "--preset",
+        "edge-32",
+        "--images",
+        "100",
+        "--minutes",
+        "0.02",
+        "--run",
+        str(tmp_path / "run"),
+    )
+    first = run("gpu.py", tmp_path / "train.json", *arguments)
+    second = run("gpu.py", tmp_path / "train.json", *arguments)
+    assert second["iterations"] > first["iterations"]  # type: ignore[operator]
+    assert second["curve"][: len(first["curve"])] == first["curve"]  # type: ignore[index,arg-type]
+    assert all(0 <= point["iou"] <= 1 for point in second["curve"])  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_train_speed_benchmark(tmp_path: Path) -> None:
+    found = run("train_speed.py", tmp_path / "speed.json", "--preset", "edge-32", "--rounds", "1", "--images", "2000")
+    assert found["milliseconds"].keys() == {"eager", "eager_same_layers", "drc"}  # type: ignore[union-attr]
+    assert found["cache"]["images"] == 2000  # type: ignore[index]

@@ -1,0 +1,320 @@
+"""A bundle is read whole or refused with the reason, and written whole or not at all."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drc_runtime.bundle import bundle as bundle_module
+from drc_runtime.bundle.bundle import Bundle, write_bundle
+from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler
+from drc_runtime.errors import BundleError, DRCError, OutputError
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "manifest.json"
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def test_round_trip(toy_bundle: Path, toy_graph: bytes) -> None:
+    bundle = Bundle.load(toy_bundle)
+    assert bundle.graph_bytes("posterior_step") == toy_graph
+    manifest = bundle.manifest
+    assert manifest.image_size == (8, 12)
+    assert manifest.latent == LatentSizes(2, 1, 1) and manifest.latent.total == 4
+    assert manifest.sampler == Sampler(step_size=0.1, sigma=1.0, cold_steps=6, track_steps=2)
+    assert manifest.graphs["posterior_step"].inputs["image"] == (1, 3, 8, 12)
+    assert Manifest.parse(manifest.to_json()) == manifest
+    assert "likelihood" not in json.loads(manifest.to_json())["sampler"]  # so that older readers read it
+    gaussian = replace(manifest, sampler=replace(manifest.sampler, likelihood="gaussian"))
+    assert Manifest.parse(gaussian.to_json()) == gaussian
+    with pytest.raises(BundleError, match="no graph 'render'; it has posterior_step"):
+        bundle.graph_bytes("render")
+
+
+def test_a_change_after_loading_is_not_seen(toy_bundle: Path, toy_graph: bytes) -> None:
+    bundle = Bundle.load(toy_bundle)
+    (toy_bundle / "posterior_step.onnx").write_bytes(b"something else")
+    assert bundle.graph_bytes("posterior_step") == toy_graph
+
+
+def test_one_changed_byte_is_noticed(toy_bundle: Path) -> None:
+    path = toy_bundle / "posterior_step.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match=r"posterior_step\.onnx is not the file that the manifest describes"):
+        Bundle.load(toy_bundle)
+
+
+def test_a_graph_that_reaches_outside_is_refused_though_its_hash_is_right(toy_bundle: Path) -> None:
+    data = bytes([8 << 3 | 2, 6, 1 << 3 | 2, 4]) + b"evil"  # an opset import of the domain "evil"
+    (toy_bundle / "posterior_step.onnx").write_bytes(data)
+    digest = GraphEntry.of("posterior_step.onnx", data, {}, {}).sha256
+    edit(toy_bundle, lambda values: values["graphs"]["posterior_step"].update(sha256=digest))
+    with pytest.raises(BundleError, match="operator domain 'evil'"):
+        Bundle.load(toy_bundle)
+
+
+def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle at"):
+        Bundle.load(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"manifest\.json is missing"):
+        Bundle.load(tmp_path)
+    (toy_bundle / "posterior_step.onnx").unlink()
+    with pytest.raises(BundleError, match=r"posterior_step\.onnx is missing"):
+        Bundle.load(toy_bundle)
+
+
+def test_a_link_to_outside_is_refused(toy_bundle: Path, tmp_path: Path) -> None:
+    graph = toy_bundle / "posterior_step.onnx"
+    outside = tmp_path / "outside.onnx"
+    graph.rename(outside)
+    graph.symlink_to(outside)
+    with pytest.raises(BundleError, match="link to outside the bundle"):
+        Bundle.load(toy_bundle)
+    graph.unlink()
+    graph.symlink_to(graph.name)
+    with pytest.raises(BundleError):
+        Bundle.load(toy_bundle)
+    graph.unlink()
+    graph.mkdir()
+    with pytest.raises(BundleError, match="is not a file"):
+        Bundle.load(toy_bundle)
+
+
+def test_a_bundle_may_itself_be_a_link(toy_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(toy_bundle)
+    assert Bundle.load(tmp_path / "current").manifest.name == "toy"
+
+
+def test_files_too_large_are_not_read(toy_bundle: Path) -> None:
+    with open(toy_bundle / "posterior_step.onnx", "wb") as graph:
+        graph.truncate(1 << 31)  # sparse: takes no room on the disk
+    with pytest.raises(BundleError, match="larger than"):
+        Bundle.load(toy_bundle)
+
+
+def delete(*path: str) -> Callable[[dict[str, Any]], object]:
+    def change(values: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            values = values[key]
+        del values[path[-1]]
+
+    return change
+
+
+def put(value: Any, *path: str) -> Callable[[dict[str, Any]], object]:
+    def change(values: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            values = values[key]
+        values[path[-1]] = value
+
+    return change
+
+
+STEP = ("graphs", "posterior_step")
+KEYS = [
+    ("name",),
+    ("format",),
+    ("image_size",),
+    ("latent",),
+    ("latent", "foreground"),
+    ("latent", "background"),
+    ("latent", "reassignment"),
+    ("sampler",),
+    ("sampler", "step_size"),
+    ("sampler", "sigma"),
+    ("sampler", "cold_steps"),
+    ("sampler", "track_steps"),
+    ("graphs",),
+    STEP,
+    (*STEP, "file"),
+    (*STEP, "sha256"),
+    (*STEP, "inputs"),
+    (*STEP, "inputs", "noise"),
+    (*STEP, "outputs"),
+    (*STEP, "outputs", "responsibility"),
+    ("training",),
+    ("metrics",),
+]
+
+
+@pytest.mark.parametrize("path", KEYS, ids=[".".join(path) for path in KEYS])
+def test_every_missing_key_is_named(toy_bundle: Path, path: tuple[str, ...]) -> None:
+    edit(toy_bundle, delete(*path))
+    with pytest.raises(BundleError) as error:
+        Bundle.load(toy_bundle)
+    assert f"{'.'.join(path)} is missing" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        (("name",), "two\nlines", "name must be one line"),
+        (("image_size",), [8], r"image_size must be \[height, width\]"),
+        (("image_size",), [8, 0], "image_size must be a list of whole numbers"),
+        (("image_size",), [8, 10**9], "image_size must be a list of whole numbers"),
+        (("latent", "foreground"), 0, "latent.foreground must be a whole number"),
+        (("latent", "foreground"), True, "latent.foreground must be a whole number"),
+        (("latent", "reassignment"), 9, r"graphs.posterior_step.inputs.z is \[1, 4\] but .* \[1, 12\]"),
+        (("sampler", "step_size"), 0, "sampler.step_size must be a positive number"),
+        (("sampler", "step_size"), "0.1", "sampler.step_size must be a positive number"),
+        (("sampler", "sigma"), float("nan"), "not a finite number"),
+        (
+            ("sampler", "likelihood"),
+            "cauchy",
+            "sampler.likelihood is 'cauchy', but this version of drc knows laplace, gaussian",
+        ),
+        (("sampler", "likelihood"), None, "sampler.likelihood must be one line of text"),
+        (("sampler", "cold_steps"), 2.5, "sampler.cold_steps must be a whole number"),
+        (("graphs",), [], "graphs must be an object"),
+        ((*STEP, "file"), "../graph.onnx", "posterior_step.file must be a plain file name"),
+        ((*STEP, "file"), "/etc/passwd", "posterior_step.file must be a plain file name"),
+        ((*STEP, "file"), "a\\b", "posterior_step.file must be a plain file name"),
+        ((*STEP, "file"), "..", "posterior_step.file must be a plain file name"),
+        ((*STEP, "sha256"), "abc", "posterior_step.sha256 must be 64"),
+        ((*STEP, "inputs", "z"), [1, 5], r"inputs.z is \[1, 5\] but the sizes above make it \[1, 4\]"),
+        ((*STEP, "inputs", "image"), [1, 3, 12, 8], "inputs.image is"),
+        ((*STEP, "inputs", "noise"), [2, 4], "inputs.noise is"),
+        ((*STEP, "inputs", "extra"), [1], "inputs.extra is not an input of version 1"),
+        ((*STEP, "outputs", "mask"), [1, 8, 12], "outputs.mask is"),
+        (("training", "data"), ["a"], "training.data must be text"),
+    ],
+)
+def test_every_wrong_value_is_named(toy_bundle: Path, path: tuple[str, ...], value: Any, complaint: str) -> None:
+    edit(toy_bundle, put(value, *path))
+    with pytest.raises(BundleError, match=complaint):
+        Bundle.load(toy_bundle)
+
+
+def test_another_version_has_its_own_message(toy_bundle: Path) -> None:
+    edit(toy_bundle, put("drc-bundle-2", "format"))
+    with pytest.raises(BundleError, match="has format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"):
+        Bundle.load(toy_bundle)
+
+
+def test_unknown_keys_and_graphs_are_left_alone(toy_bundle: Path) -> None:
+    edit(toy_bundle, put({"anything": 1}, "later"))
+    edit(toy_bundle, put(0.5, "sampler", "temperature"))
+    edit(toy_bundle, lambda values: values["graphs"].update(later=values["graphs"]["posterior_step"] | {"inputs": {}}))
+    assert set(Bundle.load(toy_bundle).manifest.graphs) == {"posterior_step", "later"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '{"format": ', '{"a": 1, "a": 2}', "[" * 100_000, '{"a": "\\ud800"}', '{"a": 1e999}']
+)
+def test_text_that_is_no_manifest(text: str) -> None:
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        Manifest.parse(text)
+
+
+def test_a_manifest_that_is_not_text(toy_bundle: Path) -> None:
+    (toy_bundle / "manifest.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BundleError, match="not UTF-8"):
+        Bundle.load(toy_bundle)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from([path for path in KEYS if path != ("metrics",)]), json_values)
+@settings(max_examples=300, deadline=None)
+def test_any_value_anywhere_is_accepted_or_refused_by_name(path: tuple[str, ...], value: Any) -> None:
+    image, plane = [1, 3, 8, 8], [1, 1, 8, 8]
+    outputs = {"z_next": [1, 4], "log_posterior": [1], "mask": plane, "responsibility": plane}
+    values = {
+        "format": "drc-bundle-1",
+        "name": "n",
+        "image_size": [8, 8],
+        "latent": {"foreground": 2, "background": 1, "reassignment": 1},
+        "sampler": {"step_size": 0.1, "sigma": 0.3, "cold_steps": 3, "track_steps": 1},
+        "graphs": {
+            "posterior_step": {
+                "file": "p.onnx",
+                "sha256": "0" * 64,
+                "inputs": {"z": [1, 4], "image": image, "noise": [1, 4]},
+                "outputs": outputs | {"foreground": image, "background": image},
+            }
+        },
+        "training": {},
+        "metrics": {},
+    }
+    put(value, *path)(values)
+    try:
+        manifest = Manifest.parse(json.dumps(values))
+    except BundleError:
+        return
+    assert Manifest.parse(manifest.to_json()) == manifest
+
+
+def test_an_existing_place_is_left_alone(toy_bundle: Path, toy_graph: bytes, tmp_path: Path) -> None:
+    manifest = Bundle.load(toy_bundle).manifest
+    with pytest.raises(OutputError, match="exists already"):
+        write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph})
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="is not a bundle"):
+        write_bundle(precious, manifest, {"posterior_step": toy_graph}, overwrite=True)
+    assert (precious / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(OutputError, match="cannot write"):
+        write_bundle(tmp_path / "no" / "parent", manifest, {"posterior_step": toy_graph})
+
+
+def test_overwriting_replaces_the_whole(toy_bundle: Path, toy_graph: bytes) -> None:
+    manifest = replace(Bundle.load(toy_bundle).manifest, name="second")
+    (toy_bundle / "stale.onnx").write_bytes(b"")
+    write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph}, overwrite=True)
+    assert Bundle.load(toy_bundle).manifest.name == "second"
+    assert sorted(os.listdir(toy_bundle)) == ["manifest.json", "posterior_step.onnx"]
+    assert os.listdir(toy_bundle.parent) == [toy_bundle.name]
+
+
+@pytest.mark.parametrize("failing", ["_write_synced", "check_model", "second rename"])
+def test_a_failed_write_leaves_what_was_there(
+    toy_bundle: Path, toy_graph: bytes, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    manifest = Bundle.load(toy_bundle).manifest
+    rename, calls = os.rename, []
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fail_second(source: Path, target: Path) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            fail()
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        if failing == "second rename":
+            patch.setattr(os, "rename", fail_second)
+        else:
+            patch.setattr(bundle_module, failing, fail)
+        with pytest.raises(OutputError, match="No space left on device"):
+            write_bundle(toy_bundle, replace(manifest, name="new"), {"posterior_step": toy_graph}, overwrite=True)
+    assert Bundle.load(toy_bundle).manifest == manifest
+    assert os.listdir(toy_bundle.parent) == [toy_bundle.name]
+
+
+def test_manifest_and_graphs_must_agree(toy_bundle: Path, toy_graph: bytes, tmp_path: Path) -> None:
+    manifest = Bundle.load(toy_bundle).manifest
+    for graphs in ({}, {"posterior_step": toy_graph + b"\x08\x01"}):
+        with pytest.raises(DRCError):
+            write_bundle(tmp_path / "new", manifest, graphs)
+    with pytest.raises(BundleError, match="not finite"):
+        write_bundle(tmp_path / "new", replace(manifest, metrics={"iou": float("nan")}), {"posterior_step": toy_graph})
+    assert os.listdir(tmp_path) == [toy_bundle.name]

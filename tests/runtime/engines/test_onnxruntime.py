@@ -1,0 +1,81 @@
+"""The onnxruntime engine: bound buffers, and graphs that are not what the manifest says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.manifest import GraphEntry
+from drc_runtime.engines import load_engine
+from drc_runtime.engines.onnxruntime import OnnxRuntimeCudaEngine, OnnxRuntimeEngine, OnnxRuntimeTensorRTEngine
+from drc_runtime.errors import EngineError, MissingDependencyError
+
+ENGINE_CLASSES = (OnnxRuntimeCudaEngine, OnnxRuntimeTensorRTEngine)
+
+
+def test_runs_read_and_write_the_bound_buffers(toy_bundle: Path) -> None:
+    engine = OnnxRuntimeEngine(Bundle.load(toy_bundle), threads=1)
+    step = engine.bind("posterior_step", ("z_next",))
+    whole = engine.bind("posterior_step", ("z_next", "log_posterior"))
+    assert step.inputs is whole.inputs and set(step.outputs) == {"z_next"}
+    buffer = step.outputs["z_next"]
+    for value in (1.0, -3.0):
+        step.inputs["z"][:] = value
+        step.run()
+        np.testing.assert_allclose(buffer, value * (1 - 0.1**2 / 2), rtol=1e-6)
+    whole.run()
+    np.testing.assert_allclose(whole.outputs["log_posterior"], -0.5 * 4 * 9)
+
+
+def test_unknown_names_are_named(toy_bundle: Path) -> None:
+    engine = OnnxRuntimeEngine(Bundle.load(toy_bundle))
+    with pytest.raises(EngineError, match="no graph 'posterior'"):
+        engine.bind("posterior", ())
+    with pytest.raises(EngineError, match="no output 'masks'"):
+        engine.bind("posterior_step", ("masks",))
+
+
+def test_a_graph_of_other_shapes_than_declared_is_refused(toy_bundle: Path) -> None:
+    """Its buffers would be written past their end."""
+    bundle = Bundle.load(toy_bundle)
+    entry = bundle.manifest.graphs["posterior_step"]
+    smaller = GraphEntry(entry.file, entry.sha256, entry.inputs, {**entry.outputs, "z_next": (1, 2)})
+    lying = Bundle(bundle.folder, replace(bundle.manifest, graphs={"posterior_step": smaller}), bundle._graphs)
+    with pytest.raises(EngineError, match="the manifest says"):
+        OnnxRuntimeEngine(lying).bind("posterior_step", ("z_next",))
+
+
+def test_bytes_that_onnxruntime_refuses(toy_bundle: Path) -> None:
+    bundle = Bundle.load(toy_bundle)
+    broken = Bundle(bundle.folder, bundle.manifest, {"posterior_step": b"\x08\x0a" * 20})
+    with pytest.raises(EngineError, match="cannot load graph posterior_step") as caught:
+        OnnxRuntimeEngine(broken).bind("posterior_step", ("z_next",))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_a_provider_that_was_not_built_in_is_refused(toy_bundle: Path, name: str) -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime was built with it")
+    with pytest.raises(MissingDependencyError, match=r"has no (CUDA|Tensorrt)ExecutionProvider .*onnxruntime-gpu"):
+        load_engine(name, Bundle.load(toy_bundle))
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_a_provider_that_does_not_come_up_is_refused(
+    toy_bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime itself goes on with what it has, on the processor."""
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime may well start it")
+    every = [provider for it in ENGINE_CLASSES for provider in it.providers]
+    monkeypatch.setattr("drc_runtime.engines.onnxruntime.ort.get_available_providers", lambda: every)
+    engine = load_engine(name, Bundle.load(toy_bundle))
+    with pytest.raises(
+        EngineError, match=r"could not start its (CUDA|Tensorrt)ExecutionProvider.*--engine onnxruntime"
+    ):
+        engine.bind("posterior_step", ("z_next",))

@@ -1,0 +1,139 @@
+"""Batches on Ray: nothing lost, nothing written twice, what cannot be read named."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from drc_runtime.errors import MissingDependencyError, SourceError, UsageError
+from drc_runtime.pipeline.batch import ExtractionActor, list_items, run_on_ray
+
+OPTIONS = {"soft": False, "steps": 2, "mask": "responsibility", "seed": 0, "engine": "onnxruntime", "precision": "fp32"}
+
+
+def write_images(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for index in range(count):
+        image = np.full((8, 12, 3), 255 if index % 2 else 0, np.uint8)
+        cv2.imwrite(str(folder / f"{index:05d}.png"), image)
+    return folder
+
+
+def write_video(path: Path) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for _ in range(3):
+        writer.write(np.full((48, 64, 3), 255, np.uint8))
+    writer.release()
+
+
+def batch(items: list[tuple[Path, str]], masks: Path) -> dict[str, list[str]]:
+    return {"path": [str(path) for path, _ in items], "target": [str(masks / target) for _, target in items]}
+
+
+def test_an_actor_writes_each_item_once_and_names_what_it_cannot_read(tmp_path: Path, toy_bundle: Path) -> None:
+    folder, masks = write_images(tmp_path / "images", 2), tmp_path / "masks"
+    masks.mkdir()
+    write_video(folder / "clip.avi")
+    (folder / "zero.jpg").write_bytes(b"")
+    items = list_items(folder)
+    assert [target for _, target in items] == ["00000.png", "00001.png", "clip", "zero.png"]
+    actor = ExtractionActor(str(toy_bundle), **OPTIONS)  # type: ignore[arg-type]
+    result = actor(batch(items, masks))
+    assert result["written"] == [True, True, True, False]
+    assert result["failure"][:3] == ["", "", ""] and "zero.jpg" in result["failure"][3]
+    shares = [cv2.imread(str(masks / f"0000{index}.png"), 0).mean() for index in range(2)]
+    assert shares == [0, 255], "the toy model calls bright pixels foreground"
+    assert sorted(path.name for path in (masks / "clip").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    assert not list(masks.glob(".*")), "nothing half done stays"
+    before = {path: path.stat().st_mtime_ns for path in masks.rglob("*")}
+    assert actor(batch(items[:3], masks))["written"] == [False, False, False]
+    assert before == {path: path.stat().st_mtime_ns for path in masks.rglob("*")}
+
+
+def test_a_mask_does_not_depend_on_what_the_actor_did_before(tmp_path: Path, toy_bundle: Path) -> None:
+    folder = write_images(tmp_path / "images", 2)
+    items = list_items(folder)
+    found = []
+    for name, order in (("one", items), ("two", items[::-1])):
+        (tmp_path / name).mkdir()
+        ExtractionActor(str(toy_bundle), **{**OPTIONS, "soft": True})(batch(order, tmp_path / name))  # type: ignore[arg-type]
+        found.append([(tmp_path / name / target).read_bytes() for _, target in items])
+    assert found[0] == found[1]
+
+
+def test_what_cannot_be_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceError, match="not a folder"):
+        list_items(tmp_path / "missing")
+    with pytest.raises(SourceError, match="no images or videos"):
+        list_items(tmp_path)
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(UsageError, match="a.jpg and a.png would both become a.png"):
+        list_items(tmp_path)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependencyError, match=r"drc\[ray\]"):
+        run_on_ray(str(tmp_path), address="local", model=tmp_path, masks=tmp_path / "masks")
+
+
+def workers_of_this_test() -> list[int]:
+    """Process ids of Ray's actors below this process."""
+    parents, actors = {}, []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                title = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if title.startswith(b"ray::") and (b"MapWorker" in title or b"ExtractionActor" in title):
+                actors.append(int(entry.name))
+
+    def below(pid: int) -> bool:
+        while pid > 1:
+            pid = parents.get(pid, 0)
+            if pid == os.getpid():
+                return True
+        return False
+
+    return [pid for pid in actors if below(pid)]
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_written_twice(tmp_path: Path, toy_bundle: Path) -> None:
+    ray = pytest.importorskip("ray")
+    folder, masks = write_images(tmp_path / "images", 2000), tmp_path / "masks"
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    killed: list[int] = []
+    there: dict[Path, int] = {}
+
+    def kill() -> None:
+        while len(list(masks.glob("*.png"))) < 300:
+            time.sleep(0.02)
+        killed.extend(workers_of_this_test()[:1])
+        os.kill(killed[0], signal.SIGKILL)
+        there.update({path: path.stat().st_mtime_ns for path in masks.glob("0*.png")})
+
+    thread = threading.Thread(target=kill)
+    try:
+        masks.mkdir()
+        thread.start()
+        report = run_on_ray(str(folder), address="local", model=toy_bundle, masks=masks, steps=2, workers=2)
+        thread.join(30)
+        assert killed and 300 <= len(there) < 2000, "the worker has to go midway"
+        assert (report.items, report.written + report.present, report.failures) == (2000, 2000, [])
+        found = sorted(masks.iterdir())
+        assert [path.name for path in found if not path.name.startswith(".")] == [f"{it:05d}.png" for it in range(2000)]
+        assert all(cv2.imread(str(path), 0).mean() == 255 * (int(path.stem) % 2) for path in found[-2000:])
+        assert all(path.stat().st_mtime_ns == written for path, written in there.items())
+        (masks / "00007.png").unlink()
+        again = run_on_ray(str(folder), address="local", model=toy_bundle, masks=masks, steps=2, workers=2)
+        assert (again.written, again.present) == (1, 1999)
+    finally:
+        ray.shutdown()

@@ -1,0 +1,282 @@
+"""``--learn`` on this side of the child process: recording, progress, what an interruption and a failure leave."""
+
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from drc_runtime.errors import MissingDependencyError, TrainingError, UsageError
+from drc_runtime.frames import Frame
+from drc_runtime.pipeline import learn as learning
+from drc_runtime.pipeline.learn import LearnState, check_learning, default_folder, parse_duration
+from drc_runtime.pipeline.run import run
+from tests.mjpeg_server import MJPEGServer
+
+CHILD = """
+import json, shutil, signal, sys, time
+from pathlib import Path
+frames, run, bundle, seconds = sys.argv[1:]
+Path(run).mkdir(exist_ok=True)
+print("a library's own words", flush=True)
+print(json.dumps({"phase": "preparing", "done": 0, "total": 0}), flush=True)
+(Path(run) / "asked").write_text(f"{len(list(Path(frames).iterdir()))} {seconds}")
+"""
+FINISHES = CHILD + 'shutil.copytree(TOY, bundle)\nprint(json.dumps({"phase": "exporting", "done": 1, "total": 2}))\n'
+LEARNS_FOR_EVER = (
+    CHILD
+    + """
+def save(*_):
+    (Path(run) / "saved").touch()
+    sys.exit(130)
+signal.signal(signal.SIGINT, save)
+while True:  # like the real one it ends when nobody reads any more
+    print(json.dumps({"phase": "learning", "done": 0, "total": 60}), flush=True)
+    time.sleep(0.05)
+"""
+)
+
+
+def moving(index: int) -> np.ndarray:
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[16:32, 2 * index % 64 : 2 * index % 64 + 12] = 255
+    return frame
+
+
+def anywhere(index: int) -> np.ndarray:
+    frame = np.zeros((48, 64, 3), np.uint8)
+    column, row = index * 7 % 53, index * 3 % 37
+    frame[row : row + 8, column : column + 8] = 255
+    return frame
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for index in range(30):
+        writer.write(moving(index))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def child(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    """Puts a program in the place of the learning process."""
+
+    def use(program: str) -> Path:
+        path = tmp_path / "child.py"
+        path.write_text(program.replace("TOY", repr(str(toy_bundle))))
+        monkeypatch.setattr(learning, "PROGRAM", (sys.executable, str(path)))
+        return path
+
+    return use
+
+
+def test_a_clip_is_recorded_learned_and_run_from_its_beginning(child, clip: Path, tmp_path: Path) -> None:
+    child(FINISHES)
+    states: list[LearnState] = []
+    lines: list[str] = []
+    report = run(
+        str(clip),
+        learn=100,
+        keep=tmp_path / "keep",
+        masks=tmp_path / "masks",
+        display=False,
+        threads=1,
+        learning=states.append,
+        notice=lines.append,
+    )
+    assert report.frames == 30 == len(list((tmp_path / "masks").iterdir()))
+    assert report.learned is not None and report.learned.parent == tmp_path / "keep"
+    assert (report.learned / "manifest.json").is_file()
+    assert [state.phase for state in states if state.phase != "recording"] == ["preparing", "exporting"]
+    recorded, seconds = (tmp_path / "keep" / "run" / "asked").read_text().split()
+    assert 16 <= int(recorded) == states[-3].done <= 30 and 80 < float(seconds) <= 100
+    assert any(str(report.learned) in line for line in lines), "what is kept is named"
+
+
+def test_a_live_source_is_learned_and_then_run_without_being_opened_again(child, tmp_path: Path, monkeypatch) -> None:
+    child(FINISHES)
+    monkeypatch.setattr(learning, "WANTED", 18)
+    monkeypatch.setattr(learning, "MORE", 0)
+    monkeypatch.setattr(learning, "LIVE_GAP", 0.0)
+
+    def stop(done: int, total: int | None) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with MJPEGServer(moving) as server:
+        report = run(
+            server.address,
+            learn=100,
+            keep=tmp_path / "keep",
+            masks=tmp_path / "masks",
+            display=False,
+            threads=1,
+            progress=stop,
+        )
+    assert report.frames == 5 and report.reconnects == 0
+    assert len(list((tmp_path / "keep" / "frames").iterdir())) == 18
+
+
+def test_a_second_time_starts_from_what_is_kept_and_leaves_the_old_bundle_alone(child, clip, tmp_path: Path) -> None:
+    child(FINISHES)
+    options = {"learn": 100, "keep": tmp_path / "keep", "display": False, "threads": 1, "overwrite": True}
+    first = run(str(clip), masks=tmp_path / "masks", **options).learned
+    before = (first / "manifest.json").read_bytes(), len(list((tmp_path / "keep" / "frames").iterdir()))
+    time.sleep(max(0.0, int(time.time()) + 1.01 - time.time()))  # bundles are named by the second
+    second = run(str(clip), masks=tmp_path / "masks", **options).learned
+    assert second != first and second.parent == first.parent
+    after = (first / "manifest.json").read_bytes(), len(list((tmp_path / "keep" / "frames").iterdir()))
+    assert after == before, "the same frames are not recorded twice"
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from drc_runtime.pipeline import learn as learning
+from drc_runtime.cli.main import main
+learning.PROGRAM = (sys.executable, sys.argv[1])
+sys.argv = ["drc", "run", *sys.argv[2:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interruption_lets_the_child_save_and_keeps_the_frames(child, clip, tmp_path, number) -> None:
+    program = child(LEARNS_FOR_EVER)
+    keep = tmp_path / "keep"
+    command = [sys.executable, "-c", INTERRUPTED, str(program), str(clip), "--learn", "10m", "--keep", str(keep)]
+    with subprocess.Popen(
+        [*command, "--masks", str(tmp_path / "masks")],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(learning.__file__).parents[2],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        seen = ""
+        while "learning" not in seen.rpartition("drc: ")[2].partition(" for ")[0]:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        while not (keep / "run" / "asked").exists():
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.send_signal(number)
+        rest = process.stderr.read() if number == signal.SIGINT else ""
+        process.wait(timeout=30)
+    assert len(list((keep / "frames").iterdir())) >= 16 and not list(keep.glob("bundle-*"))
+    if number == signal.SIGINT:
+        assert process.returncode == 130 and (keep / "run" / "saved").exists()
+        assert f"kept in {keep}" in rest and "Traceback" not in rest
+
+
+def test_what_the_child_says_went_wrong_is_the_error(child, clip: Path, tmp_path: Path) -> None:
+    child('print(\'{"error": "the masks have collapsed"}\')\nraise SystemExit(1)')
+    options = {"learn": 100, "keep": tmp_path / "keep", "masks": tmp_path / "masks", "display": False}
+    with pytest.raises(TrainingError, match="the masks have collapsed"):
+        run(str(clip), **options)
+    child("raise RuntimeError('unheard of')")
+    with pytest.raises(TrainingError, match="RuntimeError: unheard of"):
+        run(str(clip), **options)
+    child("import os; os.abort()")
+    with pytest.raises(TrainingError, match="SIGABRT"):
+        run(str(clip), **options)
+    assert not (tmp_path / "masks").exists()
+    assert len(list((tmp_path / "keep" / "frames").iterdir())) >= 16
+
+
+def test_a_scene_in_which_nothing_moves_is_told(child, tmp_path: Path, make_video) -> None:
+    child(FINISHES)
+    still = tmp_path / "still.avi"
+    writer = cv2.VideoWriter(str(still), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for _ in range(40):
+        writer.write(moving(0))
+    writer.release()
+    with pytest.raises(TrainingError, match="only 1 frames differed"):
+        run(str(still), learn=100, keep=tmp_path / "keep", masks=tmp_path / "masks", display=False)
+
+
+def test_outputs_are_checked_before_anything_is_learned(child, clip: Path, tmp_path: Path, save, image) -> None:
+    child("raise SystemExit('must not start')")
+    (tmp_path / "out.mp4").touch()
+    with pytest.raises(UsageError, match="--overwrite"):
+        run(str(clip), learn=100, keep=tmp_path / "keep", out=tmp_path / "out.mp4", display=False)
+    with pytest.raises(UsageError, match="leave --keep or --model out"):
+        run(str(clip), learn=100, model=tmp_path, masks=tmp_path / "masks")
+    with pytest.raises(UsageError, match="leave --keep or --model out"):
+        run(str(clip), keep=tmp_path / "keep", masks=tmp_path / "masks")
+    with pytest.raises(UsageError, match="use drc train"):
+        run(str(save(tmp_path / "a.png", image)), learn=100, masks=tmp_path / "masks", display=False)
+    assert not (tmp_path / "keep").exists()
+
+
+def test_two_runs_do_not_learn_into_one_folder(child, clip: Path, tmp_path: Path) -> None:
+    child(FINISHES)
+    with learning._alone_in(tmp_path / "keep"), pytest.raises(UsageError, match="another run is learning"):
+        run(str(clip), learn=100, keep=tmp_path / "keep", masks=tmp_path / "masks", display=False)
+
+
+def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch, clip: Path) -> None:
+    monkeypatch.setattr(learning, "find_spec", lambda name: None if name == "onnxscript" else object())
+
+    class Clip:
+        rate = Fraction(25)
+
+    with pytest.raises(MissingDependencyError, match=r"onnxscript is missing\): pip install \"drc\[export\]\"$"):
+        check_learning(Clip(), "clip.avi")
+
+
+def test_a_recording_is_spread_over_a_file_and_ends_with_the_time(tmp_path: Path, monkeypatch) -> None:
+    from drc_runtime.pipeline.recording import Recording
+
+    class Long:
+        rate, live, count = Fraction(25), False, 400
+
+    monkeypatch.setattr(learning, "WANTED", 20)
+    frames = (Frame(anywhere(index), index, index / 25, "") for index in range(400))
+    recording = Recording(tmp_path / "frames")
+    learning._record(Long(), frames, recording, time.monotonic() + 60, lambda state: None)
+    assert next(frames, None) is None and 10 <= len(recording) <= 40
+    endless = (Frame(anywhere(index), index, index / 25, "") for index in range(1_000_000))
+    learning._record(Long(), endless, Recording(tmp_path / "more"), time.monotonic() + 0.3, lambda state: None)
+    assert next(endless).index < 900_000
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3600), ("1.5m", 90)])
+def test_times(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "10 minutes", "-5m", "59s", "1e9h", "m"])
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="--learn"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("webcam", "webcam"),
+        ("webcam:1", "webcam-1"),
+        ("/dev/video2", "dev-video2"),
+        ("rtsp://me:secret@10.0.0.7:554/h264", "10-0-0-7-554-h264"),
+        ("clips/Belt 3.mp4", "Belt-3"),
+        ("sample", "sample"),
+        ("...", "source"),
+    ],
+)
+def test_what_is_learned_is_kept_under_the_sources_name(spec: str, name: str) -> None:
+    assert default_folder(spec) == Path("drc-learned") / name
+
+
+def test_progress_reads_well() -> None:
+    assert str(LearnState("recording", 120, 500)) == "recording: 120 frames that differ, 380 more wanted"
+    assert str(LearnState("learning", 10, 75.2, ": iteration 3")) == "learning, 1:05 min left: iteration 3"
+    assert str(LearnState("preparing", 0, 0)) == "preparing"

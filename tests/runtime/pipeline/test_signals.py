@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM: the first finishes what is open, the second quits at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from drc_runtime.pipeline.signals import Ending
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_raises_and_is_remembered(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with Ending() as ending:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+            signal.sigtimedwait([], 1)  # the handler runs before this ends
+        assert ending.received == number
+    assert signal.getsignal(number) is before
+
+
+def test_nothing_is_raised_while_outputs_are_finished() -> None:
+    with Ending() as ending:
+        ending.raising = False
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert ending.received == signal.SIGTERM
+
+
+def test_the_second_signal_ends_the_process_at_once() -> None:
+    program = """
+import os, signal
+from drc_runtime.pipeline.signals import Ending
+with Ending() as ending:
+    ending.raising = False
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("still here")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 128 + signal.SIGTERM and done.stdout == ""
+
+
+def test_outside_the_main_thread_it_does_nothing() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def enter() -> None:
+        with Ending() as ending:
+            seen.append((ending.received, signal.getsignal(signal.SIGINT) is before))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [(None, True)]

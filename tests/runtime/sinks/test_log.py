@@ -1,0 +1,59 @@
+"""The log of a run: whole lines, added to, and what stands in them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from drc_runtime.errors import OutputError, UsageError
+from drc_runtime.pipeline.run import run
+from drc_runtime.sinks.log import RunLog
+
+
+def records(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_one_record_a_frame_and_a_later_run_adds_to_it(make_video, toy_bundle: Path, tmp_path: Path) -> None:
+    clip, log = make_video("a.avi", frames=6), tmp_path / "run.jsonl"
+    for number in range(2):
+        run(str(clip), model=toy_bundle, masks=tmp_path / str(number), log=log, display=False, threads=1)
+    found = records(log)
+    assert [record["frame"] for record in found] == [*range(6)] * 2
+    assert [record["steps"] for record in found[:3]] == [6, 2, 2]
+    for record in found:
+        assert record["state"] == "live" and record["reconnects"] == record["dropped"] == 0
+        assert record["age_ms"] is None and 0 <= record["foreground_share"] <= 1
+        assert set(record["latency_ms"]) == {"preprocess", "steps", "mask"}
+
+
+def test_fps_chooses_the_steps_and_says_so(make_video, toy_bundle: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    log = tmp_path / "run.jsonl"
+    report = run(
+        str(make_video("a.avi")),
+        model=toy_bundle,
+        masks=tmp_path / "m",
+        fps=1,
+        log=log,
+        display=False,
+        notice=said.append,
+    )
+    assert report.steps == 2 and said[0].startswith("2 steps a frame, of ") and records(log)[0]["event"] == said[0]
+    with pytest.raises(UsageError, match="--fps 0"):
+        run("sample", fps=0)
+
+
+def test_a_torn_last_line_does_not_take_the_next_one_along(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"frame": 1}\n{"fra')
+    log = RunLog(path)
+    log.write({"frame": 2})
+    log.close()
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ['{"frame": 1}', '{"fra'] and json.loads(lines[2])["frame"] == 2
+
+
+def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write the log"):
+        RunLog(tmp_path / "missing" / "run.jsonl")

@@ -1,0 +1,167 @@
+"""The worker process that decodes: what crosses the pipe, how it dies, what it may not do."""
+
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from drc_runtime.errors import SourceError
+from drc_runtime.sources import decoder as decoding
+from drc_runtime.sources.decoder import Decoder, exact_rate
+
+PREAMBLE = """
+import os, struct, sys, numpy as np
+FRAME = struct.Struct("<QIId")
+out = os.fdopen(os.dup(1), "wb")
+def header():
+    out.write(b'{"rate": 25.0, "count": 9.0}' + bytes([10])); out.flush()
+def frame(height, width, value):
+    out.write(FRAME.pack(value, height, width, 0.5))
+    out.write(np.full((height, width, 3), value, np.uint8).data); out.flush()
+def end():
+    out.write(FRAME.pack(0, 0, 0, 0.0)); out.flush()
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Puts a worker in place of the real one."""
+
+    def replace(body: str) -> None:
+        path = tmp_path / "worker.py"
+        path.write_text(PREAMBLE + body)
+        monkeypatch.setattr(decoding, "PROGRAM", path)
+
+    return replace
+
+
+def start() -> Decoder:
+    return Decoder("file", "clip.mp4", name="clip.mp4", refusal="clip.mp4 is not a video")
+
+
+def test_a_worker_that_aborts_is_an_error_that_names_the_frame_reached(program) -> None:
+    program("header()\nfor i in range(3): frame(4, 6, i)\nos.abort()")
+    decoder = start()
+    frames = []
+    with pytest.raises(SourceError, match=r"clip\.mp4 is damaged: the decoder crashed with SIGABRT after 3 frames"):
+        for _, _, image in decoder.frames():
+            frames.append(image)
+    decoder.close()
+    assert [image.max() for image in frames] == [0, 1, 2]
+
+
+def test_a_worker_that_dies_within_a_frame_yields_no_part_of_it(program) -> None:
+    program(
+        "header(); frame(4, 6, 1); out.write(FRAME.pack(2, 4, 6, 0.0) + bytes(10)); out.flush()\n"
+        "os.kill(os.getpid(), 11)"
+    )
+    decoder = start()
+    frames = decoder.frames()
+    next(frames)
+    with pytest.raises(SourceError, match="SIGSEGV after 1 frames"):
+        next(frames)
+    decoder.close()
+
+
+def test_a_worker_that_aborts_at_once_is_a_refusal(program) -> None:
+    program("os.abort()")
+    with pytest.raises(SourceError, match=r"clip\.mp4 is not a video \(the decoder crashed with SIGABRT\)"):
+        start()
+
+
+def test_frames_may_change_their_size(program) -> None:
+    program("header(); frame(4, 6, 1); frame(8, 2, 2); end()")
+    decoder = start()
+    assert [(image.shape, image.max()) for _, _, image in decoder.frames()] == [((4, 6, 3), 1), ((8, 2, 3), 2)]
+    decoder.close()
+
+
+def test_closing_early_leaves_no_process(program) -> None:
+    program("header()\nwhile True: frame(720, 1280, 0)")
+    decoder = start()
+    next(decoder.frames())
+    decoder.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(decoder._process.pid, 0)
+
+
+def test_a_slow_reader_holds_the_worker_back_and_loses_nothing(make_video) -> None:
+    path = make_video("a.avi", frames=30, size=(480, 640))
+    decoder = Decoder("file", str(path), name="a", refusal="")
+    levels = []
+    for _, _, image in decoder.frames():
+        time.sleep(0.01)
+        levels.append(round(float(image.mean()) / 8))
+    decoder.close()
+    assert levels == list(range(30))
+
+
+def test_what_the_libraries_print_does_not_get_between_the_frames(program, make_video) -> None:
+    source = decoding.PROGRAM.read_text()
+    program(source.replace("    position = misses = 0\n", '    position = misses = 0\n    os.write(1, b"hello\\n")\n'))
+    decoder = Decoder("file", str(make_video("a.avi", frames=5)), name="a", refusal="no")
+    assert len(list(decoder.frames())) == 5
+    decoder.close()
+
+
+def test_an_exception_inside_the_worker_is_a_refusal(program) -> None:
+    program("raise RuntimeError")
+    with pytest.raises(SourceError, match="not a video$"):
+        start()
+
+
+@pytest.mark.parametrize("damage", range(4))
+def test_damaged_videos_raise_nothing_but_source_errors(make_video, damage: int) -> None:
+    path = make_video("a.avi")
+    data = bytearray(path.read_bytes())
+    generator = np.random.default_rng(damage)
+    for position in generator.integers(0, len(data), 60):
+        data[position] = generator.integers(256)
+    path.write_bytes(data)
+    try:
+        decoder = Decoder("file", str(path), name="a", refusal="a is not a video")
+    except SourceError:
+        return
+    try:
+        for _, _, image in decoder.frames():
+            assert image.dtype == np.uint8
+    except SourceError:
+        pass
+    decoder.close()
+
+
+def test_colours_arrive_as_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+    writer.write(np.full((48, 64, 3), (0, 0, 255), np.uint8))  # red in OpenCV's order
+    writer.release()
+    decoder = Decoder("file", str(path), name="a", refusal="")
+    (_, _, image), *_ = decoder.frames()
+    decoder.close()
+    np.testing.assert_allclose(image.mean(axis=(0, 1)), (255, 0, 0), atol=6)
+
+
+@pytest.mark.parametrize(
+    ("stated", "exact"),
+    [
+        (29.97, Fraction(30000, 1001)),
+        (23.976, Fraction(24000, 1001)),
+        (23.98, Fraction(24000, 1001)),
+        (59.94005994, Fraction(60000, 1001)),
+        (119.88, Fraction(120000, 1001)),
+        (30.0, Fraction(30)),
+        (25.0, Fraction(25)),
+        (12.5, Fraction(25, 2)),
+        (29.833333333, Fraction(179, 6)),
+        (0.5, Fraction(1, 2)),
+        (0.0, Fraction(25)),
+        (float("nan"), Fraction(25)),
+        (90000.0, Fraction(25)),
+    ],
+)
+def test_rounded_rates_become_the_fractions_that_they_stand_for(stated: float, exact: Fraction) -> None:
+    assert exact_rate(stated) == exact

@@ -1,0 +1,101 @@
+"""Masks of runs: from noise in batches, from the training chains, and of several slots."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.inference.langevin import PosteriorSample
+from drc_train.config import load_config
+from drc_train.data.evaluation import load_evaluation
+from drc_train.evaluation.evaluate import evaluate
+from drc_train.evaluation.gallery import Gallery
+from drc_train.evaluation.model_masks import chain_segment, load_extractor, model_segment
+from drc_train.learner.em import Learner
+from drc_train.training.checkpoint import save_checkpoint
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """19 images of 8x8, named so that their order is not that of their making; objects on the left."""
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, :3] = 255
+    for index in range(19):
+        image = random.integers(0, 256, (8, 8, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "data" / "images" / f"{(index * 7) % 19:02d}.png"), image)
+        cv2.imwrite(str(tmp_path / "data" / "masks" / f"{index:02d}.png"), mask)
+    return tmp_path / "data"
+
+
+def run(folder: Path, data: Path, *overrides: str) -> tuple[Path, Learner]:
+    images = np.stack([labelled.image for labelled in load_evaluation(str(data))])
+    config = load_config("edge-32", overrides)
+    learner = Learner(
+        config, torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.device("cpu"), compiled=False
+    )
+    learner.step()
+    save_checkpoint(folder, learner, {})
+    return folder, learner
+
+
+def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
+    data: Path, tmp_path: Path, tiny_overrides: list[str]
+) -> None:
+    folder, _ = run(tmp_path, data, *tiny_overrides)
+    labelled = list(load_evaluation(str(data)))
+    batched = model_segment(folder, False, 3, 5)
+    found = [*batched(labelled[:16]), *batched(labelled[16:])]
+    extractor = load_extractor(folder, 5)
+    for (masks, _), (_, image, _) in zip(found, labelled, strict=True):
+        alone = extractor.extract(image, steps=3).probability
+        assert np.abs(masks["responsibility"].astype(int) - alone).max() <= 1
+
+
+def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    folder, learner = run(tmp_path, data, *tiny_overrides)
+    labelled = list(load_evaluation(str(data)))
+    found = chain_segment(folder, data)(labelled[3:])
+    extractor = load_extractor(folder)
+    regions = learner.model(learner.chains.posterior)
+    maps = [tensor.detach().numpy() for tensor in (regions.mask, regions.foreground, regions.background)]
+    for reading in ("responsibility", "mixture"):
+        for index, (masks, _) in enumerate(found, start=3):
+            nothing = np.zeros((1, 1), np.float32)
+            sample = PosteriorSample(nothing, nothing, *(values[index : index + 1] for values in maps))
+            expected = extractor.probability(labelled[index].image, sample, reading)
+            assert np.abs(masks[reading].astype(int) - expected).max() <= 1
+    assert not np.array_equal(found[0][0]["mixture"], found[1][0]["mixture"])
+    assert evaluate(folder, str(data), chains=True)["mixture"]["images"] == 19
+
+
+def test_chains_of_other_images_are_refused(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    folder, _ = run(tmp_path, data, *tiny_overrides)
+    with pytest.raises(UsageError, match="not a folder"):
+        chain_segment(folder, tmp_path / "nothing")
+    with pytest.raises(UsageError, match="no run"):
+        chain_segment(data, data)
+    (data / "images" / "03.png").unlink()
+    with pytest.raises(TrainingError, match="19 chains, but .* 18 images"):
+        chain_segment(folder, data)
+
+
+def test_slots_are_measured_as_a_partition_and_written_as_one(
+    data: Path, tmp_path: Path, tiny_overrides: list[str]
+) -> None:
+    """What is written is read back as another method's slots are, with the same index."""
+    folder, _ = run(tmp_path, data, *tiny_overrides, "model.latent.foreground_slots=2")
+    found = evaluate(folder, str(data), steps=2, gallery=Gallery(tmp_path / "drawn"))["responsibility"]
+    assert -1 <= found["ari"] <= 1 and -1 <= found["ari_foreground"] <= 1
+    written = sorted((tmp_path / "drawn" / "slots" / "07").iterdir())
+    assert [path.name for path in written] == ["0.png", "1.png", "2.png"]
+    shares = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(int) for path in written]
+    assert np.abs(sum(shares) - 255).max() <= 2
+    again = evaluate(tmp_path / "drawn" / "slots", str(data))["all slots"]
+    # ties of 8-bit masks can fall the other way
+    assert again["ari"] == pytest.approx(found["ari"], abs=0.05)

@@ -1,0 +1,107 @@
+"""Learning in several processes is learning in one."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drc_train.config import load_config
+from drc_train.learner.chains import Chains
+from drc_train.learner.distributed import Processes
+from drc_train.learner.em import Learner
+from drc_train.training.checkpoint import load_model, restore
+
+SCRIPT = Path(__file__).with_name("learn_together.py")
+CPU = torch.device("cpu")
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_with_twice_the_batch_does(tmp_path: Path, tiny_overrides: list[str]) -> None:
+    # short steps, because long ones amplify the last bit of a sum until the chains, not the maths, differ
+    overrides = [*tiny_overrides, "train.redraw=0.2", "train.follow=0.2", "train.posterior_step_size=0.02"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--", str(SCRIPT)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[3])}
+    subprocess.run(
+        [*launch, str(tmp_path), "20", *overrides, "train.batch_size=2"], check=True, timeout=300, env=environment
+    )
+    together = load_file(tmp_path / "checkpoint-00000020.safetensors")
+
+    specification = importlib.util.spec_from_file_location("learn_together", SCRIPT)
+    assert specification and specification.loader
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    config = load_config("edge-32", [*overrides, "train.batch_size=4"])
+    learner = Learner(config, script.images(), CPU, compiled=False, processes=Processes(CPU, shards=2))
+    start = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    for _ in range(20):
+        learner.step()
+    for name, tensor in learner.model.state_dict().items():
+        # These have no gradient but rounding, of which Adam makes whole steps: what moves an energy's bias cancels between the
+        # expectations of Eq. 3, and a convolution's bias is taken away again by the instance normalisation behind it.
+        nothing = name.endswith("bias") and ("energy" in name or "classifier.layers.0" in name)
+        atol = 20 * max(config.train.energy_rate, config.train.generator_rate) if nothing else 1e-5
+        torch.testing.assert_close(together[f"model.{name}"], tensor, rtol=1e-3, atol=atol, msg=name)
+    assert any(not torch.equal(tensor, start[name]) for name, tensor in learner.model.state_dict().items())
+    torch.testing.assert_close(together["chains.posterior"], learner.chains.posterior, rtol=1e-3, atol=1e-4)
+    assert torch.equal(together["random"], learner.random.get_state())
+
+    said: list[str] = []
+    alone = Learner(config, script.images(), CPU, compiled=False)
+    restore(tmp_path, alone, said.append)
+    assert "another number of processes" in said[0]
+    torch.testing.assert_close(alone.chains.posterior, together["chains.posterior"])
+    alone.step()
+
+
+@pytest.mark.slow
+def test_the_command_learns_in_two_processes(tmp_path: Path, tiny_overrides: list[str]) -> None:
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--no-python",
+        "--",
+    ]
+    command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "train", "tm-dsprites:12"]
+    settings = [word for override in tiny_overrides for word in ("--set", override)]
+    options = ["--preset", "edge-32", "--iterations", "3", "--out", str(tmp_path / "run"), *settings]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(SCRIPT.parents[3]),
+        "TORCHDYNAMO_DISABLE": "1",
+    }
+    done = subprocess.run([*launch, *command, *options], timeout=300, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("next: drc export") == 1
+    _, _, state = load_model(tmp_path / "run")
+    assert state["iteration"] == 3
+
+
+def test_blocks_take_turns_and_every_image_comes_once_in_a_round() -> None:
+    random = torch.Generator().manual_seed(0)
+    chains = Chains(12, 3, random, Processes(CPU, shards=3))
+    seen = []
+    for _ in range(2):
+        announced = chains.peek(6)
+        index = chains.next_batch(6, 0.0, 0.0, random)
+        assert announced is not None and torch.equal(index, announced)
+        assert [int((index // 4 == block).sum()) for block in range(3)] == [2, 2, 2]
+        seen.append(index)
+    assert sorted(torch.cat(seen).tolist()) == list(range(12))
+    assert chains.peek(6) is None, "the next round has yet to be drawn"
+
+
+def test_one_process_needs_no_companions() -> None:
+    alone = Processes(CPU)
+    assert alone.any(True, False) == (True, False)
+    assert alone.mean({"a": 1.0}) == {"a": 1.0}
+    with alone.first_alone():
+        pass

@@ -1,0 +1,239 @@
+"""The public ``train`` function and its command: stops, resumes, refuses, and loses nothing."""
+
+import io
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from drc_runtime.errors import ConfigError, OutputError, SourceError, TrainingError, UsageError
+from drc_runtime.machine import machine_name
+from drc_train.learner.em import Learner
+from drc_train.training import monitors
+from drc_train.training import train as module
+from drc_train.training.checkpoint import load_model, read_state
+from drc_train.training.train import train
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(6):
+        cv2.imwrite(str(images / f"{index}.png"), random.integers(0, 256, (12, 10, 3), np.uint8))
+    return images
+
+
+def test_a_run_leaves_a_checkpoint_a_grid_and_events(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    report = train(str(folder), tmp_path / "run", preset="edge-32", iterations=3, overrides=tiny_overrides)
+    assert (report.images, report.iterations, report.interrupted) == (6, 3, False)
+    assert report.figures["foreground_share"] >= 0
+    _, config, state = load_model(tmp_path / "run")
+    assert config.train.batch_size == 4 and state["iteration"] == 3
+    assert state["about"]["source"] == str(folder)
+    grid = cv2.imread(str(tmp_path / "run" / "grid.png"))
+    assert grid.shape == (5 * (8 + 2), 6 * (8 + 2), 3)
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+    report_page = (tmp_path / "run" / "report.html").read_text()
+    assert "data:image/png;base64," in report_page and "<polyline" in report_page and "http" not in report_page
+    for shown in ("foreground_share", "edge-32", "iterations 1 to 3", machine_name().split(",")[0]):
+        assert shown in report_page
+
+
+def test_resuming_continues_as_if_never_stopped(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(str(folder), whole, preset="edge-32", iterations=5, overrides=tiny_overrides)
+    train(str(folder), parts, preset="edge-32", iterations=2, overrides=tiny_overrides)
+    report = train(str(folder), parts, iterations=5, resume=True)
+    assert (report.iterations, report.preset) == (5, "edge-32")
+    first, second = (load_file(run / "checkpoint-00000005.safetensors") for run in (whole, parts))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    scores = [read_state(run)["about"]["score"] for run in (whole, parts)]
+    assert scores[0] == scores[1]
+
+
+def test_a_run_goes_on_with_images_that_were_added_behind_the_others(folder, tmp_path, tiny_overrides) -> None:
+    run = tmp_path / "run"
+    train(str(folder), run, preset="edge-32", iterations=2, overrides=tiny_overrides)
+    before = load_file(run / "checkpoint-00000002.safetensors")
+    for name in ("7.png", "8.png"):
+        cv2.imwrite(str(folder / name), np.full((12, 10, 3), 40, np.uint8))
+    seen: list[int] = []
+
+    def note(iteration: int, figures: Mapping[str, float]) -> bool:
+        seen.append(iteration)
+        return iteration < 4
+
+    report = train(str(folder), run, resume=True, on_iteration=note)
+    assert (report.images, report.iterations, report.interrupted) == (8, 4, False) and seen == [3, 4]
+    after = load_file(run / "checkpoint-00000004.safetensors")
+    assert after["chains.posterior"].shape[0] == 8 and sorted(after["chains.order"].flatten().tolist()) == list(
+        range(8)
+    )
+    assert before["chains.posterior"].shape[0] == 6
+    (folder / "8.png").unlink()
+    with pytest.raises(TrainingError, match="the data changed"):
+        train(str(folder), run, iterations=9, resume=True)
+
+
+def test_minutes_stop_a_run(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    started = time.monotonic()
+    report = train(str(folder), tmp_path / "run", preset="edge-32", minutes=0.02, overrides=tiny_overrides)
+    assert report.iterations >= 1 and time.monotonic() - started < 60
+
+
+def test_ctrl_c_saves_and_ends(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    def interrupt() -> None:
+        while not list((tmp_path / "run" / "tensorboard").glob("events*")):
+            time.sleep(0.05)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    report = train(str(folder), tmp_path / "run", preset="edge-32", overrides=tiny_overrides)
+    thread.join()
+    assert report.interrupted
+    assert read_state(tmp_path / "run")["iteration"] == report.iterations > 0
+
+
+def test_a_run_is_never_overwritten(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    before = (tmp_path / "run" / "checkpoint.json").read_bytes()
+    with pytest.raises(UsageError, match="--resume"):
+        train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    assert (tmp_path / "run" / "checkpoint.json").read_bytes() == before
+
+
+def test_changed_images_are_noticed(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    cv2.imwrite(str(folder / "3.png"), np.zeros((12, 10, 3), np.uint8))
+    with pytest.raises(TrainingError, match="not those that"):
+        train(str(folder), tmp_path / "run", iterations=2, resume=True)
+
+
+def test_what_cannot_start_says_why(folder: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match="holds no checkpoint"):
+        train(str(folder), run, resume=True)
+    with pytest.raises(UsageError, match="leave --preset"):
+        train(str(folder), run, resume=True, preset="edge-32")
+    with pytest.raises(ConfigError, match="no preset"):
+        train(str(folder), run, preset="edge")
+    with pytest.raises(SourceError):
+        train(str(tmp_path / "nothing"), run)
+    assert not run.exists(), "nothing is left behind by a run that never started"
+
+
+def test_trouble_that_persists_stops_the_run_and_keeps_the_checkpoint(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str]
+) -> None:
+    run = tmp_path / "run"
+    train(str(folder), run, preset="edge-32", iterations=2, overrides=tiny_overrides)
+    with pytest.raises(TrainingError, match=r"not finite \(\d+ chains re-drawn.*lower train.posterior_step_size"):
+        train(str(folder), run, iterations=100, resume=True, overrides=["train.posterior_step_size=1e20"])
+    assert read_state(run)["iteration"] == 2
+    assert train(str(folder), run, iterations=4, resume=True).iterations == 4
+
+
+def test_a_chain_that_is_not_a_number_is_drawn_anew_and_counted(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Poisoned(module.Learner):
+        def step(self) -> dict[str, float]:
+            if self.iteration in (1, 2):
+                self.chains.posterior[self.chains.order[0, self.chains.position % 4]] = float("nan")
+            return super().step()
+
+    monkeypatch.setattr(module, "Learner", Poisoned)
+    report = train(str(folder), tmp_path / "run", preset="edge-32", iterations=4, overrides=tiny_overrides)
+    assert 1 <= report.redrawn <= 2
+    tensors = load_file(tmp_path / "run" / "checkpoint-00000004.safetensors")
+    assert all(tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point())
+
+
+def test_out_of_memory_names_the_setting_to_lower(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(learner: object) -> dict[str, float]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    assert module._out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
+    assert module._out_of_memory(MemoryError()) and not module._out_of_memory(RuntimeError("shapes"))
+
+    train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match=r"--set train.batch_size=2 \(now 4\)"):
+        patch.setattr(module.Learner, "step", full)
+        train(str(folder), tmp_path / "run", iterations=2, resume=True)
+    report = train(str(folder), tmp_path / "run", iterations=2, resume=True, overrides=["train.batch_size=2"])
+    assert report.iterations == 2 and load_model(tmp_path / "run")[1].train.batch_size == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's own writer
+def test_a_disk_that_is_full_for_a_while_loses_nothing(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, size_limits = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(module, "SAVING_SHARE", 0.0)
+    step = module.Learner.step
+
+    def full(learner: Learner) -> dict[str, float]:
+        limited = 2 <= learner.iteration < 4 or learner.iteration >= 5
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096 if limited else size_limits[0], size_limits[1]))
+        return step(learner)
+
+    monkeypatch.setattr(module.Learner, "step", full)
+    said = io.StringIO()
+    try:
+        with pytest.raises(OutputError, match="cannot write .*checkpoint-00000006"):
+            train(
+                str(folder), run, preset="edge-32", iterations=6, overrides=tiny_overrides, console=Console(file=said)
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size_limits)
+    assert said.getvalue().count("not saved") == 2, "after iterations 3 and 4; after the last one it is an error"
+    assert read_state(run)["iteration"] == 5
+    load_model(run)
+
+
+def test_the_best_checkpoint_stays(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(module, "SAVING_SHARE", 0.0)
+    step = module.Learner.step
+
+    def peaks(learner: Learner) -> dict[str, float]:
+        figures = step(learner)
+        return figures | {"log_posterior": -abs(learner.iteration - 3) * 1e9, "energy_posterior": 0.0}
+
+    monkeypatch.setattr(module.Learner, "step", peaks)
+    monkeypatch.setattr(monitors, "SMOOTHING", 0.1)
+    run = tmp_path / "run"
+    report = train(str(folder), run, preset="edge-32", iterations=7, overrides=tiny_overrides)
+    assert report.best == load_model(run / "best.safetensors")[2]["iteration"] == 3
+    kept = sorted(path.name for path in run.glob("checkpoint-*.safetensors"))
+    assert kept == [f"checkpoint-{iteration:08d}.safetensors" for iteration in (5, 6, 7)]
+
+
+def test_only_what_cannot_change_what_is_learned_from_may_be_set_on_resuming(
+    folder: Path, tmp_path: Path, tiny_overrides: list[str]
+) -> None:
+    train(str(folder), tmp_path / "run", preset="edge-32", iterations=1, overrides=tiny_overrides)
+    with pytest.raises(UsageError, match="own networks"):
+        train(str(folder), tmp_path / "run", resume=True, overrides=["model.base_channels=8"])
