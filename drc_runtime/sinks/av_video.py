@@ -1,4 +1,4 @@
-"""The sink that writes a video through PyAV: exact timestamps, transparency, the sound of the file that is read."""
+"""The sink that writes a video with PyAV: exact timestamps, transparency, and the audio of the source file."""
 
 import math
 import os
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drc_runtime.errors import MissingDependencyError, OutputError, UsageError
+from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, Sink, View
+from drc_runtime.packages import require
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ OPAQUE = {".mp4": ("mp4", "libx264", "yuv420p"), ".mov": ("mov", "libx264", "yuv
 OPAQUE |= {".webm": ("webm", "libvpx-vp9", "yuv420p")}
 ALPHA = {".mov": ("mov", "prores_ks", "yuva444p10le"), ".webm": ("webm", "libvpx-vp9", "yuva420p")}
 """Suffix to container, encoder and pixel format."""
-SOUND_COPIED = {"mp4": {"aac", "mp3", "ac3"}, "mov": {"aac", "mp3", "ac3"}, "webm": {"opus", "vorbis"}}
+AUDIO_COPIED = {"mp4": {"aac", "mp3", "ac3"}, "mov": {"aac", "mp3", "ac3"}, "webm": {"opus", "vorbis"}}
 USUAL_TICKS = 90_000
 """A second, in most containers: times of a variable rate that are counted so, or in milliseconds, stay exact."""
 MOST_TICKS = 1 << 30  # H.264 writes twice their number in 32 bits
@@ -33,11 +34,7 @@ def require_av() -> Any:
     Raises:
         MissingDependencyError: PyAV is not installed.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingDependencyError("this needs PyAV; install it with: pip install 'drc[video]'") from error
-    return av
+    return require("av", extra="video", purpose="this video")
 
 
 def part_of(path: Path) -> Path:
@@ -53,9 +50,9 @@ class AvVideoSink(Sink):
         rate: frames a second; sets the ticks in which times are counted, so that a constant rate is exact.
         view: what is written of a frame; RGBA if ``alpha``.
         alpha: the video keeps the transparency.
-        sound: a file whose first sound track is kept, or None.
+        audio: the file whose first audio track is copied into the video, or None.
         live: writes fragments or clusters of a second, so that the file plays even if the process is killed.
-        failures: gets a line when the video is closed if its sound could not be read to the end.
+        failures: on close, gets a line if the audio could not be read to its end.
 
     Raises:
         UsageError: the suffix cannot hold this.
@@ -70,7 +67,7 @@ class AvVideoSink(Sink):
         view: View,
         *,
         alpha: bool,
-        sound: Path | None,
+        audio: Path | None,
         live: bool,
         failures: list[str],
     ) -> None:
@@ -88,8 +85,8 @@ class AvVideoSink(Sink):
             ticks = rate.numerator * -(-USUAL_TICKS // rate.numerator)
         self._time_base = Fraction(1, ticks)
         self._stream: Any = None
-        self._sound: Any = None
-        self._sound_file = sound
+        self._audio: Any = None
+        self._audio_file = audio
         self._failures = failures
         self._last = -1
         self._begun = False  # the file appears with the first packet, some frames after the first frame
@@ -115,8 +112,8 @@ class AvVideoSink(Sink):
             self._last = max(round(Fraction(frame.seconds) / self._time_base), self._last + 1)
             video.pts, video.time_base = self._last, self._time_base
             self._mux(self._stream.encode(video))
-            if self._sound is not None:
-                self._sound.mux_until(frame.seconds)
+            if self._audio is not None:
+                self._audio.mux_until(frame.seconds)
         except OSError as error:
             raise OutputError(f"cannot write {self._part}: {error.strerror or error}") from error
 
@@ -126,9 +123,9 @@ class AvVideoSink(Sink):
             self._part.unlink(missing_ok=True)  # nothing was written into it
             return
         try:
-            if self._sound is not None:
-                self._sound.mux_until(float(self._last * self._time_base + 1 / self._rate))
-                if (failure := self._sound.close()) is not None:
+            if self._audio is not None:
+                self._audio.mux_until(float(self._last * self._time_base + 1 / self._rate))
+                if (failure := self._audio.close()) is not None:
                     self._failures.append(failure)
             self._mux(self._stream.encode(None))
             self._container.close()
@@ -141,8 +138,8 @@ class AvVideoSink(Sink):
     def discard(self) -> None:
         """Keeps the part that is written: it may be all that is left of a long run."""
         try:
-            if self._sound is not None:
-                self._sound.close()
+            if self._audio is not None:
+                self._audio.close()
             if self._stream is not None:
                 self._mux(self._stream.encode(None))
             self._container.close()
@@ -167,10 +164,10 @@ class AvVideoSink(Sink):
         if self._live:
             stream.gop_size = max(1, round(self._rate))
         self._stream = stream
-        if self._sound_file is not None:
-            from drc_runtime.sinks.audio import Sound
+        if self._audio_file is not None:
+            from drc_runtime.sinks.audio import AudioTrack
 
-            self._sound = Sound.open(self._sound_file, self._container, SOUND_COPIED[self._container_name])
+            self._audio = AudioTrack.open(self._audio_file, self._container, AUDIO_COPIED[self._container_name])
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:

@@ -19,7 +19,7 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 SMALLEST_SIDE = 16  # one macroblock; OpenCV 5.0's MJPG writer corrupts the heap on 4x4
 
 
-class VideoSink(Sink):
+class OpenCVVideoSink(Sink):
     """Frames as ``view`` shows them, as a video of constant rate.
 
     The first frame sets the size, made even at the right and at the bottom because of the codecs' halved colour; later

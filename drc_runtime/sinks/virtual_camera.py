@@ -5,25 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drc_runtime.errors import MissingDependencyError, OutputError
+from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, Sink, View
+from drc_runtime.packages import require
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extractor import Extraction
-
-
-def require_virtual_camera() -> Any:
-    """The ``pyvirtualcam`` module.
-
-    Raises:
-        MissingDependencyError: it is not installed.
-    """
-    try:
-        import pyvirtualcam
-    except ImportError as error:
-        raise MissingDependencyError("--vcam needs pyvirtualcam; install it with: pip install 'drc[vcam]'") from error
-    return pyvirtualcam
 
 
 class VirtualCameraSink(Sink):
@@ -39,7 +27,7 @@ class VirtualCameraSink(Sink):
     """
 
     def __init__(self, rate: Fraction, view: View) -> None:
-        self._module = require_virtual_camera()
+        self._module = require("pyvirtualcam", extra="vcam", purpose="--vcam")
         self._rate, self._view = rate, view
         self._camera: Any = None
         self._size = (0, 0)

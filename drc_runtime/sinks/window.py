@@ -15,9 +15,8 @@ import numpy as np
 
 from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, Sink, View
-from drc_runtime.images import Image
+from drc_runtime.images import Image, write_png
 from drc_runtime.sinks.caption import draw_caption
-from drc_runtime.sinks.png import write_png
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.views.controls import Controls
 

@@ -17,7 +17,7 @@ END_SECONDS = 5.0
 ROUNDING = 1e-6  # of sums of times
 
 
-class MovingBackground:
+class VideoBackground:
     """The image of a video for the time of a frame.
 
     Args:

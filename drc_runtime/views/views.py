@@ -14,7 +14,7 @@ from drc_runtime.frames import Frame
 from drc_runtime.images import IMAGE_SUFFIXES, Image
 from drc_runtime.views.compose import BACKGROUNDS, cutout, is_colour, parse_background, rebalance, replace_background
 from drc_runtime.views.controls import VIEWS, Controls
-from drc_runtime.views.video_background import MovingBackground
+from drc_runtime.views.video_background import VideoBackground
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extractor import Extraction
@@ -69,7 +69,7 @@ class Views:
 
     def __init__(self, background: str, controls: Controls) -> None:
         self._controls = controls
-        self._moving: MovingBackground | None = None
+        self._moving: VideoBackground | None = None
         names = view_names(background)
         self._views = {name: SharedView(_still(name), controls) for name in names[1:]}
         self.started = self._views[names[0]] = SharedView(self._asked(background), controls)
@@ -82,7 +82,7 @@ class Views:
     def _asked(self, background: str) -> Callable[[Image, Made, float], Any]:
         path = Path(background)
         if _is_file(background) and path.suffix.lower() not in IMAGE_SUFFIXES:
-            self._moving = moving = MovingBackground(path)
+            self._moving = moving = VideoBackground(path)
             return lambda image, probability, seconds: replace_background(image, probability, moving.at(seconds))
         return _still(background)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from drc_runtime.errors import MissingDependencyError, OutputError
+from drc_runtime.errors import OutputError
 from drc_runtime.frames import View
+from drc_runtime.packages import require
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.sinks.web.access import Access, Address
 from drc_runtime.sinks.web.live_view import LiveView
@@ -40,7 +41,8 @@ class PageServer:
     def __init__(self, address: str, token: str | None = None) -> None:
         place = Address.parse(address)
         self._access = Access.of(place, token)
-        require_web()
+        for module in ("starlette", "uvicorn"):
+            require(module, extra="web", purpose="--serve")
         self._socket = place.listen()
         self.port: int = self._socket.getsockname()[1]
         unspecified = place.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -103,18 +105,3 @@ class PageServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def require_web() -> None:
-    """Checks that the web packages are there.
-
-    Raises:
-        MissingDependencyError: they are not.
-    """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            "--serve needs the web packages; install them with: pip install 'drc[web]'"
-        ) from error

@@ -14,7 +14,7 @@ from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, View
 from drc_runtime.inference.extractor import Extraction
 from drc_runtime.sinks import png as sinks
-from drc_runtime.sinks.opencv_video import VideoSink
+from drc_runtime.sinks.opencv_video import OpenCVVideoSink
 from drc_runtime.sinks.png import ImageSink, MaskSink
 from drc_runtime.sources.open import open_source
 from drc_runtime.views.compose import cutout, parse_background
@@ -100,7 +100,7 @@ def test_images_get_the_background_that_was_asked_for(tmp_path: Path, image: np.
 @pytest.mark.parametrize("name", ["out.mp4", "out.AVI"])
 def test_a_video_holds_every_frame_at_its_rate(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    with VideoSink(path, Fraction(30000, 1001), plain) as sink:
+    with OpenCVVideoSink(path, Fraction(30000, 1001), plain) as sink:
         for index in range(25):
             sink.write(frame(grey(10 * index), index), extraction(grey(0)))
             assert not path.exists()
@@ -111,7 +111,7 @@ def test_a_video_holds_every_frame_at_its_rate(tmp_path: Path, name: str) -> Non
 
 
 def test_a_video_shows_the_composed_image_in_rgb(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "a.mp4", Fraction(25), composed(parse_background("#ff0000"))) as sink:
+    with OpenCVVideoSink(tmp_path / "a.mp4", Fraction(25), composed(parse_background("#ff0000"))) as sink:
         sink.write(frame(grey(0)), extraction(grey(0)))
     with open_source(str(tmp_path / "a.mp4")) as source:
         np.testing.assert_allclose(next(iter(source)).image.mean(axis=(0, 1)), (255, 0, 0), atol=6)
@@ -120,7 +120,7 @@ def test_a_video_shows_the_composed_image_in_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (47, 63), (480, 17)])
 @pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
 def test_frames_of_any_size_become_a_video_of_even_size(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
-    with VideoSink(tmp_path / name, Fraction(25), plain) as sink:
+    with OpenCVVideoSink(tmp_path / name, Fraction(25), plain) as sink:
         for index in range(3):
             sink.write(frame(grey(200, size), index), extraction(grey(0, size)))
     with open_source(str(tmp_path / name)) as source:
@@ -133,7 +133,7 @@ def test_frames_of_any_size_become_a_video_of_even_size(tmp_path: Path, name: st
 
 
 def test_a_frame_of_another_size_is_fitted_in_with_bars(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "a.avi", Fraction(25), plain) as sink:
+    with OpenCVVideoSink(tmp_path / "a.avi", Fraction(25), plain) as sink:
         sink.write(frame(grey(200, (64, 64))), extraction(grey(0, (64, 64))))
         sink.write(frame(grey(200, (32, 64)), 1), extraction(grey(0, (32, 64))))
     with open_source(str(tmp_path / "a.avi")) as source:
@@ -143,7 +143,7 @@ def test_a_frame_of_another_size_is_fitted_in_with_bars(tmp_path: Path) -> None:
 
 
 def test_a_live_video_holds_frames_so_that_it_keeps_time(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "a.avi", Fraction(10), plain, hold=True) as sink:
+    with OpenCVVideoSink(tmp_path / "a.avi", Fraction(10), plain, hold=True) as sink:
         for index, seconds in enumerate((0.0, 0.1, 0.5, 0.52)):
             sink.write(frame(grey(50 * index), index, seconds), extraction(grey(0)))
     np.testing.assert_allclose(levels(tmp_path / "a.avi"), [0, 50, 100, 100, 100, 100, 150], atol=2)
@@ -152,20 +152,20 @@ def test_a_live_video_holds_frames_so_that_it_keeps_time(tmp_path: Path) -> None
 def test_an_exception_leaves_the_old_video_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"the old one")
-    with pytest.raises(RuntimeError), VideoSink(path, Fraction(25), plain) as sink:
+    with pytest.raises(RuntimeError), OpenCVVideoSink(path, Fraction(25), plain) as sink:
         sink.write(frame(grey(0)), extraction(grey(0)))
         raise RuntimeError
     assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"the old one"
 
 
 def test_without_a_frame_there_is_no_video(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "a.mp4", Fraction(25), plain):
+    with OpenCVVideoSink(tmp_path / "a.mp4", Fraction(25), plain):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_discarding_after_closing_keeps_the_video(tmp_path: Path) -> None:
-    sink = VideoSink(tmp_path / "a.mp4", Fraction(25), plain)
+    sink = OpenCVVideoSink(tmp_path / "a.mp4", Fraction(25), plain)
     sink.write(frame(grey(0)), extraction(grey(0)))
     sink.close()
     sink.discard()
@@ -175,13 +175,13 @@ def test_discarding_after_closing_keeps_the_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.mkv", "a.png", "a"])
 def test_an_unknown_container_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"use one of: \.mp4, \.avi"):
-        VideoSink(tmp_path / name, Fraction(25), plain)
+        OpenCVVideoSink(tmp_path / name, Fraction(25), plain)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_refused_before_the_first_frame(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No such file or directory"):
-        VideoSink(tmp_path / "gone" / "a.mp4", Fraction(25), plain)
+        OpenCVVideoSink(tmp_path / "gone" / "a.mp4", Fraction(25), plain)
 
 
 FULL_DISK = """
@@ -191,11 +191,11 @@ from pathlib import Path
 from drc_runtime.errors import OutputError
 from drc_runtime.inference.extractor import Extraction
 from drc_runtime.frames import Frame
-from drc_runtime.sinks.opencv_video import VideoSink
+from drc_runtime.sinks.opencv_video import OpenCVVideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 noise = np.random.default_rng(0)
 try:
-    with VideoSink(Path(sys.argv[1]), Fraction(25), lambda frame, extraction: frame.image) as sink:
+    with OpenCVVideoSink(Path(sys.argv[1]), Fraction(25), lambda frame, extraction: frame.image) as sink:
         for index in range(30):
             image = noise.integers(0, 256, (240, 320, 3), np.uint8)
             sink.write(Frame(image, index, 0.0, "0"), Extraction(image[..., 0], 0.0, 1))

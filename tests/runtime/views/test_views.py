@@ -13,7 +13,7 @@ from drc_runtime.frames import Frame
 from drc_runtime.inference.extractor import Extraction
 from drc_runtime.views.compose import binary, overlay, rebalance
 from drc_runtime.views.controls import VIEWS, Controls, Settings
-from drc_runtime.views.video_background import MovingBackground
+from drc_runtime.views.video_background import VideoBackground
 from drc_runtime.views.views import SharedView, Views, view_names
 
 IMAGE = np.full((48, 64, 3), 200, np.uint8)
@@ -101,24 +101,24 @@ def test_a_background_that_is_nothing_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def ramp(make_video) -> Iterator[MovingBackground]:
+def ramp(make_video) -> Iterator[VideoBackground]:
     """12 frames at 10 a second; frame i has brightness 8 i."""
-    moving = MovingBackground(make_video("ramp.avi", rate=10))
+    moving = VideoBackground(make_video("ramp.avi", rate=10))
     yield moving
     moving.close()
 
 
-def level(moving: MovingBackground, seconds: float) -> int:
+def level(moving: VideoBackground, seconds: float) -> int:
     return round(float(moving.at(seconds).mean()) / 8)
 
 
-def test_a_video_behind_goes_by_its_own_times_and_starts_over(ramp: MovingBackground) -> None:
+def test_a_video_behind_goes_by_its_own_times_and_starts_over(ramp: VideoBackground) -> None:
     times = [Fraction(index, 25) for index in range(80)]  # of a clip of another rate
     found = [level(ramp, float(time)) for time in times]
     assert found == [int(time * 10 + Fraction(1, 1000)) % 12 for time in times]
 
 
-def test_a_video_behind_does_not_race_after_a_gap(ramp: MovingBackground) -> None:
+def test_a_video_behind_does_not_race_after_a_gap(ramp: VideoBackground) -> None:
     assert level(ramp, 0.0) == 0
     assert level(ramp, 1000.0) == 5  # half a second on
     assert level(ramp, 999.0) == 5  # another output is a frame behind
@@ -133,7 +133,7 @@ def test_a_video_behind_the_foreground(make_video) -> None:
 
 def test_a_video_that_is_gone_when_it_starts_over_is_told_to_all_who_wait(make_video) -> None:
     path = make_video("ramp.avi", frames=3, rate=10)
-    moving = MovingBackground(path)
+    moving = VideoBackground(path)
     path.unlink()
     try:
         for _ in range(2):
