@@ -20,7 +20,7 @@ _LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle of which every graph has been read once and checked: hash and content."""
+    """A bundle whose graphs have all been read and checked: hash and content."""
 
     folder: Path
     manifest: Manifest

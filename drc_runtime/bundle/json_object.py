@@ -59,7 +59,7 @@ class JsonObject:
         return JsonObject(self._value(key), self._file, self._where(key))
 
     def children(self) -> list[tuple[str, "JsonObject"]]:
-        """All members, each of which must be an object."""
+        """All members; each must be an object."""
         return [(key, self.child(key)) for key in self.values]
 
     def text(self, key: str) -> str:
@@ -98,7 +98,7 @@ class JsonObject:
         return tuple(value)
 
     def scalars(self) -> dict[str, Scalar]:
-        """All members, none of which may be an object or a list."""
+        """All members; none may be an object or a list."""
         for key, value in self.values.items():
             if isinstance(value, dict | list):
                 self.refuse(key, "must be text, a number, true, false or null")

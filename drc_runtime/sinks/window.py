@@ -73,9 +73,8 @@ class WindowSink(Sink):
         self._size = (0, 0)
         self._latest: tuple[Frame, Extraction] | None = None
         self._message, self._message_until = "", 0.0
-        os.environ.setdefault(
-            "QT_LOGGING_RULES", "*.warning=false"
-        )  # the Qt in OpenCV's wheels warns that it has no fonts
+        # The Qt in OpenCV's wheels has no fonts and warns about it.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:

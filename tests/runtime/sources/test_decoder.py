@@ -1,4 +1,4 @@
-"""The worker process that decodes: what crosses the pipe, how it dies, what it may not do."""
+"""The decoder's worker process: its output, its crashes, its rates."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What a person sees: the foreground in its colours, the rest as asked."""
+"""Overlays, cut-outs and backgrounds."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_a_colour_replaces_the_background(image, probability, spec: str, colour)
     np.testing.assert_array_equal(shown[probability > 0], image[probability > 0])
 
 
-def test_a_image_fills_the_background_in_its_proportions(tmp_path: Path, image, probability, save) -> None:
+def test_an_image_fills_the_background_in_its_proportions(tmp_path: Path, image, probability, save) -> None:
     background = np.zeros((60, 60, 3), np.uint8)  # for 48 x 32: scaled to 48 x 48, rows 8 to 40 are seen
     background[10:50, :, 0] = 255
     background[:, :30, 1] = 255

@@ -1,4 +1,4 @@
-"""Views: made once for all outputs, moved by the threshold, with an image or a video behind the foreground."""
+"""Views: composed once for all outputs, with the current threshold, before an image or a video."""
 
 import threading
 from pathlib import Path
