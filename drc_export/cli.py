@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import UsageError
 from drc_runtime.machine import machine_name
 
@@ -40,7 +41,7 @@ def export(
     """Turn a run into a bundle: ONNX graphs with the gradient inside, verified against float64 autograd."""
     from rich.console import Console
 
-    if (run / "manifest.json").is_file():
+    if (run / MANIFEST).is_file():
         if not trt or out is not None:
             raise UsageError(
                 f"{run} is a bundle already: all that can be added to it is engines, with --trt and no --out"

@@ -186,8 +186,7 @@ class ExtractionActor:
         return {"failure": failures, "written": written}
 
     def _extract(self, path: Path, target: Path) -> None:
-        from drc_runtime.images import IMAGE_SUFFIXES, read_image
-        from drc_runtime.sinks.png import write_png
+        from drc_runtime.images import IMAGE_SUFFIXES, read_image, write_png
 
         self._extractor.sampler.reseed(self._seed)
         if path.suffix.lower() in IMAGE_SUFFIXES:

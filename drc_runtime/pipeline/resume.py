@@ -8,6 +8,7 @@ from typing import Any
 
 from drc_runtime import __version__
 from drc_runtime.atomic import atomic_write
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.sources.files import FolderSource
@@ -96,7 +97,7 @@ def open_job(
         if resume:
             raise UsageError("--resume goes on with a folder of images; an image or a video is done from its beginning")
         return None
-    manifest = bundle / "manifest.json"  # which holds the graphs' hashes
+    manifest = bundle / MANIFEST  # which holds the graphs' hashes
     digest = sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else None
     job = Job(outputs, {"bundle": digest, "version": __version__, **settings})
     if resume:

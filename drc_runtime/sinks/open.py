@@ -7,7 +7,7 @@ from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Sink, Source
 from drc_runtime.images import IMAGE_SUFFIXES
 from drc_runtime.sinks.av_video import ALPHA, OPAQUE, AvVideoSink, part_of, require_av
-from drc_runtime.sinks.opencv_video import CODECS, VideoSink
+from drc_runtime.sinks.opencv_video import CODECS, OpenCVVideoSink
 from drc_runtime.sinks.png import ImageSink, MaskSink
 from drc_runtime.views.controls import Controls
 from drc_runtime.views.views import Views
@@ -44,12 +44,12 @@ def open_sinks(
         sinks.append(ImageSink(out, views.cutout if use else views.started))
     elif uses_av(out):
         # What cannot be read a second time is written so that it plays even if this process is killed.
-        sound = next((path for path in sorted(source.paths) if path.is_file()), None) if audio else None
+        track = next((path for path in sorted(source.paths) if path.is_file()), None) if audio else None
         view = views.cutout if alpha else views.started
         live = not source.paths
-        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, sound=sound, live=live, failures=source.failures))
+        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, audio=track, live=live, failures=source.failures))
     else:
-        sinks.append(VideoSink(out, source.rate, views.started, hold=source.live))
+        sinks.append(OpenCVVideoSink(out, source.rate, views.started, hold=source.live))
     return sinks
 
 

@@ -16,6 +16,7 @@ from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline.learn import LearnState
 from drc_train.training import train as train_module
 from tests.export.conftest import SMALL
+from tests.videos import write_video
 
 OVERRIDES = (*SMALL, "model.background_channels=[6, 4]", "train.batch_size=4")
 
@@ -90,13 +91,10 @@ def test_an_error_is_a_line_on_stdout(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_whole_command_learns_from_a_clip_and_then_runs_it(tmp_path: Path) -> None:
     """With the compiled step and the preset as it stands: one minute, or a little more where preparing takes longer."""
-    clip = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(40):
-        frame = np.full((48, 64, 3), 60, np.uint8)
-        frame[16:32, index : index + 14] = 230
-        writer.write(frame)
-    writer.release()
+    images = np.full((40, 48, 64, 3), 60, np.uint8)
+    for index, image in enumerate(images):
+        image[16:32, index : index + 14] = 230
+    clip = write_video(tmp_path / "clip.avi", images)
     command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "run", str(clip), "--learn", "1m"]
     command += ["--keep", str(tmp_path / "keep"), "--masks", str(tmp_path / "masks"), "--no-display", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(module.__file__).parents[1], timeout=900)

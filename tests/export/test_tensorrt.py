@@ -214,7 +214,7 @@ def off(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         (no_driver, EngineError, "no NVIDIA GPU can be used here"),
         (another_version, EngineError, "TensorRT 8.6.1 is not supported: install 10.x or 11.x"),
         (no_package, MissingDependencyError, r"drc\[trt\]"),
-        (no_cuda_python, MissingDependencyError, r"cuda-python .*drc\[trt\]"),
+        (no_cuda_python, MissingDependencyError, r"cuda\.bindings\.runtime .*drc\[trt\]"),
         (full_disk, OutputError, "No space left on device"),
         (off, VerificationError, "TensorRT, graph posterior_step, output z_next"),
     ],

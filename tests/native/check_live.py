@@ -14,6 +14,7 @@ import pytest
 
 from drc_runtime.pipeline.run import run
 from tests.mjpeg_server import MJPEGServer
+from tests.videos import write_video
 
 PROGRAM = os.environ["DRC_LIVE"]
 MODEL = Path(os.environ["DRC_GOLDEN"]) / "random"
@@ -26,12 +27,9 @@ def live(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def make_video(path: Path, frames: int = 12) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     random = np.random.default_rng(0)
-    for _ in range(frames):
-        writer.write(cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (64, 48)))
-    writer.release()
-    return path
+    images = (cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (64, 48)) for _ in range(frames))
+    return write_video(path, images)
 
 
 def masks(folder: Path) -> dict[str, np.ndarray]:

@@ -14,16 +14,12 @@ from drc_runtime.bench import bench
 from drc_runtime.cli import main as cli
 from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.inference.tracking import Track
+from tests.videos import write_video
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for level in range(4):
-        writer.write(np.full((48, 64, 3), 40 * level, np.uint8))
-    writer.release()
-    return path
+    return write_video(tmp_path / "clip.avi", (np.full((48, 64, 3), 40 * level, np.uint8) for level in range(4)))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import pytest
 
 from drc_runtime.errors import MissingDependencyError, SourceError, UsageError
 from drc_runtime.pipeline.batch import ExtractionActor, list_items, run_on_ray
+from tests.videos import write_video
 
 OPTIONS = {"soft": False, "steps": 2, "mask": "responsibility", "seed": 0, "engine": "onnxruntime", "precision": "fp32"}
 
@@ -26,13 +27,6 @@ def write_images(folder: Path, count: int) -> Path:
     return folder
 
 
-def write_video(path: Path) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for _ in range(3):
-        writer.write(np.full((48, 64, 3), 255, np.uint8))
-    writer.release()
-
-
 def batch(items: list[tuple[Path, str]], masks: Path) -> dict[str, list[str]]:
     return {"path": [str(path) for path, _ in items], "target": [str(masks / target) for _, target in items]}
 
@@ -40,7 +34,7 @@ def batch(items: list[tuple[Path, str]], masks: Path) -> dict[str, list[str]]:
 def test_an_actor_writes_each_item_once_and_names_what_it_cannot_read(tmp_path: Path, toy_bundle: Path) -> None:
     folder, masks = write_images(tmp_path / "images", 2), tmp_path / "masks"
     masks.mkdir()
-    write_video(folder / "clip.avi")
+    write_video(folder / "clip.avi", [np.full((48, 64, 3), 255, np.uint8)] * 3)
     (folder / "zero.jpg").write_bytes(b"")
     items = list_items(folder)
     assert [target for _, target in items] == ["00000.png", "00001.png", "clip", "zero.png"]

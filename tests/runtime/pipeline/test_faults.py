@@ -25,6 +25,7 @@ from drc_runtime.samples import sample_bundle
 from drc_runtime.sources import backoff
 from drc_runtime.sources.open import open_source
 from tests.mjpeg_server import MJPEGServer
+from tests.videos import write_video
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,12 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(1500):
-        writer.write(moving(index))
-    writer.release()
-    return path
+    return write_video(tmp_path / "clip.avi", (moving(index) for index in range(1500)))
 
 
 def at(events: dict[int, Callable[[], object]]) -> Callable[[int, int | None], None]:

@@ -7,7 +7,6 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from drc_runtime.pipeline import learn as learning
 from drc_runtime.pipeline.learn import LearnState, check_learning, default_folder, parse_duration
 from drc_runtime.pipeline.run import run
 from tests.mjpeg_server import MJPEGServer
+from tests.videos import write_video
 
 CHILD = """
 import json, shutil, signal, sys, time
@@ -57,12 +57,7 @@ def anywhere(index: int) -> np.ndarray:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(30):
-        writer.write(moving(index))
-    writer.release()
-    return path
+    return write_video(tmp_path / "clip.avi", (moving(index) for index in range(30)))
 
 
 @pytest.fixture
@@ -194,11 +189,7 @@ def test_what_the_child_says_went_wrong_is_the_error(child, clip: Path, tmp_path
 
 def test_a_scene_in_which_nothing_moves_is_told(child, tmp_path: Path, make_video) -> None:
     child(FINISHES)
-    still = tmp_path / "still.avi"
-    writer = cv2.VideoWriter(str(still), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for _ in range(40):
-        writer.write(moving(0))
-    writer.release()
+    still = write_video(tmp_path / "still.avi", [moving(0)] * 40)
     with pytest.raises(TrainingError, match="only 1 frames differed"):
         run(str(still), learn=100, keep=tmp_path / "keep", masks=tmp_path / "masks", display=False)
 

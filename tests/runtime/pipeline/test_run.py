@@ -19,6 +19,7 @@ from drc_runtime.pipeline.run import run
 from drc_runtime.sinks import opencv_video as video_file
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.open import open_source
+from tests.videos import write_video
 
 ROOT = Path(run_module.__file__).parents[2]
 
@@ -26,14 +27,10 @@ ROOT = Path(run_module.__file__).parents[2]
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Ten frames (48, 64): a white square moves over black, 4 columns a frame."""
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(10):
-        frame = np.zeros((48, 64, 3), np.uint8)
-        frame[16:32, 4 * index : 4 * index + 16] = 255
-        writer.write(frame)
-    writer.release()
-    return path
+    images = np.zeros((10, 48, 64, 3), np.uint8)
+    for index, image in enumerate(images):
+        image[16:32, 4 * index : 4 * index + 16] = 255
+    return write_video(tmp_path / "clip.avi", images)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A page over a scripted run: a white square on grey that moves, certain to be the foreground."""
+"""A page over a scripted run: a white square, certainly foreground, moves over grey."""
 
 import http.client
 import json
