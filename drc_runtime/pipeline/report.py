@@ -1,33 +1,29 @@
-"""What a run did."""
+"""The result of a run."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass
 class RunReport:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
-        frames: frames for which there is a mask.
+        frames: frames with a mask.
         skipped: images of a folder that an earlier run had done.
-        failures: one line for each item that could not be read; not empty means that the run failed in part.
-        dropped: frames of a live source that came while an earlier one was at work.
+        failures: one line for each item that failed; the run failed in part unless it is empty.
+        dropped: frames of a live source that arrived while an earlier one was processed.
         outputs: files and folders that were written.
         learned: the bundle that was learned first, or None.
-        interrupted: ended by Ctrl-C or SIGTERM; what was finished is kept.
+        interrupted: whether Ctrl-C or SIGTERM ended the run; what is finished is kept.
         signal: the signal's number, or None.
-        live: the source was a camera or a stream.
+        live: whether the source is a camera or a stream.
         state, reconnects: of the source at the end, see ``Source``.
         age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
         seconds: from the call to the end.
-        steps: Langevin steps spent on the last frame.
+        steps: Langevin steps of the last frame.
         first_mask_seconds: from the call to the first mask, loading included; None without frames.
-        milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last ``FRAMES_KEPT`` frames.
+        milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last 10,000 frames; None without frames.
         foreground_share: mean share of foreground pixels, in [0, 1].
     """
 
