@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drc_runtime.errors import UsageError
-from drc_runtime.frames import Source
+from drc_runtime.frames import Sink, Source
 from drc_runtime.pipeline.check_options import allows_window, check_for_source, check_model
 from drc_runtime.pipeline.frame_extractor import FrameExtractor
 from drc_runtime.pipeline.learn_state import LearnCallback
@@ -75,7 +75,7 @@ def run(
     started = time.monotonic()
     check_model(model, learn)
     bundle = _choose_bundle(source, model.bundle)
-    report = RunReport()
+    learned = None
     with ExitStack() as stack:
         shutdown = stack.enter_context(GracefulShutdown())
         log = stack.enter_context(closing(RunLog(outputs.log))) if outputs.log is not None else None
@@ -94,10 +94,10 @@ def run(
             raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
         check_for_source(opened, model, outputs, watch)
         job = open_job(opened, bundle, model, outputs)
-        check_outputs(opened, outputs)
+        _check_outputs(opened, outputs)
         if learn is not None:
-            opened, report.learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
-            loading = loader.submit(_load_extractor, report.learned, model)
+            opened, learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
+            loading = loader.submit(_load_extractor, learned, model)
         assert loading is not None
         loaded = loading.result()
         extractor = FrameExtractor(loaded, opened, controls, steps=model.steps, rate=model.rate, notice=notice)
@@ -105,7 +105,7 @@ def run(
         watching = open_watching_sinks(opened, views, controls, statistics, page=page, vcam=watch.vcam)
         if page is not None and callbacks.notice is not None:
             callbacks.notice(f"live page: {page.url}")  # not into the log, because the address can hold a token
-        sinks = [*open_sinks(opened, views, controls, outputs), *watching]
+        sinks = [*_open_sinks(opened, views, controls, outputs), *watching]
         if job is not None:
             job.begin()
         if log is not None:
@@ -116,7 +116,7 @@ def run(
             window = WindowSink(views.shown, controls, statistics.figures, rate=opened.rate, live=opened.live)
             stack.enter_context(window)
         for_viewers_only = not (opened.live or outputs.paths or shown)
-        report.interrupted = process(
+        interrupted = process(
             opened,
             extractor.extract,
             writer,
@@ -126,11 +126,14 @@ def run(
             keep_time=for_viewers_only,
         )
         shutdown.raising = False
-    statistics.fill(report)
-    report.signal = shutdown.received
-    report.interrupted = report.interrupted or report.signal is not None
-    report.outputs = outputs.paths if report.frames or report.skipped else []
-    return report
+    totals = statistics.totals()
+    return RunReport(
+        **vars(totals),
+        outputs=outputs.paths if totals.frames or totals.skipped else [],
+        learned=learned,
+        interrupted=interrupted or shutdown.received is not None,
+        signal=shutdown.received,
+    )
 
 
 def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:
@@ -151,6 +154,30 @@ def _with_default_output(source: str, outputs: OutputOptions, watch: WatchOption
     if outputs.paths or watch.watched or not _is_sample(source):
         return outputs
     return replace(outputs, out=Path(source.replace(":", "-").replace("sample", "drc-sample") + ".mp4"))
+
+
+def _check_outputs(source: Source, outputs: OutputOptions) -> None:
+    check_outputs(
+        source,
+        out=outputs.out,
+        masks=outputs.masks,
+        background=outputs.background,
+        alpha=outputs.alpha,
+        overwrite=outputs.overwrite or outputs.resume,
+    )
+
+
+def _open_sinks(source: Source, views: Views, controls: Controls, outputs: OutputOptions) -> list[Sink]:
+    return open_sinks(
+        source,
+        views,
+        controls,
+        out=outputs.out,
+        masks=outputs.masks,
+        soft=outputs.soft,
+        alpha=outputs.alpha,
+        audio=outputs.audio is not False,
+    )
 
 
 def _learn(

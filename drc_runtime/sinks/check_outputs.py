@@ -6,31 +6,41 @@ from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.images import IMAGE_SUFFIXES
 from drc_runtime.packages import require
-from drc_runtime.pipeline.options import OutputOptions
 from drc_runtime.sinks.av_video import ALPHA, part_of
 from drc_runtime.sinks.open import VIDEO_SUFFIXES
 from drc_runtime.sinks.opencv_video import CODECS
 
 
-def check_outputs(source: Source, outputs: OutputOptions) -> None:
+def check_outputs(
+    source: Source,
+    *,
+    out: Path | None,
+    masks: Path | None,
+    background: str | None = None,
+    alpha: bool = False,
+    overwrite: bool = False,
+) -> None:
     """Refuses outputs that do not fit the source, that would replace an input, or that exist already.
 
     Args:
         source: opened; what it reads is an input.
-        outputs: what is to be written. Their background, if it is a file, is an input too.
+        out: a video, a PNG or a folder, or None.
+        masks: a folder, or None.
+        background: if it is a file, it is an input too.
+        alpha: ``out`` gets transparency.
+        overwrite: allows outputs that exist.
 
     Raises:
         UsageError: as said above.
         MissingDependencyError: only PyAV writes such a video, and it is not installed.
         OutputError: the place cannot be looked at.
     """
-    out, masks, overwrite = outputs.out, outputs.masks, outputs.overwrite or outputs.resume
     inputs = set(source.paths)
-    if outputs.background is not None and Path(outputs.background).is_file():
-        inputs.add(Path(outputs.background).resolve())
+    if background is not None and Path(background).is_file():
+        inputs.add(Path(background).resolve())
     try:
         if out is not None:
-            _check_kind(source, out, outputs.alpha)
+            _check_kind(source, out, alpha)
             if out.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
                 _check_file(out, inputs, overwrite)
             else:

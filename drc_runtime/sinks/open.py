@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drc_runtime.frames import Sink, Source
-from drc_runtime.pipeline.options import DEFAULT_BACKGROUND, OutputOptions
 from drc_runtime.sinks.av_video import OPAQUE, AvVideoSink
 from drc_runtime.sinks.opencv_video import CODECS, VideoSink
 from drc_runtime.sinks.png import ImageSink, MaskSink
@@ -19,7 +18,17 @@ if TYPE_CHECKING:
 VIDEO_SUFFIXES = CODECS.keys() | OPAQUE.keys()
 
 
-def open_sinks(source: Source, views: Views, controls: Controls, outputs: OutputOptions) -> list[Sink]:
+def open_sinks(
+    source: Source,
+    views: Views,
+    controls: Controls,
+    *,
+    out: Path | None,
+    masks: Path | None,
+    soft: bool = False,
+    alpha: bool = False,
+    audio: bool = True,
+) -> list[Sink]:
     """The sinks of outputs that ``check_outputs`` has passed.
 
     ``out`` gets the view that the run started with. Where that is ``overlay``, still images get the cut-out instead: an
@@ -29,23 +38,26 @@ def open_sinks(source: Source, views: Views, controls: Controls, outputs: Output
         source: whose frames they get.
         views: of the frames.
         controls: their threshold decides binary masks.
-        outputs: what is written.
+        out: a video, a PNG or a folder, or None.
+        masks: a folder, or None.
+        soft: masks keep the probability.
+        alpha: ``out`` gets the cut-out with its transparency.
+        audio: a video keeps the sound of the file that is read.
 
     Raises:
         OutputError: a folder cannot be made, or a file cannot be written there.
     """
     sinks: list[Sink] = []
-    out, alpha = outputs.out, outputs.alpha
-    if outputs.masks is not None:
-        sinks.append(MaskSink(outputs.masks, soft=outputs.soft, controls=controls))
+    if masks is not None:
+        sinks.append(MaskSink(masks, soft=soft, controls=controls))
     if out is None:
         return sinks
     if source.is_still or out.suffix.lower() not in VIDEO_SUFFIXES:
-        cut_out = alpha or controls.views[0] == DEFAULT_BACKGROUND
+        cut_out = alpha or controls.views[0] == "overlay"
         return [*sinks, ImageSink(out, views.cutout if cut_out else views.started)]
     assert source.rate is not None
     if uses_av(out):
-        sound = sound_of(source) if outputs.audio is not False else None
+        sound = sound_of(source) if audio else None
         view = views.cutout if alpha else views.started
         live = not source.paths  # what cannot be read a second time plays even if this process is killed
         sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, sound=sound, live=live, failures=source.failures))

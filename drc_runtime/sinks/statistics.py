@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,6 @@ from drc_runtime.machine import resident_bytes
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extractor import Extraction
-    from drc_runtime.pipeline.report import RunReport
 
 LATEST = 150
 """Frames that ``Figures`` cover: a few seconds, so that a figure follows changes."""
@@ -48,6 +47,42 @@ class Figures:
     failures: int
     memory: int | None
     seconds: float
+
+
+@dataclass
+class Totals:
+    """What a whole run has counted and timed.
+
+    Attributes:
+        frames: frames with a mask.
+        skipped: images of a folder that an earlier run had done.
+        failures: one line for each item that failed; the run failed in part unless it is empty.
+        dropped: frames of a live source that arrived while an earlier one was processed.
+        live: whether the source is a camera or a stream.
+        state, reconnects: of the source at the end, see ``Source``.
+        age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
+        seconds: from the call to the end.
+        steps: Langevin steps of the last frame.
+        first_mask_seconds: from the call to the first mask, loading included; None without frames.
+        milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last 10,000 frames; None without frames.
+        foreground_share: mean share of foreground pixels, in [0, 1].
+    """
+
+    frames: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+    dropped: int = 0
+    live: bool = False
+    state: str = "live"
+    reconnects: int = 0
+    age_p50: float | None = None
+    age_p95: float | None = None
+    seconds: float = 0.0
+    steps: int = 0
+    first_mask_seconds: float | None = None
+    milliseconds_p50: float | None = None
+    milliseconds_p95: float | None = None
+    foreground_share: float = 0.0
 
 
 class RunStatistics(Sink):
@@ -113,17 +148,27 @@ class RunStatistics(Sink):
             seconds=self._clock() - self._begun,
         )
 
-    def fill(self, report: "RunReport") -> None:
-        """Enters what was counted and timed into the report of a run that has ended."""
-        report.frames, report.steps, report.foreground_share = self._frames, self._steps, self._share
-        report.skipped, report.live = self._source.skipped, self._source.live
-        report.dropped = self._source.dropped - self._dropped_before
-        report.state, report.reconnects = self._source.state, self._source.reconnects
-        report.failures = [*self._failures, *self._source.failures]
-        report.first_mask_seconds = self._first_mask
-        report.age_p50, report.age_p95 = percentiles(self._ages)
-        report.milliseconds_p50, report.milliseconds_p95 = percentiles(self._milliseconds)
-        report.seconds = self._clock() - self._started
+    def totals(self) -> Totals:
+        """What the run has counted and timed; for a run that has ended."""
+        age_p50, age_p95 = percentiles(self._ages)
+        milliseconds_p50, milliseconds_p95 = percentiles(self._milliseconds)
+        return Totals(
+            frames=self._frames,
+            skipped=self._source.skipped,
+            failures=[*self._failures, *self._source.failures],
+            dropped=self._source.dropped - self._dropped_before,
+            live=self._source.live,
+            state=self._source.state,
+            reconnects=self._source.reconnects,
+            age_p50=age_p50,
+            age_p95=age_p95,
+            seconds=self._clock() - self._started,
+            steps=self._steps,
+            first_mask_seconds=self._first_mask,
+            milliseconds_p50=milliseconds_p50,
+            milliseconds_p95=milliseconds_p95,
+            foreground_share=self._share,
+        )
 
     def close(self) -> None:
         pass

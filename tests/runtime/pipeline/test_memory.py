@@ -13,7 +13,6 @@ from drc_runtime.frames import Frame, Sink, Source
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline.frame_extractor import FrameExtractor
 from drc_runtime.pipeline.loop import process
-from drc_runtime.pipeline.options import OutputOptions
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.log import LogSink, RunLog
 from drc_runtime.sinks.open import open_sinks
@@ -78,7 +77,7 @@ def growth(frames: int, bundle: Path, folder: Path, *more: Sink) -> float:
     frame_extractor = FrameExtractor(Extractor(bundle, threads=1), source, controls)
     statistics = RunStatistics(source, frame_extractor.failures)
     with Views("overlay", controls) as views, closing(RunLog(folder / "log.jsonl")) as log:
-        files = open_sinks(source, views, controls, OutputOptions(folder / "out.mp4"))
+        files = open_sinks(source, views, controls, out=folder / "out.mp4", masks=None)
         with BackgroundWriter([*files, LogSink(log, source), statistics, *more]) as writer:
             process(source, frame_extractor.extract, writer, controls, progress=note)
     assert statistics.figures().frames == frames

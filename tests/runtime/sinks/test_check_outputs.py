@@ -7,7 +7,6 @@ import pytest
 
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Source
-from drc_runtime.pipeline.options import OutputOptions
 from drc_runtime.sinks.check_outputs import check_outputs
 
 
@@ -46,7 +45,7 @@ def check(place: Path, kind: str, *, overwrite: bool = False, background: str | 
         "folder": Described({place / "images", place / "images" / "a.png"}, None),
     }
     paths = {name: place / outputs[name] if name in outputs else None for name in ("out", "masks")}
-    check_outputs(sources[kind], OutputOptions(background=background, overwrite=overwrite, **paths))
+    check_outputs(sources[kind], background=background, overwrite=overwrite, **paths)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a run counts: figures of its latest frames while it goes on, and the report of all frames at its end."""
+"""What a run counts: figures of its latest frames while it goes on, and totals of all frames at its end."""
 
 from types import SimpleNamespace
 
@@ -7,8 +7,7 @@ import pytest
 
 from drc_runtime.frames import Frame
 from drc_runtime.inference.extractor import Extraction
-from drc_runtime.pipeline.report import RunReport
-from drc_runtime.sinks.statistics import LATEST, RunStatistics
+from drc_runtime.sinks.statistics import LATEST, RunStatistics, Totals
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 NOTHING = np.zeros((2, 2), np.uint8)
@@ -34,12 +33,11 @@ def source(**values: object) -> SimpleNamespace:
 
 def test_before_the_first_frame_nothing_is_made_up(clock: Clock) -> None:
     statistics = RunStatistics(source(state="connecting"), clock=clock)
-    figures, report = statistics.figures(), RunReport()
+    figures = statistics.figures()
     assert (figures.state, figures.frames, figures.fps, figures.age_p50, figures.age_p95) == (
         "connecting", 0, None, None, None,
     )  # fmt: skip
-    statistics.fill(report)
-    assert report == RunReport(state="connecting", live=True)
+    assert statistics.totals() == Totals(state="connecting", live=True)
 
 
 def test_rate_and_age_follow_the_latest_frames(clock: Clock) -> None:
@@ -59,7 +57,7 @@ def test_rate_and_age_follow_the_latest_frames(clock: Clock) -> None:
     assert figures.seconds == pytest.approx(LATEST * 0.54)
 
 
-def test_the_report_is_of_all_frames_and_from_the_call_on(clock: Clock) -> None:
+def test_the_totals_are_of_all_frames_and_from_the_call_on(clock: Clock) -> None:
     camera, failures = source(dropped=7, failures=["cannot be read"], reconnects=1), ["diverged"]
     statistics = RunStatistics(camera, failures, started=40.0, clock=clock)
     camera.dropped += 3
@@ -70,19 +68,18 @@ def test_the_report_is_of_all_frames_and_from_the_call_on(clock: Clock) -> None:
         frame = Frame(IMAGE, index, 0.0, "", begun - 0.02)
         stages = {"preprocess": 10.0, "steps": 20.0 + index, "mask": 30.0}
         statistics.write(frame, Extraction(probability, 0.0, 5, stages, begun))
-    report = RunReport()
-    statistics.fill(report)
-    assert (report.frames, report.steps, report.dropped, report.reconnects) == (4, 5, 3, 1)
-    assert report.failures == ["diverged", "cannot be read"]
-    assert report.foreground_share == pytest.approx(3 / 8)
-    assert report.first_mask_seconds == pytest.approx(10.06)  # begun 10 s after the call, and 60 ms of work
-    assert report.milliseconds_p50 == pytest.approx(61.5)
-    assert (report.age_p50, report.age_p95) == (pytest.approx(120), pytest.approx(120))
-    assert report.seconds == pytest.approx(10.4)
+    totals = statistics.totals()
+    assert (totals.frames, totals.steps, totals.dropped, totals.reconnects) == (4, 5, 3, 1)
+    assert totals.failures == ["diverged", "cannot be read"]
+    assert totals.foreground_share == pytest.approx(3 / 8)
+    assert totals.first_mask_seconds == pytest.approx(10.06)  # begun 10 s after the call, and 60 ms of work
+    assert totals.milliseconds_p50 == pytest.approx(61.5)
+    assert (totals.age_p50, totals.age_p95) == (pytest.approx(120), pytest.approx(120))
+    assert totals.seconds == pytest.approx(10.4)
 
 
 def test_files_have_no_age(clock: Clock) -> None:
-    statistics, report = RunStatistics(source(live=False), clock=clock), RunReport()
+    statistics = RunStatistics(source(live=False), clock=clock)
     statistics.write(Frame(IMAGE, 0, 0.0, ""), Extraction(NOTHING, 0.0, 1))
-    statistics.fill(report)
-    assert statistics.figures().age_p50 is None and report.age_p50 is None and not report.live
+    totals = statistics.totals()
+    assert statistics.figures().age_p50 is None and totals.age_p50 is None and not totals.live
