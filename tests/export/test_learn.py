@@ -13,7 +13,7 @@ from drc_export import learn as module
 from drc_export.learn import learn_bundle
 from drc_runtime.errors import TrainingError
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.pipeline.learn import LearnState
+from drc_runtime.pipeline.learn_state import LearnState
 from drc_train.training import train as train_module
 from tests.export.conftest import SMALL
 from tests.videos import write_video

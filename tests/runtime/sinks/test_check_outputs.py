@@ -1,4 +1,4 @@
-"""Outputs that would cost a user something are refused before the first frame."""
+"""Outputs that would replace a user's files, or do not fit the source, are refused before the first frame."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Source
-from drc_runtime.sinks.open import check_outputs
+from drc_runtime.sinks.check_outputs import check_outputs
 
 
 class Described(Source):
@@ -37,7 +37,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(place: Path, kind: str, *, overwrite: bool = False, background: str = "overlay", **outputs: str) -> None:
+def check(place: Path, kind: str, *, overwrite: bool = False, background: str | None = None, **outputs: str) -> None:
     sources = {
         "video": Described({place / "clip.mp4"}, Fraction(25)),
         "camera": Described(set(), Fraction(30)),
