@@ -100,13 +100,19 @@ def _clashes() -> list[Check]:
 
 def _display() -> Check:
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return Check("display", "absent", "no DISPLAY or WAYLAND_DISPLAY: drc run shows no window; write files or use --serve")
+        return Check(
+            "display", "absent", "no DISPLAY or WAYLAND_DISPLAY: drc run shows no window; write files or use --serve"
+        )
     try:
         framework = str(import_module("cv2").currentUIFramework())
     except Exception:  # noqa: BLE001 - as in _guarded; the opencv line reports it
         framework = ""
     if not framework:
-        return Check("display", "absent", "OpenCV is built without windows (headless): drc run shows none; write files or use --serve")
+        return Check(
+            "display",
+            "absent",
+            "OpenCV is built without windows (headless): drc run shows none; write files or use --serve",
+        )
     return Check("display", "ok", framework)
 
 

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from drc_runtime.cli.main import COMMANDS, load_command
 from drc_train.config import load_config
 

@@ -37,7 +37,9 @@ def batch(
     address: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="local, auto (the cluster of this machine) or ray://HOST:10001.", rich_help_panel=CLUSTER
+            metavar="ADDRESS",
+            help="local, auto (the cluster of this machine) or ray://HOST:10001.",
+            rich_help_panel=CLUSTER,
         ),
     ] = "local",
     workers: Annotated[
