@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.samples import sample_bundle
+from tests.videos import write_video
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -27,17 +28,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder of an example: a bundle ``mine``, a clip, a photo, images, and images with masks."""
     shutil.copytree(sample_bundle("scene"), tmp_path / "mine")
     generator = np.random.default_rng(0)
-    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
     for folder in ("images", "labelled/images", "labelled/masks"):
         (tmp_path / folder).mkdir(parents=True)
-    for index in range(4):
-        image = generator.integers(0, 256, (48, 64, 3), np.uint8)
+    images = generator.integers(0, 256, (4, 48, 64, 3), np.uint8)
+    write_video(tmp_path / "clip.mp4", images)
+    for index, image in enumerate(images):
         mask = np.zeros((48, 64), np.uint8)
         mask[:, :32] = 255
-        writer.write(image)
         for name, pixels in (("images", image), ("labelled/images", image), ("labelled/masks", mask)):
             cv2.imwrite(str(tmp_path / name / f"{index}.png"), pixels)
-    writer.release()
     shutil.copy(tmp_path / "images" / "0.png", tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -49,7 +48,10 @@ def test_an_example_of_the_runtime_runs(workplace: Path, name: str, code: str) -
 
 
 @pytest.mark.slow
-def test_the_examples_of_training_and_export_run_one_after_the_other(workplace: Path) -> None:
+def test_the_examples_of_training_and_export_run_one_after_the_other(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.compile", lambda function: function)  # compiling takes minutes, and two iterations none
     assert [name for name, _ in TRAINING] == ["train, TrainReport", "evaluate", "export, ExportReport"]
     for name, code in TRAINING:
         exec(compile(code, f"docs/api.md: {name}", "exec"), {})

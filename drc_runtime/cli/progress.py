@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from drc_runtime.cli.printing import plain
+from drc_runtime.pipeline.learn_state import LearnState
 from drc_runtime.pipeline.options import Callbacks
 
 if TYPE_CHECKING:
     from rich.status import Status
-
-    from drc_runtime.pipeline.learn import LearnState
 
 PLAIN_EVERY = 30.0
 """Seconds between two lines about one phase of learning where stderr is not a terminal."""
@@ -41,7 +40,7 @@ class _PlainLearning:
     def __init__(self) -> None:
         self._phase, self._printed = "", 0.0
 
-    def show(self, state: "LearnState") -> None:
+    def show(self, state: LearnState) -> None:
         now = time.monotonic()
         if state.phase != self._phase or now - self._printed >= PLAIN_EVERY:
             _print_notice(str(state))
@@ -66,7 +65,7 @@ class _Terminal:
         self._bar.start()
         self._bar.update(self._task, completed=done, total=total)
 
-    def learning(self, state: "LearnState") -> None:
+    def learning(self, state: LearnState) -> None:
         from rich.text import Text
 
         text = Text(f"drc: {plain(str(state))}", no_wrap=True)

@@ -23,7 +23,7 @@ from drc_runtime.cli.options import (
 from drc_runtime.cli.printing import print_json, print_problems, print_rows
 from drc_runtime.cli.progress import reporting
 from drc_runtime.errors import UsageError
-from drc_runtime.pipeline.options import LearnOptions, ModelOptions, OutputOptions, WatchOptions
+from drc_runtime.pipeline.options import LearnOptions, ModelOptions, OutputOptions, WatchOptions, parse_duration
 
 if TYPE_CHECKING:
     from drc_runtime.pipeline.report import RunReport
@@ -206,8 +206,6 @@ def _learn_options(learn: str | None, keep: Path | None) -> LearnOptions | None:
         if keep is not None:
             raise UsageError("--keep names the folder of --learn: add --learn TIME, or leave --keep out")
         return None
-    from drc_runtime.pipeline.learn import parse_duration
-
     return LearnOptions(parse_duration(learn), keep)
 
 

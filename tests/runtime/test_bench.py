@@ -1,5 +1,6 @@
 """The measuring itself: every figure is there, is of the frames asked for, and is what the clock says."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,13 +27,8 @@ class Clock:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for level in range(4):
-        writer.write(np.full((48, 64, 3), 40 * level, np.uint8))
-    writer.release()
-    return path
+def clip(make_video: Callable[..., Path]) -> Path:
+    return make_video("clip.avi", 4)
 
 
 @pytest.fixture(autouse=True)

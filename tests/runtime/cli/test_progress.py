@@ -7,7 +7,7 @@ from contextlib import redirect_stderr
 import pytest
 
 from drc_runtime.cli.progress import PLAIN_EVERY, reporting
-from drc_runtime.pipeline.learn import LearnState
+from drc_runtime.pipeline.learn_state import LearnState
 
 
 class Terminal(io.StringIO):
