@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from drc_runtime.lazy import lazy_names
 
-__all__ = ["TrainReport", "evaluate", "train"]
+__all__ = ["EvaluationOptions", "Recipe", "Reporting", "TrainReport", "evaluate", "train"]
 
 if TYPE_CHECKING:
     from drc_train.evaluation.evaluate import evaluate
-    from drc_train.training.train import TrainReport, train
+    from drc_train.evaluation.options import EvaluationOptions
+    from drc_train.training.train import Recipe, Reporting, TrainReport, train
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "drc_train.evaluation.evaluate": ("evaluate",),
-            "drc_train.training.train": ("TrainReport", "train"),
+            "drc_train.evaluation.options": ("EvaluationOptions",),
+            "drc_train.training.train": ("Recipe", "Reporting", "TrainReport", "train"),
         },
     )

@@ -52,7 +52,11 @@ def test_the_examples_of_training_and_export_run_one_after_the_other(
     workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.compile", lambda function: function)  # compiling takes minutes, and two iterations none
-    assert [name for name, _ in TRAINING] == ["train, TrainReport", "evaluate", "export, ExportReport"]
+    assert [name for name, _ in TRAINING] == [
+        "train, Recipe, Reporting, TrainReport",
+        "evaluate, EvaluationOptions",
+        "export, ExportReport",
+    ]
     for name, code in TRAINING:
         exec(compile(code, f"docs/api.md: {name}", "exec"), {})
 

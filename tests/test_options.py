@@ -4,6 +4,7 @@ A refusal ends with exit code 2 and one line that names the option, before anyth
 table fails here: whoever adds one decides which it is.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,51 @@ ALWAYS: dict[str, dict[str, str]] = {
     },
     "info": {"--json": "prints the report as JSON"},
     "doctor": {"--json": "prints the findings as JSON"},
+    "train": {
+        "--out": "required",
+        "--iterations": "a limit",
+        "--minutes": "a limit",
+        "--resume": "continues the run in --out, or fails",
+        "--profile": "measures iterations first",
+        "--json": "prints the report as JSON",
+    },
+    "eval": {
+        "--model": "is measured",
+        "--baseline": "is measured",
+        "--table": "is written",
+        "--size": "of images, masks and clips",
+        "--json": "prints the figures as JSON",
+    },
+    "ablate": {
+        "--out": "required",
+        "--rows": "are learned, or added to those of --resume",
+        "--seeds": "are learned, or added to those of --resume",
+        "--iterations": "a limit of each run",
+        "--minutes": "a limit of each run",
+        "--resume": "continues the ablation in --out, or fails",
+        "--json": "prints the table as JSON",
+    },
+    "data draw": {
+        "--count": "of every synthetic set",
+        "--size": "of every synthetic set",
+        "--seed": "of every synthetic set",
+        "--json": "prints the number of images as JSON",
+    },
+    "data convert": {
+        "--size": "of every download",
+        "--json": "prints the report as JSON",
+    },
+    "export": {
+        "--trt": "builds engines",
+        "--no-verify": "of graphs and of engines",
+        "--json": "prints the report as JSON",
+    },
+    "compare": {
+        "--rounds": "number of measurements",
+        "--threads": "of every backend",
+        "--seed": "of the inputs",
+        "--json": "prints the report as JSON",
+    },
 }
 """For each command its options that have an effect in every call, and which."""
 
@@ -78,6 +124,38 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--keep": ["clip.avi --masks out --keep kept"],
         "--threads": ["clip.avi --masks out --engine tensorrt --threads 1"],
     },
+    "train": {
+        "--preset": ["images --out run --resume --preset edge-32"],
+        "--set": ["images --out run --resume --set model.image_size=8"],
+        "--skip-unreadable": ["tm-dsprites:4 --out out --skip-unreadable"],
+    },
+    "eval": {
+        "--truth": ["labelled clip.avi --baseline constant --truth labelled/masks"],
+        "--gallery": ["labelled --baseline constant --gallery out", "labelled --model labelled/masks --gallery out"],
+        "--steps": ["labelled --baseline constant --steps 3", "labelled --model labelled/masks --steps 3"],
+        "--skip": ["labelled --baseline constant --skip 3"],
+        "--seed": ["labelled --baseline constant --seed 3", "labelled --model labelled/masks --seed 3"],
+        "--chains": ["labelled --baseline constant --chains", "labelled --model toy-bundle --chains"],
+    },
+    "ablate": {
+        "--preset": ["labelled --out ablation --resume --preset edge-32"],
+        "--set": ["labelled --out ablation --resume --set train.batch_size=2"],
+    },
+    "data convert": {
+        "--truth": ["cub images out --truth labelled/masks"],
+        "--margin": ["clevr6 images out --margin 0.1"],
+        "--largest": ["dogs images out --largest 0.9"],
+        "--skip-unreadable": ["clevr6 images out --skip-unreadable"],
+    },
+    "export": {
+        "--out": ["toy-bundle --trt --out out"],
+        "--name": ["toy-bundle --trt --name mine"],
+        "--torchscript": ["toy-bundle --trt --torchscript"],
+        "--precision": ["toy-bundle --trt --precision fp32,fp16"],
+        "--overwrite": ["toy-bundle --trt --overwrite"],
+        "--details": ["toy-bundle --trt --details", "run --out out --json --details"],
+    },
+    "compare": {"--set": ["run --set train.batch_size=2"]},
 }
 """For each command its other options, each with calls in which it has no effect; ``workplace`` has the files they name."""
 
@@ -91,14 +169,22 @@ ENTRIES = [
 
 @pytest.fixture
 def workplace(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder of a call: ``toy-bundle``, ``clip.avi``, ``photo.png`` and a folder ``images``."""
+    """The current folder of a call.
+
+    It holds ``toy-bundle``, ``clip.avi``, ``photo.png``, a folder ``images``, a folder ``labelled`` with masks, an ``ablation``
+    that was begun, and ``run``, where training was begun.
+    """
     folder = toy_bundle.parent
     image = np.full((32, 48, 3), 20, np.uint8)
     image[:, :24] = 230
     write_video(folder / "clip.avi", [image] * 3)
-    (folder / "images").mkdir()
-    for name in ("photo.png", "images/a.png", "images/b.png"):
+    for name in ("images", "labelled/images", "labelled/masks", "ablation", "run"):
+        (folder / name).mkdir(parents=True)
+    for name in ("photo.png", "images/a.png", "images/b.png", "labelled/images/a.png"):
         cv2.imwrite(str(folder / name), image)
+    cv2.imwrite(str(folder / "labelled" / "masks" / "a.png"), np.where(image[..., 0] > 100, 255, 0).astype(np.uint8))
+    plan = {"source": "labelled", "names": ["full"], "seeds": [0], "preset": None, "overrides": []}
+    (folder / "ablation" / "plan.json").write_text(json.dumps({**plan, "iterations": 1, "minutes": None}))
     monkeypatch.chdir(folder)
     monkeypatch.delenv("DRC_TOKEN", raising=False)
     return folder

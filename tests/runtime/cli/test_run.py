@@ -45,8 +45,8 @@ def test_masks_are_written_and_reported(drc: Drc, toy_bundle: Path, folder: Path
 
 def test_every_option_is_passed_on(drc: Drc, given: dict[str, object]) -> None:
     options = """
-        --model m --engine torchscript --precision fp16 --mask mixture --steps 5 --fps 30 --threads 1 --seed 7
-        --out o --masks k --soft --background blur --threshold 0.25 --alpha --no-audio --log l --overwrite --resume
+        --model m --engine torchscript --precision fp16 --mask mixture --steps 5 --threads 1 --seed 7
+        --out o --masks k --soft --background blur --threshold 0.25 --no-audio --log l --overwrite --resume
         --serve 8000 --token secret-token --vcam --no-display --learn 10m --keep kept --raw 4x2
     """
     assert drc("run", "clip.mp4", *options.split())[0] == 0
@@ -60,7 +60,6 @@ def test_every_option_is_passed_on(drc: Drc, given: dict[str, object]) -> None:
             precision="fp16",
             mask="mixture",
             steps=5,
-            rate=30.0,
             threads=1,
             seed=7,
         ),
@@ -68,7 +67,6 @@ def test_every_option_is_passed_on(drc: Drc, given: dict[str, object]) -> None:
             out=Path("o"),
             masks=Path("k"),
             soft=True,
-            alpha=True,
             audio=False,
             background="blur",
             threshold=0.25,
@@ -80,6 +78,12 @@ def test_every_option_is_passed_on(drc: Drc, given: dict[str, object]) -> None:
         "learn": LearnOptions(seconds=600.0, keep=Path("kept")),
         "raw": "4x2",
     }
+
+
+def test_the_other_options_are_passed_on(drc: Drc, given: dict[str, object]) -> None:
+    assert drc("run", "clip.mp4", "--fps", "30", "--out", "o.mov", "--alpha", "--audio")[0] == 0
+    assert given["model"] == ModelOptions(rate=30.0)
+    assert given["outputs"] == OutputOptions(out=Path("o.mov"), alpha=True, audio=True)
 
 
 def test_what_is_not_given_is_not_passed_on(drc: Drc, given: dict[str, object]) -> None:
@@ -100,7 +104,6 @@ def test_what_is_not_given_is_not_passed_on(drc: Drc, given: dict[str, object]) 
     [
         ("", None),
         ("--serve 8000", "of the environment"),
-        ("--token typed", "typed"),
         ("--serve 8000 --token typed", "typed"),
     ],
 )
