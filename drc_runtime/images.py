@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime.errors import SourceError
+from drc_runtime.atomic import atomic_write
+from drc_runtime.errors import OutputError, SourceError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
@@ -70,6 +71,21 @@ def decode_image(data: bytes, name: str) -> Image:
     if decoded is None:
         raise SourceError(f"{name} is not an image that can be read")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Writes ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, as PNG, atomically.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    if image.ndim == 3:
+        order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        image = np.asarray(cv2.cvtColor(image, order), np.uint8)
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise OutputError(f"cannot write {path}: OpenCV cannot encode PNG on this machine; reinstall opencv-python")
+    atomic_write(path, data.tobytes())
 
 
 def _is_whole(data: bytes) -> bool:
