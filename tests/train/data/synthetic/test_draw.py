@@ -1,3 +1,5 @@
+"""The synthetic data sets as folders, and the samples that were drawn with them."""
+
 from pathlib import Path
 
 import cv2
@@ -7,16 +9,16 @@ import pytest
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.images import read_image
 from drc_train.data.evaluation import load_evaluation
-from drc_train.data.synthetic import tm_dsprites, write
+from drc_train.data.synthetic import draw, tm_dsprites
+from drc_train.data.synthetic.draw import draw_data_set
 from drc_train.data.synthetic.scene import draw_scene
-from drc_train.data.synthetic.write import write_data_set
 
 SAMPLES = Path(__file__).parents[4] / "samples"
 
 
 def test_images_come_back_as_drawn(tmp_path):
     folder = tmp_path / "new" / "set"
-    assert write_data_set("tm-dsprites", folder, 3, 24, 9) == 3
+    assert draw_data_set("tm-dsprites", folder, 3, 24, 9) == 3
     images, masks = tm_dsprites.draw(3, 24, 9)
     assert sorted(path.name for path in folder.iterdir()) == ["images", "masks"]
     for index in range(3):
@@ -28,7 +30,7 @@ def test_images_come_back_as_drawn(tmp_path):
 @pytest.mark.parametrize(("name", "shape"), [("scene", (96, 128)), ("sprites", (96, 96))])
 def test_clips_come_back_nearly_as_drawn(tmp_path, name, shape):
     folder = tmp_path / name
-    assert write_data_set(name, folder, 40, 96, 3) == 40
+    assert draw_data_set(name, folder, 40, 96, 3) == 40
     drawn = draw_scene(40, *shape, 3) if name == "scene" else zip(*tm_dsprites.draw_clip(40, 96, 3), strict=True)
     found = list(load_evaluation(str(folder / "clip.mp4")))
     assert len(found) == 40
@@ -40,10 +42,10 @@ def test_clips_come_back_nearly_as_drawn(tmp_path, name, shape):
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="not empty"):
-        write_data_set("tm-dsprites", tmp_path, 2, 16, 0)
+        draw_data_set("tm-dsprites", tmp_path, 2, 16, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(OutputError, match="notes.txt"):
-        write_data_set("tm-dsprites", tmp_path / "notes.txt", 2, 16, 0)
+        draw_data_set("tm-dsprites", tmp_path / "notes.txt", 2, 16, 0)
 
 
 def test_a_failure_on_the_way_leaves_nothing(tmp_path, monkeypatch):
@@ -51,11 +53,11 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path, monkeypatch):
         yield from tm_dsprites.draw_each(1, size, seed)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(write, "draw_scene", lambda count, height, width, seed: full_disk(count, height, seed))
+    monkeypatch.setattr(draw, "draw_scene", lambda count, height, width, seed: full_disk(count, height, seed))
     with pytest.raises(OutputError, match="No space left"):
-        write_data_set("scene", tmp_path, 3, 16, 0)
+        draw_data_set("scene", tmp_path, 3, 16, 0)
     assert not list(tmp_path.iterdir())
-    assert write_data_set("tm-dsprites", tmp_path, 1, 16, 0) == 1
+    assert draw_data_set("tm-dsprites", tmp_path, 1, 16, 0) == 1
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path, monkeypatch):
 )
 def test_what_cannot_be_drawn(tmp_path, name, count, size, seed):
     with pytest.raises(UsageError):
-        write_data_set(name, tmp_path / "set", count, size, seed)
+        draw_data_set(name, tmp_path / "set", count, size, seed)
     assert not (tmp_path / "set").exists()
 
 
