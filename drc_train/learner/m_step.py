@@ -24,7 +24,7 @@ class GeneratorGradient:
     def __init__(self, model: RegionModel, train: TrainConfig, compiled: bool) -> None:
         """``compiled`` False, or a sigma that changes as it learns, for which each value is another function: autograd."""
         self.model, self.train, self.notes = model, train, list[str]()
-        self._names = [name for name, _ in model.named_parameters() if "energy" not in name]
+        self._names = list(model.generator_parameters())
         self._parts: list[str] = []
         self._step: Callable[..., tuple[Tensor, ...]] | None = None
         self._to_compile = compiled and train.final_m_step_sigma is None

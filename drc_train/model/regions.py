@@ -188,10 +188,16 @@ class RegionModel(nn.Module):
             total = total + self.reassignment_energy(z_reassignment)
         return total
 
-    def generator_parameters(self) -> list[nn.Parameter]:
-        """What the M-step moves: generators, auxiliary classifiers, and the encoders of amortised inference."""
-        return [parameter for name, parameter in self.named_parameters() if "energy" not in name]
+    def energy_parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters of the energy models by name: what Eq. 3 moves. None with amortised inference."""
+        return {
+            name: parameter
+            for child, module in self.named_children()
+            if isinstance(module, Energy)
+            for name, parameter in module.named_parameters(prefix=child)
+        }
 
-    def energy_parameters(self) -> list[nn.Parameter]:
-        """What the energy models' own optimiser moves."""
-        return [parameter for name, parameter in self.named_parameters() if "energy" in name]
+    def generator_parameters(self) -> dict[str, nn.Parameter]:
+        """All other parameters by name: what the M-step moves (generators, auxiliary classifiers, encoders)."""
+        energies = self.energy_parameters()
+        return {name: parameter for name, parameter in self.named_parameters() if name not in energies}

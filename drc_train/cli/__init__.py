@@ -1,0 +1,1 @@
+"""The commands of drc that need the training packages, one file each."""
