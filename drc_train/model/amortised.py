@@ -51,7 +51,18 @@ def variational_loss(
 def encoder_step(
     model: RegionModel, z: Tensor, image: Tensor, noise: Tensor, train: TrainConfig
 ) -> tuple[Tensor, Tensor, Regions]:
-    """What stands for ``drc_train.sampling.langevin.posterior_step`` where latents are encoded: the next z does not depend on z."""
+    """Replaces the Langevin ``posterior_step`` if inference is amortised; the next z does not depend on ``z``.
+
+    Args:
+        model: with ``model.inference`` amortised.
+        z: ``(B, D)``, only evaluated.
+        image: ``(B, 3, H, W)`` in [-1, 1].
+        noise: ``(B, D)`` standard normal; zeros give the mean.
+        train: the weight of the total variation.
+
+    Returns:
+        A sample of the encoders ``(B, D)``, and at ``z`` itself the log-posterior ``(B,)`` and the regions.
+    """
     mean, log_variance = model.encode(image)
     value, regions = log_posterior(model, z, image, model.config.region_likelihood(), train.total_variation_weight)
     return reparameterise(mean, log_variance, noise), value, regions

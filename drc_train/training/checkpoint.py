@@ -1,8 +1,8 @@
-"""Checkpoints: a safetensors file each, with the run's state as JSON in its header. Every file is written whole or not at all.
+"""Checkpoints: a safetensors file each, with the run's state as JSON in its header, written whole or not at all.
 
-``checkpoint.json`` repeats the newest checkpoint's state. It is written after the tensors, so it always names a complete file. The
-newest ``KEPT`` stay, and ``best.safetensors`` is the one with the highest score. A resumed run continues with the same numbers as
-an uninterrupted one.
+``checkpoint.json`` repeats the newest checkpoint's state. It is written after the tensors, so it always names a complete file.
+The newest ``KEPT`` stay, and ``best.safetensors`` is the one with the highest score. A resumed run continues with the same
+numbers as an uninterrupted one.
 """
 
 import os
@@ -32,8 +32,8 @@ KEPT = 3
 def save_checkpoint(folder: Path, learner: Learner, about: RunRecord, best: bool = False) -> None:
     """Writes the learner's whole state. Earlier checkpoints stay valid until the new one is complete.
 
-    A collective: with several processes all must call it, and the first one writes. On a full disk, all checkpoints but the newest
-    and the best are removed to make room.
+    A collective: with several processes all must call it, and the first one writes. On a full disk, all checkpoints but the
+    newest and the best are removed to make room.
 
     Args:
         folder: the run's folder.

@@ -4,9 +4,10 @@ Version 1 names its format ``drc-checkpoint-1`` and has no version number. Its e
 "image", and keep the order of the images without the dimension of the blocks.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+if TYPE_CHECKING:  # reading the JSON part alone must not load torch
+    from torch import Tensor
 
 FORMAT_1 = "drc-checkpoint-1"
 
@@ -29,7 +30,7 @@ def translate_state(values: dict[str, Any]) -> dict[str, Any]:
     return translated
 
 
-def translate_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def translate_tensors(tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
     """The tensors of version 1 with the names and shapes of version 2; those of version 2 as they are."""
     translated = {name.replace(".background_picture", ".background_image"): it for name, it in tensors.items()}
     order = translated.get("chains.order")

@@ -85,7 +85,7 @@ def train(
     Args:
         source: a folder of images, a video file, or a named data set (``tm-dsprites``, ``scene``).
         out: the run's folder, for checkpoints, TensorBoard events, grids and ``report.html``.
-        recipe: preset and overrides. With ``resume`` the run keeps its own, and only overrides of the section ``train`` are allowed.
+        recipe: preset and overrides. With ``resume`` the run keeps its own, and only overrides of ``train.*`` are allowed.
         iterations: stop at this iteration; None takes the configuration's.
         minutes: stop after this time of training in this call, if that comes first.
         resume: continue the run in ``out``. The source may have more images than before, after the earlier ones.
