@@ -39,7 +39,13 @@ def train(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Learn to extract the foreground from unlabelled images. Ctrl-C saves and ends; --resume continues."""
+    """Learn to extract the foreground from unlabelled images. Ctrl-C saves and ends; --resume continues.
+
+    Examples:
+      drc train clip.mp4 --out runs/mine --minutes 20
+      drc train images --out runs/mine --preset edge-64 --set train.batch_size=16
+      drc train images --out runs/mine --resume --minutes 10
+    """
     from drc_train.training.train import Recipe, Reporting
     from drc_train.training.train import train as learn
 

@@ -1,4 +1,4 @@
-"""A run's networks as an engine of the runtime, so that the code that runs bundles also evaluates runs."""
+"""The networks of a run behind the runtime's engine protocol, so that a run is measured by the code that runs bundles."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ from drc_train.sampling.langevin import posterior_step
 
 
 def manifest_of(config: Config, name: str) -> Manifest:
-    """The manifest of a bundle of this configuration, without graphs."""
+    """What a bundle of this configuration says about itself, before it has graphs."""
     latent, size = config.model.latent, config.model.image_size
     steps = config.sampler.cold_steps, config.sampler.track_steps
     if config.model.inference == "amortised":
