@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Typer options that several commands share."""
 
 from typing import Annotated
 

@@ -1,1 +1,1 @@
-"""The commands of drc that need the training packages, one file each."""
+"""The commands that need the training packages, one file each, thin over one public function."""
