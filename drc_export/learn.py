@@ -59,20 +59,18 @@ def learn_bundle(
     from rich.console import Console
 
     from drc_export.bundle import export
-    from drc_train.training.checkpoint import STATE_FILE
-    from drc_train.training.train import train
+    from drc_train.training.record import STATE_FILE
+    from drc_train.training.train import Recipe, Reporting, train
 
     resume = (run / STATE_FILE).exists()
     with open(os.devnull, "w") as nowhere:
         learned = train(
             str(frames),
             run,
-            preset=None if resume else preset,
-            resume=resume,
-            overrides=() if resume else overrides,
+            recipe=Recipe() if resume else Recipe(preset, tuple(overrides)),
             iterations=NO_END,
-            on_iteration=_until(begun, seconds, report),
-            console=Console(file=nowhere),
+            resume=resume,
+            reporting=Reporting(Console(file=nowhere), _until(begun, seconds, report)),
         )
     if learned.interrupted:
         return False

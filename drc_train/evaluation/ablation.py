@@ -16,9 +16,10 @@ from drc_train.evaluation.ablation_plan import ROWS, AblationOptions, Plan, new_
 from drc_train.evaluation.evaluate import evaluate
 from drc_train.evaluation.options import EvaluationOptions
 from drc_train.evaluation.tables import Cell, markdown, with_splits
-from drc_train.training.checkpoint import STATE_FILE, load_chains, load_model, read_state
+from drc_train.training.checkpoint import load_chains, load_model, read_state
 from drc_train.training.collapse import collapse
-from drc_train.training.train import train
+from drc_train.training.record import STATE_FILE
+from drc_train.training.train import Recipe, Reporting, train
 
 CHECKED_CHAINS = 96
 """Chains whose masks are checked for a collapse; more would not change the answer."""
@@ -119,18 +120,18 @@ def _learn(plan: Plan, name: str, seed: int, folder: Path, console: Console) -> 
     if begun:
         state = read_state(folder)
         if plan.minutes is not None:
-            minutes = plan.minutes - float(state["about"]["seconds"]) / 60
-        if state["iteration"] >= (plan.iterations or float("inf")) or (minutes is not None and minutes <= 0):
+            minutes = plan.minutes - state.about.seconds / 60
+        if state.iteration >= (plan.iterations or float("inf")) or (minutes is not None and minutes <= 0):
             return True
+    overrides = (*plan.overrides, *ROWS[name].overrides, f"train.seed={seed}")
     report = train(
         source,
         folder,
-        preset=None if begun else plan.preset,
+        recipe=Recipe() if begun else Recipe(plan.preset, overrides),
         iterations=plan.iterations,
         minutes=minutes,
         resume=begun,
-        overrides=() if begun else (*plan.overrides, *ROWS[name].overrides, f"train.seed={seed}"),
-        console=console,
+        reporting=Reporting(console),
     )
     return not report.interrupted
 
@@ -140,7 +141,7 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     state, kept = read_state(folder), folder / "measured.json"
     try:
         values = json.loads(kept.read_text())
-        if values["iteration"] == state["iteration"]:
+        if values["iteration"] == state.iteration:
             return [Cell(**cell) for cell in values["cells"]], values["problem"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a damaged file
@@ -150,13 +151,13 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
         found["training chains"] = evaluate(folder, learned, options=EvaluationOptions(chains=True))
     found["from noise"] = evaluate(folder, others[0] if others else learned)
     cells = [
-        Cell(ROWS[name].title, reading, data, figures | {"iterations": state["iteration"]})
+        Cell(ROWS[name].title, reading, data, figures | {"iterations": state.iteration})
         for data, readings in found.items()
         for reading, figures in readings.items()
     ]
     model, _, _ = load_model(folder)
     problem = collapse(model(load_chains(folder)[:CHECKED_CHAINS]).mask.detach())
-    values = {"iteration": state["iteration"], "problem": problem, "cells": [asdict(cell) for cell in cells]}
+    values = {"iteration": state.iteration, "problem": problem, "cells": [asdict(cell) for cell in cells]}
     atomic_write(kept, json.dumps(values).encode())
     return cells, problem
 

@@ -13,6 +13,7 @@ from drc_train.evaluation.gallery import COLUMNS, Gallery, draw_run
 from drc_train.figures.tiles import GAP
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
+from drc_train.training.record import RunRecord
 
 SIZE = 8
 STEP = SIZE + GAP
@@ -48,7 +49,9 @@ def test_what_is_drawn_of_a_run(tmp_path: Path, tiny_overrides: list[str], tiny_
         config = load_config("edge-32", [*tiny_overrides, *overrides])
         run = tmp_path / "-".join(names)
         run.mkdir()
-        save_checkpoint(run, Learner(config, tiny_images, torch.device("cpu"), compiled=False), {})
+        save_checkpoint(
+            run, Learner(config, tiny_images, torch.device("cpu"), compiled=False), RunRecord("test", "edge-32", 10)
+        )
         assert [path.stem for path in draw_run(run, run / "drawn")] == names
         assert read_image(run / "drawn" / "prior.png").shape == (4 * STEP, COLUMNS * STEP, 3)
     # a column for each of the ten images' chains, and the identity

@@ -16,6 +16,7 @@ from drc_train.evaluation.model_masks import chain_segmenter, load_extractor, mo
 from drc_train.evaluation.options import EvaluationOptions
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
+from drc_train.training.record import RunRecord
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def run(folder: Path, data: Path, *overrides: str) -> tuple[Path, Learner]:
         config, torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.device("cpu"), compiled=False
     )
     learner.step()
-    save_checkpoint(folder, learner, {})
+    save_checkpoint(folder, learner, RunRecord("test", "edge-32", 10))
     return folder, learner
 
 
