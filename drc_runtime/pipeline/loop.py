@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:

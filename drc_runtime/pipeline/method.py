@@ -7,7 +7,8 @@ from drc_runtime.frames import Frame, Source
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction, Extractor
+    from drc_runtime.inference.extraction import Extraction
+    from drc_runtime.inference.extractor import Extractor
 
 
 def extraction_method(

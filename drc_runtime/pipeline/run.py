@@ -27,7 +27,8 @@ from drc_runtime.views.controls import Controls, Settings
 from drc_runtime.views.views import Views, view_names
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction, Extractor
+    from drc_runtime.inference.extraction import Extraction
+    from drc_runtime.inference.extractor import Extractor
     from drc_runtime.pipeline.learn import Report as LearnReport
 
 Progress = Callable[[int, int | None], None]

@@ -13,7 +13,7 @@ from drc_runtime.machine import resident_bytes
 from drc_runtime.sinks.log import RunLog
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 LATEST = 150
 """Of so many latest frames: a few seconds, so that a figure follows what happens."""

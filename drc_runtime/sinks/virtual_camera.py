@@ -10,7 +10,7 @@ from drc_runtime.frames import Frame, Sink, View
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 
 def require_virtual_camera() -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, View
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks import png as sinks
 from drc_runtime.sinks.opencv_video import VideoSink
 from drc_runtime.sinks.png import ImageSink, MaskSink
@@ -189,7 +189,7 @@ import resource, sys, numpy as np
 from fractions import Fraction
 from pathlib import Path
 from drc_runtime.errors import OutputError
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.frames import Frame
 from drc_runtime.sinks.opencv_video import VideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
