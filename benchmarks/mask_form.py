@@ -117,7 +117,7 @@ def guided_at(form: LogOdds, times: float, cells: float, limit: float = 8) -> Lo
 
 def runtime_log_odds(extractor: Extractor, image: Image, sample: PosteriorSample) -> np.ndarray:
     """What the runtime hands out: a probability of 128 or more is foreground."""
-    return extractor.probability(image, sample, "responsibility").astype(np.float32) - 127.5
+    return extractor.reader.probability(image, sample).astype(np.float32) - 127.5
 
 
 def mean_of(first: LogOdds, second: LogOdds) -> LogOdds:
@@ -208,7 +208,7 @@ def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
         frames += 1
         odds = {name: form(extractor, labelled.image, sample) for name, form in FORMS.items()}
         found = {name: values > 0 for name, values in odds.items()}
-        probability = extractor.probability(labelled.image, sample, "responsibility").astype(np.float32) / 255
+        probability = extractor.reader.probability(labelled.image, sample).astype(np.float32) / 255
         found |= {name: smoother(probability) >= 0.5 for name, smoother in smoothers.items()}
         follows = every == 1 or index % RUN != 0
         truth_flicker.add(labelled.mask > 127, follows)

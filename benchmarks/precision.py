@@ -26,6 +26,7 @@ from drc_runtime.bundle.bundle import Bundle  # noqa: E402
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine  # noqa: E402
 from drc_runtime.inference.extractor import Extractor  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
+from drc_runtime.preprocess import to_tensor  # noqa: E402
 from drc_train.data.evaluation import load_evaluation  # noqa: E402
 from drc_train.evaluation.metrics import Score, iou  # noqa: E402
 
@@ -88,7 +89,7 @@ def main() -> None:
     images = list(load_evaluation(options.data))
     extractors = {name: Extractor.over(it, bundle.manifest) for name, it in engines.items()}
     extractors["fp32, other noise"] = Extractor.over(engines["fp32"], bundle.manifest, seed=1)
-    tensors = [extractors["fp32"].prepare(it.image) for it in images[:CHAINS]]
+    tensors = [to_tensor(it.image, bundle.manifest.image_size) for it in images[:CHAINS]]
     alike = cosines(engines, tensors, options.steps)
     truth = {name: Score() for name in extractors}
     agreement: dict[str, list[float]] = {name: [] for name in extractors}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from drc_runtime.images import Image
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
-"""A posterior with one number for an image and one for z: what tracking decides can be followed by hand."""
+"""A posterior with one number for an image and one for z, so that tracking's decisions can be checked by hand."""
+
+from collections.abc import Callable
 
 import numpy as np
 
+from drc_runtime.bundle.manifest import Sampler
 from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.inference.tracking import Track
+
+SETTINGS = Sampler(step_size=0.1, sigma=1.0, cold_steps=60, track_steps=4)
 
 
 class ToyChain:
-    """Every step takes a tenth of the way to ``target``, as far as ``reach`` allows.
+    """As a LangevinSampler: every step goes a tenth of the way to the target, if that is nearer than ``reach``.
 
-    A chain from noise starts at 100 and can get anywhere; one that is further than ``reach`` away never moves, like a
-    chain in a wrong mode.
+    A chain from noise starts at 100. A chain further away than ``reach`` never moves, like a chain in a wrong mode.
     """
 
     def __init__(self, reach: float = 150.0) -> None:
@@ -27,18 +32,14 @@ class ToyChain:
         return PosteriorSample(z, np.array([-100 - (target - z[0, 0]) ** 2]), empty, empty, empty)
 
 
-class ToyExtractor:
-    """As much of an Extractor as a Track needs; an image is its target, an extraction is z and the steps taken."""
+class ToyReader:
+    """As a MaskReader: an image is its target, an extraction is z and the steps taken."""
 
-    class manifest:  # noqa: N801
-        class sampler:  # noqa: N801
-            cold_steps, track_steps = 60, 4
-
-    def __init__(self, reach: float = 150.0) -> None:
-        self.sampler = ToyChain(reach)
-
-    def prepare(self, image: float) -> float:
-        return image
-
-    def read(self, image: float, sample: PosteriorSample, steps: int, *_: float) -> tuple[float, int]:
+    def read(self, image: float, chain: Callable[[float], tuple[PosteriorSample, int]]) -> tuple[float, int]:
+        sample, steps = chain(image)
         return float(sample.z[0, 0]), steps
+
+
+def toy_track(steps: int | None, budget: int | None = None, chain: ToyChain | None = None) -> Track:
+    """A Track over a toy chain; its ``step`` takes a target and returns z and the steps taken."""
+    return Track(chain or ToyChain(), ToyReader(), SETTINGS, steps, budget)

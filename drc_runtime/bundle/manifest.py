@@ -87,6 +87,8 @@ class LatentSizes:
     background: int
     reassignment: int
     """0 where the model has no pixel re-assignment."""
+    foreground_slots: int = 1
+    """K, the number of foreground slots, which share ``foreground`` equally; 1 where a manifest does not say."""
 
     @property
     def total(self) -> int:
@@ -144,6 +146,8 @@ class Manifest:
                 del values["torchscript"]
             if self.sampler.likelihood == "laplace":
                 del values["sampler"]["likelihood"]
+            if self.latent.foreground_slots == 1:
+                del values["latent"]["foreground_slots"]
             return json.dumps(values, indent=2, allow_nan=False) + "\n"
         except ValueError as error:
             raise BundleError(f"the manifest of {self.name!r} holds a number that is not finite") from error
@@ -171,7 +175,10 @@ class Manifest:
             name=root.text("name"),
             image_size=(image_size[0], image_size[1]),
             latent=LatentSizes(
-                latent.size("foreground"), latent.size("background"), latent.size("reassignment", least=0)
+                latent.size("foreground"),
+                latent.size("background"),
+                latent.size("reassignment", least=0),
+                latent.size("foreground_slots") if "foreground_slots" in latent.values else 1,
             ),
             sampler=Sampler(
                 sampler.positive("step_size"),

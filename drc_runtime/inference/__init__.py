@@ -1,1 +1,1 @@
-"""From an image to its mask: Langevin steps, the mask that is read from them, tracking over frames."""
+"""Inference: the Langevin chain, the mask of a posterior sample, and tracking from frame to frame."""

@@ -1,6 +1,7 @@
-"""How many Langevin steps fit into a frame, measured once before a run."""
+"""Measures before a run how many Langevin steps fit into the time of a frame."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from drc_runtime.inference.extractor import Extractor
 
 SHARE = 0.6
-"""Of a frame's time for the network and the mask; capture, drawing and encoding want the rest of the same cores."""
+"""Share of a frame's time for inference; capturing, drawing and encoding need the rest of the same cores."""
 FEW, MANY, ROUNDS = 1, 7, 5
+"""Steps of a short and of a long extraction, and how often each is timed."""
 
 
 @dataclass(frozen=True)
@@ -20,25 +22,38 @@ class Calibration:
     """What fits into ``1 / rate`` seconds."""
 
     steps: int
-    """For an ordinary frame: what fits, but not more than the bundle's ``track_steps``."""
+    """For an ordinary frame: what fits, at most the bundle's ``track_steps``."""
     budget: int
-    """For a frame on which the scene has changed: all that fits, at least ``steps``."""
+    """For a frame where the scene has changed: all that fits, at least ``steps``."""
     step_milliseconds: float
+    """Duration of one step."""
     frame_milliseconds: float
-    """What a frame costs beside its steps."""
+    """Duration of everything in a frame except its steps."""
 
 
-def calibrate(extractor: "Extractor", image: Image, rate: float) -> Calibration:
-    """Times frames of few and of many steps on ``image``, which takes a fraction of a second."""
-    few, many = (median(_seconds(extractor, image, steps) for _ in range(ROUNDS)) for steps in (FEW, MANY))
+def calibrate(
+    extractor: "Extractor", image: Image, rate: float, clock: Callable[[], float] = time.perf_counter
+) -> Calibration:
+    """Times short and long extractions of ``image``, which takes a fraction of a second.
+
+    Args:
+        extractor: with the model that will run.
+        image: the first frame, ``(H, W, 3)`` uint8 RGB; its size decides what preprocessing and reading the mask cost.
+        rate: frames a second.
+        clock: gives the time in seconds.
+
+    Raises:
+        EngineError: the chain diverged or the backend failed.
+    """
+
+    def seconds(steps: int) -> float:
+        begun = clock()
+        extractor.extract(image, steps=steps)
+        return clock() - begun
+
+    few, many = (median(seconds(steps) for _ in range(ROUNDS)) for steps in (FEW, MANY))
     step = max((many - few) / (MANY - FEW), 1e-6)
-    beside = max(few - FEW * step, 0.0)
-    budget = max(1, int((SHARE / rate - beside) / step))
+    rest = max(few - FEW * step, 0.0)
+    budget = max(1, int((SHARE / rate - rest) / step))
     steps = min(budget, extractor.manifest.sampler.track_steps)
-    return Calibration(steps, budget, 1000 * step, 1000 * beside)
-
-
-def _seconds(extractor: "Extractor", image: Image, steps: int) -> float:
-    begun = time.perf_counter()
-    extractor.extract(image, steps=steps)
-    return time.perf_counter() - begun
+    return Calibration(steps, budget, 1000 * step, 1000 * rest)

@@ -1,5 +1,6 @@
-"""The fixed-step Langevin loop over an exported step: K runs of one graph with buffers bound once."""
+"""Langevin sampling of the posterior with an exported step: one graph, buffers bound once, a fixed number of runs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -9,53 +10,83 @@ from drc_runtime.errors import EngineError
 from drc_runtime.inference.noise import NormalNoise
 
 MAPS = ("log_posterior", "mask", "foreground", "background")
+"""Outputs of ``posterior_step`` that every sample has."""
 
 
 @dataclass(frozen=True)
 class PosteriorSample:
-    """A latent of the posterior chain and what it stands for. The arrays are views that the next run overwrites."""
+    """A latent of the posterior chain and the maps generated from it. The next run overwrites the maps."""
 
     z: Array
-    """(B, D): where the chain stands after its last step."""
+    """(B, D) after the last step."""
     log_posterior: Array
-    """(B,) at the last step's start, without constants."""
+    """(B,) before the last step, without constants."""
     mask: Array
     """(B, 1, H, W) in [0, 1]: the mixture weight pi_f."""
     foreground: Array
-    """(B, 3, H, W) in [-1, 1]."""
+    """(B, 3, H, W) in [-1, 1]; with several slots their mean, weighted by their shares of pi_f."""
     background: Array
     """(B, 3, H, W) in [-1, 1], re-assigned."""
+    responsibility: Array | None = None
+    """(B, 1, H, W) in [0, 1]: Eq. 7 as the graph computes it. None unless the sampler fetches it."""
 
     def copy(self) -> "PosteriorSample":
-        """The same, for keeps."""
-        return PosteriorSample(*(np.copy(getattr(self, field.name)) for field in fields(self)))
+        """A deep copy, unaffected by the next run."""
+        return self._map(np.copy)
+
+    def row(self, index: int) -> "PosteriorSample":
+        """Row ``index`` of the batch, as views: a sample of batch 1."""
+        return self._map(lambda array: array[index : index + 1])
+
+    def _map(self, function: Callable[[Array], Array]) -> "PosteriorSample":
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return PosteriorSample(**{name: function(array) for name, array in arrays.items() if array is not None})
 
 
 class LangevinSampler:
     """Runs ``posterior_step`` a fixed number of times for one image (Listing 2).
 
-    The maps of a sample belong to the start of its last step: the forward pass has them anyway, so K steps cost K runs and no
-    rendering afterwards.
+    The maps of a sample are those before its last step. That step's forward pass computes them anyway, so K steps cost K runs
+    of the graph and no rendering afterwards.
     """
 
-    def __init__(self, engine: Engine, *, temperature: float = 0.0, seed: int = 0) -> None:
-        """``temperature`` scales the noise: 1 samples the posterior, 0 climbs its gradient, which keeps masks steady."""
+    def __init__(
+        self, engine: Engine, *, responsibility: bool = False, temperature: float = 0.0, seed: int = 0
+    ) -> None:
+        """Binds the graph.
+
+        Args:
+            engine: the backend, with a bundle loaded.
+            responsibility: whether to fetch the graph's responsibility, which only models with several foreground slots need.
+            temperature: scale of the noise: 1 samples the posterior, 0 is gradient ascent, which keeps masks steady.
+            seed: of the noise, from 0 to 2^64 - 1.
+
+        Raises:
+            EngineError: the engine has no graph ``posterior_step``.
+            UsageError: the seed is out of range.
+        """
+        self._maps = (*MAPS, "responsibility") if responsibility else MAPS
         self._moving = engine.bind("posterior_step", ("z_next",))
-        self._last = engine.bind("posterior_step", ("z_next", *MAPS))
+        self._last = engine.bind("posterior_step", ("z_next", *self._maps))
         self._inputs = self._last.inputs
         self._temperature = temperature
         self._random = NormalNoise(seed)
 
     def reseed(self, seed: int) -> None:
-        """Begins the noise anew, so that what follows does not depend on what came before."""
+        """Restarts the noise with ``seed``, so that later results do not depend on earlier calls."""
         self._random = NormalNoise(seed)
 
     def noise(self) -> Array:
-        """A latent ``(B, D)`` from the reference distribution N(0, I): where a cold start begins."""
+        """A latent ``(B, D)`` from N(0, I), where a cold start begins."""
         return self._random.draw(self._inputs["z"].shape)
 
     def run(self, image: Array, z: Array, steps: int) -> PosteriorSample:
-        """``steps`` steps from ``z (B, D)`` towards the posterior of ``image (B, 3, H, W)`` in [-1, 1].
+        """``steps`` steps from ``z (B, D)`` towards the posterior of ``image``.
+
+        Args:
+            image: ``(B, 3, H, W)`` or ``(3, H, W)``, float32 in [-1, 1].
+            z: ``(B, D)`` float32.
+            steps: 1 or more.
 
         Raises:
             EngineError: the chain left the range of float32, or the backend failed.
@@ -69,10 +100,8 @@ class LangevinSampler:
                 np.multiply(self.noise(), np.float32(self._temperature), out=noise)
             graph.run()
             np.copyto(latent, graph.outputs["z_next"])
-        # a frame or a map that is not finite shows in the log-posterior before it shows in the latent
+        # the log-posterior is checked as well: it is not finite as soon as a frame or a map is not, and z only later
         if not (np.isfinite(latent).all() and np.isfinite(self._last.outputs["log_posterior"]).all()):
-            raise EngineError(
-                f"the Langevin chain diverged within {steps} steps; the step size does not suit this model"
-            )
+            raise EngineError(f"the Langevin chain diverged within {steps} steps: the model's step size is too large")
         outputs = self._last.outputs
-        return PosteriorSample(latent.copy(), *(outputs[name] for name in MAPS))
+        return PosteriorSample(latent.copy(), *(outputs[name] for name in self._maps))

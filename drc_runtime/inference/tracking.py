@@ -1,45 +1,74 @@
-"""From frame to frame: z of the last frame starts the next; a changed scene gets more steps, then a chain from noise."""
+"""Tracking: each frame's chain starts from the last frame's latent; a changed scene gets more steps, then a chain from noise."""
 
-import time
+from collections import deque
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from drc_runtime.bundle.manifest import Sampler
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import EngineError, UsageError
-from drc_runtime.inference.langevin import PosteriorSample
-from drc_runtime.inference.novelty import Baseline
+from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
 
 if TYPE_CHECKING:
     from drc_runtime.images import Image
-    from drc_runtime.inference.extractor import Extraction, Extractor
+    from drc_runtime.inference.extraction import Extraction
+    from drc_runtime.inference.mask import MaskReader
 
 LOW_FRAMES = 3
-"""So many frames in a row below the baseline, with more steps each, before a chain starts from noise."""
+"""After this many low frames in a row (each with more steps) a second chain starts from noise."""
 MORE = 4
-"""Times the ordinary steps for a frame below the baseline, where there is no budget."""
+"""Without a budget, a low frame gets this many times the ordinary steps."""
+BASELINE_FRAMES = 50
+"""Length of the baseline, in ordinary frames."""
+FEWEST_FRAMES = 5
+"""With fewer frames in the baseline, no frame is low."""
+SPREADS = 8.0
+"""A frame is low this many robust standard deviations (1.4826 times the median absolute deviation) below the median."""
+LEAST_SHARE = 0.05
+"""A frame is low only if it lies this share of the median below it: a still scene has nearly no deviation."""
 
 
 class Track:
-    """The state of one video: its latent, and what its frames' log-posterior ordinarily is.
+    """The state of one video: its latent, and the log-posterior of its ordinary frames.
 
-    A frame that falls below the baseline gets more steps, up to the budget. After ``LOW_FRAMES`` of them in a row a second
-    chain starts from noise, ``cold_steps`` long, spread over frames so that none takes more than the budget; the mask
-    comes from whichever chain explains the frame better. If the second one does not win, the scene's new level becomes the
-    baseline, so that nothing is tried for ever.
+    A frame whose log-posterior is low, compared with the frames before, gets more steps, up to the budget. After ``LOW_FRAMES``
+    low frames in a row a second chain starts from noise. It runs ``cold_steps`` steps, spread over frames so that none takes
+    more than the budget, and the mask comes from the chain with the higher log-posterior. If the second chain loses, the new
+    level becomes the baseline, so that a scene which the model cannot explain does not cause restarts without end.
 
     Attributes:
-        steps: for an ordinary frame; may be changed between two frames.
-        restarts: chains that were started from noise after the first.
+        steps: Langevin steps for an ordinary frame; may be changed between two frames.
+        restarts: number of chains that were started from noise after the first.
     """
 
-    def __init__(self, extractor: "Extractor", steps: int, budget: int | None = None) -> None:
-        """See ``Extractor.track``."""
-        if steps < 1:
-            raise UsageError(f"{steps} steps are none: give 1 or more")
+    def __init__(
+        self,
+        sampler: LangevinSampler,
+        reader: "MaskReader",
+        settings: Sampler,
+        steps: int | None = None,
+        budget: int | None = None,
+    ) -> None:
+        """Starts without a latent: the first frame is a cold start.
+
+        Args:
+            sampler: runs the chains. Another track may use it between two frames.
+            reader: reads the masks.
+            settings: the model's own numbers of steps.
+            steps: for an ordinary frame; None takes the model's ``track_steps``.
+            budget: the most steps for a frame after the first; None sets no limit.
+
+        Raises:
+            UsageError: ``steps`` is below 1.
+        """
+        self.steps = settings.track_steps if steps is None else steps
+        if self.steps < 1:
+            raise UsageError(f"{steps} steps a frame are too few: give 1 or more")
         self.restarts = 0
-        self._extractor, self._sampler = extractor, extractor.sampler
-        self._cold = max(extractor.manifest.sampler.cold_steps, steps)
-        self.steps = steps
-        self._budget = None if budget is None else max(steps, budget)
+        self._sampler, self._reader = sampler, reader
+        self._cold = max(settings.cold_steps, self.steps)
+        self._budget = None if budget is None else max(self.steps, budget)
         self._baseline = Baseline()
         self._low = 0
         self._z: Array | None = None
@@ -47,16 +76,17 @@ class Track:
         self._left = 0
 
     def step(self, image: "Image") -> "Extraction":
-        """The foreground of the next frame; as ``Extractor.extract`` otherwise."""
-        begun = time.monotonic()
-        tensor = self._extractor.prepare(image)
-        prepared = time.monotonic()
+        """Extracts the foreground of the next frame, ``(H, W, 3)`` uint8 RGB; after an error it starts from noise again.
+
+        Raises:
+            EngineError: the chain diverged or the backend failed.
+            UsageError: the image is not ``(H, W, 3)`` uint8.
+        """
         try:
-            sample, taken = self._follow(tensor)
+            return self._reader.read(image, self._follow)
         except EngineError:
-            self._z = self._second = None  # what diverged once would do so again
+            self._z = self._second = None  # a chain that diverged would do so again
             raise
-        return self._extractor.read(image, sample, taken, begun, prepared)
 
     def _follow(self, image: Array) -> tuple[PosteriorSample, int]:
         if self._z is None:
@@ -66,14 +96,15 @@ class Track:
         else:
             sample, taken = self._sampler.run(image, self._z, self.steps), self.steps
             if self._baseline.is_low(float(sample.log_posterior[0])):
-                sample, taken = self._look_again(image, sample)
+                sample, taken = self._take_more(image, sample)
             else:
                 self._low = 0
                 self._baseline.add(float(sample.log_posterior[0]))
         self._z = sample.z
         return sample, taken
 
-    def _look_again(self, image: Array, sample: PosteriorSample) -> tuple[PosteriorSample, int]:
+    def _take_more(self, image: Array, sample: PosteriorSample) -> tuple[PosteriorSample, int]:
+        """More steps for a low frame; after ``LOW_FRAMES`` of them, prepares the second chain."""
         self._low += 1
         more = (MORE * self.steps if self._budget is None else self._budget) - self.steps
         if more > 0:
@@ -87,7 +118,7 @@ class Track:
         return sample, self.steps + max(more, 0)
 
     def _race(self, image: Array, z: Array, second: Array) -> tuple[PosteriorSample, int]:
-        """Steps for both chains, within the budget; the better one's sample."""
+        """Runs both chains within the budget; the sample with the higher log-posterior."""
         budget = self._cold + self.steps if self._budget is None else max(self._budget, 2)
         first_steps = max(1, min(self.steps, budget // 2))
         second_steps = min(budget - first_steps, self._left)
@@ -97,5 +128,29 @@ class Track:
         won = bool(cold.log_posterior[0] > warm.log_posterior[0])
         if won or not self._left:
             self._second = None
-            self._baseline.forget()
+            self._baseline.clear()
         return cold if won else warm, first_steps + second_steps
+
+
+class Baseline:
+    """The log-posteriors of the latest ordinary frames."""
+
+    def __init__(self) -> None:
+        self._values: deque[float] = deque(maxlen=BASELINE_FRAMES)
+
+    def is_low(self, log_posterior: float) -> bool:
+        """Whether a frame lies far below the median; False while the baseline has fewer than ``FEWEST_FRAMES`` frames."""
+        if len(self._values) < FEWEST_FRAMES:
+            return False
+        values = np.array(self._values)
+        median = float(np.median(values))
+        deviation = 1.4826 * float(np.median(np.abs(values - median)))
+        return log_posterior < median - max(SPREADS * deviation, LEAST_SHARE * abs(median))
+
+    def add(self, log_posterior: float) -> None:
+        """Adds an ordinary frame."""
+        self._values.append(log_posterior)
+
+    def clear(self) -> None:
+        """Removes all frames, because the scene has a new level."""
+        self._values.clear()

@@ -9,7 +9,8 @@ from drc_runtime.pipeline.options import Notice
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction, Extractor
+    from drc_runtime.inference.extraction import Extraction
+    from drc_runtime.inference.extractor import Extractor
     from drc_runtime.inference.tracking import Track
 
 MOST_FAILURES_IN_A_ROW = 10

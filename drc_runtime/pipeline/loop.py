@@ -12,7 +12,7 @@ from drc_runtime.pipeline.options import Progress
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
     from drc_runtime.sinks.window import WindowSink
 
 FRAMES_AHEAD = 2

@@ -14,7 +14,7 @@ from drc_runtime.packages import require
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 OPAQUE = {".mp4": ("mp4", "libx264", "yuv420p"), ".mov": ("mov", "libx264", "yuv420p")}
 OPAQUE |= {".webm": ("webm", "libvpx-vp9", "yuv420p")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from drc_runtime.frames import Frame, Sink
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 FRAMES_WAITING = 4
 FINISH_SECONDS = 0.2

@@ -10,7 +10,7 @@ from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, Sink, Source
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 
 class RunLog:

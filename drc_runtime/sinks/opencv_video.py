@@ -13,7 +13,7 @@ from drc_runtime.images import Image
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 SMALLEST_SIDE = 16  # one macroblock; OpenCV 5.0's MJPG writer corrupts the heap for 4x4

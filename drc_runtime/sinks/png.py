@@ -10,7 +10,7 @@ from drc_runtime.views.compose import binary
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 
 class MaskSink(Sink):

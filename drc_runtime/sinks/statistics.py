@@ -13,7 +13,7 @@ from drc_runtime.frames import Frame, Sink, Source
 from drc_runtime.machine import resident_bytes
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 LATEST = 150
 """Frames that ``Figures`` cover: a few seconds, so that a figure follows changes."""

@@ -11,7 +11,7 @@ from drc_runtime.packages import require
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 
 class VirtualCameraSink(Sink):

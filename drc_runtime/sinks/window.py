@@ -21,7 +21,7 @@ from drc_runtime.sinks.statistics import Figures
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 TITLE = "drc (space: pause, b: background, s: snapshot, q: quit)"
 QUIT_KEYS = (ord("q"), 27)

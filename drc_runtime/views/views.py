@@ -17,7 +17,7 @@ from drc_runtime.views.controls import VIEWS, Controls
 from drc_runtime.views.video_background import VideoBackground
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 Composed = NDArray[np.uint8]
 KEPT = 3

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.images import Image, list_images
-from drc_runtime.inference.extractor import MASKS, Extractor
+from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.inference.mask import MASKS, MaskReader
 from drc_runtime.preprocess import to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.data.source import image_folder
@@ -83,7 +84,7 @@ def model_segmenter(
         for first in range(0, len(batch), rows):
             part = batch[first : first + rows]
             found = sample([labelled.image for labelled in part])
-            results += [_read(extractor, run, labelled, _row(found, at), gallery) for at, labelled in enumerate(part)]
+            results += [_read(extractor, run, labelled, found.row(at), gallery) for at, labelled in enumerate(part)]
         return results
 
     return segment
@@ -107,6 +108,7 @@ def chain_segmenter(model: Path, data: Path, gallery: Gallery | None = None) -> 
         raise UsageError(f"{data} is not a folder; --chains needs the folder of images that the run learned from")
     import torch
 
+    from drc_train.model.objective import responsibility
     from drc_train.training.checkpoint import load_chains
 
     run, chains = _Run(model), load_chains(model)
@@ -120,10 +122,12 @@ def chain_segmenter(model: Path, data: Path, gallery: Gallery | None = None) -> 
     @torch.no_grad()
     def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
         z = chains[[places[labelled.name] for labelled in batch]]
+        images = np.stack([to_tensor(labelled.image, extractor.manifest.image_size) for labelled in batch])
         regions = run.model(z)
-        maps = (regions.mask, regions.foreground, regions.background)
+        gamma = responsibility(regions, torch.from_numpy(images), run.config.model.region_likelihood())
+        maps = (regions.mask, regions.foreground, regions.background, gamma)
         found = PosteriorSample(z.numpy(), np.zeros(len(z), np.float32), *(tensor.numpy() for tensor in maps))
-        return [_read(extractor, run, labelled, _row(found, at), gallery) for at, labelled in enumerate(batch)]
+        return [_read(extractor, run, labelled, found.row(at), gallery) for at, labelled in enumerate(batch)]
 
     return segment
 
@@ -170,15 +174,10 @@ def is_run(folder: Path) -> bool:
     )
 
 
-def _row(sample: PosteriorSample, at: int) -> PosteriorSample:
-    maps = (sample.z, sample.log_posterior, sample.mask, sample.foreground, sample.background)
-    return PosteriorSample(*(values[at : at + 1] for values in maps))
-
-
 def _read(
     extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample, gallery: Gallery | None
 ) -> Segmentation:
-    masks = {reading: extractor.probability(labelled.image, sample, reading) for reading in MASKS}
+    masks = {reading: MaskReader(extractor.manifest, reading).probability(labelled.image, sample) for reading in MASKS}
     slots = run.slots(labelled.image, sample.z) if run else None
     if gallery is not None:
         gallery.add(labelled, sample, masks["responsibility"], slots)

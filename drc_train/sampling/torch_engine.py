@@ -11,6 +11,7 @@ from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_train.config import Config
 from drc_train.model.amortised import ENCODER_STEPS
+from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.langevin import posterior_step
 
@@ -24,7 +25,7 @@ def manifest_of(config: Config, name: str) -> Manifest:
     return Manifest(
         name=name,
         image_size=(size, size),
-        latent=LatentSizes(latent.all_foreground, latent.background, latent.reassignment),
+        latent=LatentSizes(latent.all_foreground, latent.background, latent.reassignment, latent.foreground_slots),
         sampler=Sampler(
             config.train.posterior_step_size,
             config.model.sigma,
@@ -63,5 +64,7 @@ class _Binding:
         z_next, value, regions = posterior_step(self._model, z, image, noise, self._config.train)
         found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}
         found |= {"foreground": regions.foreground, "background": regions.background}
+        if "responsibility" in self.outputs:
+            found["responsibility"] = responsibility(regions, image, self._config.model.region_likelihood())
         for name in self.outputs:
             self.outputs[name] = found[name].numpy()

@@ -55,12 +55,14 @@ def test_what_else_can_be_learned_is_exported_alike(
     config = load_model(run)[1]
     manifest = Bundle.load(bundle).manifest
     assert manifest.latent.total == config.model.latent.total
+    assert manifest.latent.foreground_slots == config.model.latent.foreground_slots
     assert manifest.sampler.likelihood == config.model.likelihood
     assert ("prior_step" in manifest.graphs) == (config.model.inference == "langevin")
     image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
     one, other = (extractor.extract(image, steps=2) for extractor in (Extractor(bundle), load_extractor(run)))
     assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-4)
-    assert np.abs(one.probability.astype(int) - other.probability).max() <= 3
+    # an entry of the mask's table of 256 log-odds is up to 4 grey levels from the next
+    assert np.abs(one.probability.astype(int) - other.probability).max() <= 4
 
 
 def test_the_graphs_hold_no_leftovers(bundle: Path) -> None:

@@ -31,7 +31,8 @@ from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampl
 from drc_runtime.bundle.onnx_check import check_model  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
 from drc_runtime.images import write_png  # noqa: E402
-from drc_runtime.inference.extractor import Extraction, Extractor  # noqa: E402
+from drc_runtime.inference.extraction import Extraction  # noqa: E402
+from drc_runtime.inference.extractor import Extractor  # noqa: E402
 from drc_runtime.sources.open import open_source  # noqa: E402
 
 SEED = 0x1_2345_6789  # more than 32 bits
@@ -62,6 +63,9 @@ def main(folder: Path) -> None:
     gaussian = replace(gaussian, name="gaussian", sampler=replace(gaussian.sampler, likelihood="gaussian"))
     write_bundle(folder / "gaussian", gaussian, {"posterior_step": graph})
     write_masks(folder / "gaussian", [noise_image(size) for size in FRAME_SIZES[:5]])
+    graph = random_posterior_step(several_slots=True)
+    write_bundle(folder / "slots", random_manifest(graph, slots=3), {"posterior_step": graph})
+    write_masks(folder / "slots", [noise_image(size) for size in FRAME_SIZES[:5]], cut=light_then_dark())
     graph = diverging_posterior_step()
     write_bundle(folder / "diverging", replace(toy_manifest(graph), name="diverging"), {"posterior_step": graph})
     sample = ROOT / "samples" / "scene"
@@ -153,8 +157,11 @@ def noise_image(size: tuple[int, int]) -> np.ndarray:
     return cv2.addWeighted(coarse, 0.75, random.integers(0, 256, (*size, 3), np.uint8), 0.25, 0)
 
 
-def random_posterior_step() -> bytes:
-    """Maps that are linear in z with random weights, batch 2; z moves towards the image's mean."""
+def random_posterior_step(several_slots: bool = False) -> bytes:
+    """Maps that are linear in z with random weights, batch 2; z moves towards the image's mean.
+
+    With several slots the responsibility has weights of its own, so that it cannot be computed from the other maps.
+    """
     (batch, latent), (height, width) = (2, 6), (24, 40)
     random = np.random.default_rng(3)
     vector, image, plane = [batch, latent], [batch, 3, height, width], [batch, 1, height, width]
@@ -164,6 +171,8 @@ def random_posterior_step() -> bytes:
 
     constants = {"keep": np.float32(0.95), "drift": np.float32(0.05)}
     shapes: dict[str, list[int]] = {"mask": plane, "foreground": image, "background": image}
+    if several_slots:
+        shapes["responsibility"] = plane
     nodes = [
         helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
         helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
@@ -172,16 +181,16 @@ def random_posterior_step() -> bytes:
         helper.make_node("Add", ["kept", "pull"], ["moved"]),
         helper.make_node("Add", ["moved", "noise"], ["z_next"]),
         helper.make_node("ReduceSum", ["z", "last"], ["log_posterior"], keepdims=0),
-        helper.make_node("Identity", ["mask"], ["responsibility"]),
     ]
     for name, shape in shapes.items():
         constants[f"{name}_weights"] = random.normal(0, 1, (latent, int(np.prod(shape[1:])))).astype(np.float32)
         nodes += [
             helper.make_node("MatMul", ["z", f"{name}_weights"], [f"{name}_flat"]),
             helper.make_node("Reshape", [f"{name}_flat", f"{name}_shape"], [f"{name}_raw"]),
-            helper.make_node("Sigmoid" if name == "mask" else "Tanh", [f"{name}_raw"], [name]),
+            helper.make_node("Sigmoid" if shape == plane else "Tanh", [f"{name}_raw"], [name]),
         ]
-    order = [*nodes[:7], *nodes[8:], nodes[7]]
+    if not several_slots:
+        nodes.append(helper.make_node("Identity", ["mask"], ["responsibility"]))
     initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     initializers += [numpy_helper.from_array(np.array(shape), f"{name}_shape") for name, shape in shapes.items()]
     initializers += [
@@ -191,7 +200,7 @@ def random_posterior_step() -> bytes:
     outputs = {"z_next": vector, "log_posterior": [batch], "mask": plane, "responsibility": plane}
     outputs |= {"foreground": image, "background": image}
     graph = helper.make_graph(
-        order,
+        nodes,
         "posterior_step",
         [tensor("z", vector), tensor("image", image), tensor("noise", vector)],
         [tensor(name, shape) for name, shape in outputs.items()],
@@ -220,7 +229,7 @@ def diverging_posterior_step() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def random_manifest(graph: bytes) -> Manifest:
+def random_manifest(graph: bytes, slots: int = 1) -> Manifest:
     """The manifest of ``random_posterior_step``."""
     image, plane, vector = (2, 3, 24, 40), (2, 1, 24, 40), (2, 6)
     inputs = {"z": vector, "image": image, "noise": vector}
@@ -228,9 +237,9 @@ def random_manifest(graph: bytes) -> Manifest:
     outputs |= {"foreground": image, "background": image}
     return replace(
         toy_manifest(graph),
-        name="random",
+        name="random" if slots == 1 else "slots",
         image_size=(24, 40),
-        latent=LatentSizes(foreground=3, background=2, reassignment=1),
+        latent=LatentSizes(foreground=3, background=2, reassignment=1, foreground_slots=slots),
         sampler=Sampler(step_size=0.1, sigma=0.3, cold_steps=7, track_steps=2, foreground_spread=1.3),
         graphs={"posterior_step": GraphEntry.of("posterior_step.onnx", graph, inputs, outputs)},
     )
@@ -243,6 +252,7 @@ def manifests(text: str) -> Iterator[str]:
     graph = whole["graphs"]["posterior_step"]
     whole["torchscript"] = {"posterior_step": {"file": "posterior_step.pt", "sha256": graph["sha256"]}}
     whole["sampler"]["likelihood"] = "gaussian"
+    whole["latent"]["foreground_slots"] = 2
     yield json.dumps(whole)
     for path in paths(whole):
         changed = copy.deepcopy(whole)

@@ -61,14 +61,14 @@ int allocations(drc::Track &track, const drc_image &image, std::vector<std::uint
 
 }  // namespace
 
-int main() {
+int main(int count, char **arguments) {
     void *warm[1];
     backtrace(warm, 1);  // loads its own library the first time
     const char *golden = std::getenv("DRC_GOLDEN");
-    if (golden == nullptr) return 2;
+    if (golden == nullptr || count != 2) return 2;
     drc_extractor_params params = drc_extractor_default_params();
     params.threads = 1;
-    const std::string bundle = std::string(golden) + "/random";
+    const std::string bundle = std::string(golden) + "/" + arguments[1];
     drc::Extractor extractor(bundle, params);
     std::vector<std::uint8_t> light(3 * 64 * 48, 255), dark(light.size(), 40), mask(64 * 48);
     const drc_image day{light.data(), 64, 48, 192, DRC_BGR}, night{dark.data(), 64, 48, 192, DRC_BGR};

@@ -1,7 +1,7 @@
 // The waits before a lost source is tried again.
 #include <doctest/doctest.h>
 
-#include "../../drc_runtime/native/tools/backoff.hpp"
+#include "../../drc_runtime/native/tools/sources/backoff.hpp"
 
 TEST_CASE("waits double up to 30 seconds, are never quite the same, and start over") {
     live::Backoff backoff(1), other(2);

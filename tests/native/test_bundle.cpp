@@ -1,8 +1,8 @@
 // A bundle that is damaged, incomplete or hostile is refused, with a message that says what to do.
 #include <doctest/doctest.h>
 
-#include "bundle.hpp"
-#include "error.hpp"
+#include "bundle/bundle.hpp"
+#include "errors.hpp"
 #include "files.hpp"
 
 using namespace drc::detail;

@@ -10,7 +10,7 @@
 #include <drc/drc.hpp>
 
 #include "files.hpp"
-#include "sha256.hpp"
+#include "bundle/sha256.hpp"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // The manifest's checks refuse exactly what the Python runtime refuses, and say the same.
 #include <doctest/doctest.h>
 
-#include "error.hpp"
+#include "errors.hpp"
 #include "files.hpp"
-#include "manifest.hpp"
+#include "bundle/manifest.hpp"
 
 using namespace drc::detail;
 
@@ -80,6 +80,8 @@ TEST_CASE("what is read from it") {
     CHECK(manifest.foreground_spread == 1.3);
     CHECK(!manifest.gaussian);
     CHECK(parse_manifest(files::read(files::golden() / "gaussian" / "manifest.json")).gaussian);
+    CHECK(manifest.foreground_slots == 1);
+    CHECK(parse_manifest(files::read(files::golden() / "slots" / "manifest.json")).foreground_slots == 3);
     CHECK(manifest.cold_steps == 7);
     CHECK(manifest.track_steps == 2);
     CHECK(manifest.graphs.at("posterior_step").inputs.at("z") == Shape{2, 6});

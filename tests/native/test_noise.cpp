@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "files.hpp"
-#include "noise.hpp"
+#include "inference/noise.hpp"
 
 using namespace drc::detail;
 

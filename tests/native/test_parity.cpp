@@ -76,6 +76,8 @@ TEST_CASE("random weights, a batch of two") { compare(files::golden() / "random"
 
 TEST_CASE("a Gaussian likelihood") { compare(files::golden() / "gaussian"); }
 
+TEST_CASE("several foreground slots: the graph's responsibility") { compare(files::golden() / "slots"); }
+
 TEST_CASE("the sample, where this checkout has its model") {
     const auto scene = files::golden() / "scene";
     if (files::fs::exists(scene / "golden.json")) compare(scene);

@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "error.hpp"
+#include "errors.hpp"
 #include "files.hpp"
-#include "novelty.hpp"
-#include "tracking.hpp"
+#include "inference/tracking.hpp"
 
 using namespace drc::detail;
 
@@ -73,7 +72,7 @@ TEST_CASE("after a failure the chain begins from noise") {
     CHECK(tracker.follow() == cold_steps);
 }
 
-TEST_CASE("the baseline needs frames, keeps the latest, and forgets") {
+TEST_CASE("the baseline needs frames, keeps the latest, and can be cleared") {
     Baseline baseline;
     for (int i = 0; i < 4; ++i) baseline.add(-100);
     CHECK(!baseline.is_low(-1e9));
@@ -84,6 +83,6 @@ TEST_CASE("the baseline needs frames, keeps the latest, and forgets") {
     for (int i = 0; i < 50; ++i) baseline.add(-1000 + 10 * (i % 2));
     CHECK(!baseline.is_low(-1040));
     CHECK(baseline.is_low(-1060));
-    baseline.forget();
+    baseline.clear();
     CHECK(!baseline.is_low(-1e9));
 }

@@ -9,8 +9,9 @@
 
 #include <opencv2/core.hpp>
 
-#include "error.hpp"
-#include "extractor.hpp"
+#include "errors.hpp"
+#include "inference/calibration.hpp"
+#include "inference/extractor.hpp"
 
 namespace {
 

@@ -8,7 +8,7 @@
 namespace drc::detail {
 
 const cv::Mat &Scaler::scale(const cv::Mat &image) {
-    // Area averaging where a side shrinks (no aliasing), then bilinear where one grows.
+    // First area averaging (no aliasing) on each side that shrinks, then bilinear interpolation on each side that grows.
     const cv::Size smaller(std::min(size_.width, image.cols), std::min(size_.height, image.rows));
     const cv::Mat *current = &image;
     if (current->size() != smaller) {
@@ -24,21 +24,21 @@ const cv::Mat &Scaler::scale(const cv::Mat &image) {
 
 Preprocessor::Preprocessor(int height, int width)
     : network_(height, width),
-      twice_(reading * height, reading * width),
+      twice_(filter_scale * height, filter_scale * width),
       network_buffer_(network_.size(), CV_8UC3),
-      reading_buffer_(twice_.size(), CV_8UC3),
+      filter_buffer_(twice_.size(), CV_8UC3),
       for_network_(&network_buffer_),
-      for_reading_(&reading_buffer_) {}
+      for_filter_(&filter_buffer_) {}
 
 void Preprocessor::scale(const cv::Mat &image) {
-    image_ = image;  // which is itself the result where it has the size already
+    image_ = image;  // is itself the result if it already has the size
     if (AreaScaler::suits(image_, network_.size())) {
-        area_.scale(image_, network_buffer_, reading_buffer_);
+        area_.scale(image_, network_buffer_, filter_buffer_);
         for_network_ = &network_buffer_;
-        for_reading_ = &reading_buffer_;
+        for_filter_ = &filter_buffer_;
     } else {
         for_network_ = &network_.scale(image_);
-        for_reading_ = &twice_.scale(image_);
+        for_filter_ = &twice_.scale(image_);
     }
 }
 
@@ -66,7 +66,7 @@ void to_image(const float *tensor, bool bgr, cv::Mat &image) {
             std::uint8_t *to = pixels + (bgr ? 2 - channel : channel);
             for (int column = 0; column < image.cols; ++column) {
                 const float value = std::nearbyint((from[column] + 1.0f) * 127.5f);
-                // in this order, so that what is not a number becomes 0
+                // in this order, so that NaN becomes 0
                 to[3 * column] = static_cast<std::uint8_t>(value > 0.0f ? std::min(value, 255.0f) : 0.0f);
             }
         }

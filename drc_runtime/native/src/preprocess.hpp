@@ -1,4 +1,4 @@
-// Image -> network tensor, as drc_runtime/preprocess.py does it.
+// Image to network tensor and back, as in drc_runtime/preprocess.py.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -7,12 +7,12 @@
 
 namespace drc::detail {
 
-// Scales one image after another to one size; the buffers in between are kept.
+// Scales images to one size and reuses its buffers.
 class Scaler {
 public:
     Scaler(int height, int width) : size_(width, height) {}
 
-    // image: 8-bit, 3 channels, of any size and aspect ratio. The result lives until the next call.
+    // image: 8 bits, 3 channels, any size and aspect ratio. The result is valid until the next call.
     const cv::Mat &scale(const cv::Mat &image);
 
     cv::Size size() const { return size_; }
@@ -22,30 +22,30 @@ private:
     cv::Mat shrunk_, scaled_;
 };
 
-// One image at the two sizes that are needed of it: the network's, and twice that, where the mask's outline is found.
+// One image at two sizes: the network's, and twice that for the guided filter of the mask.
 class Preprocessor {
 public:
-    static constexpr int reading = 2;  // SCALE in drc_runtime/edges.py
+    static constexpr int filter_scale = 2;  // FILTER_SCALE in drc_runtime/inference/mask.py
 
     Preprocessor(int height, int width);
 
-    // image: 8-bit, 3 channels, of any size and aspect ratio; its pixels must stay until the results have been read.
+    // image: 8 bits, 3 channels, any size and aspect ratio; its pixels must stay valid while the results are in use.
     void scale(const cv::Mat &image);
 
-    // 3 x height x width in [-1, 1], red first; `bgr` tells the order of the image's channels.
+    // Writes 3 x height x width in [-1, 1], red first; `bgr` is the order of the image's channels.
     void to_tensor(bool bgr, float *tensor) const;
 
     const cv::Mat &for_network() const { return *for_network_; }
-    const cv::Mat &for_reading() const { return *for_reading_; }
+    const cv::Mat &for_filter() const { return *for_filter_; }
 
 private:
     AreaScaler area_;
-    Scaler network_, twice_;  // for images that are not much larger
-    cv::Mat image_, network_buffer_, reading_buffer_;
-    const cv::Mat *for_network_, *for_reading_;
+    Scaler network_, twice_;  // where AreaScaler does not suit
+    cv::Mat image_, network_buffer_, filter_buffer_;
+    const cv::Mat *for_network_, *for_filter_;
 };
 
-// 3 x height x width in [-1, 1], red first, to 8 bits; values outside are clipped.
+// 3 x height x width in [-1, 1], red first, to 8 bits; values out of range are clipped.
 void to_image(const float *tensor, bool bgr, cv::Mat &image);
 
 }  // namespace drc::detail

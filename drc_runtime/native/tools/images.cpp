@@ -11,7 +11,7 @@
 
 #include <opencv2/imgcodecs.hpp>
 
-#include "problem.hpp"
+#include "errors.hpp"
 
 namespace live {
 namespace {
@@ -94,8 +94,8 @@ std::vector<fs::path> list_images(const fs::path &folder) {
     for (fs::directory_iterator item(folder, error), end; !error && item != end; item.increment(error))
         if (item->path().filename().string()[0] != '.' && is_image_name(item->path()) && item->is_regular_file(error))
             found.push_back(item->path());
-    if (error) throw Problem("cannot read " + folder.string() + ": " + error.message());
-    if (found.empty()) throw Problem("no images in " + folder.string() + ": expected files such as .jpg or .png");
+    if (error) throw Error("cannot read " + folder.string() + ": " + error.message());
+    if (found.empty()) throw Error("no images in " + folder.string() + ": expected files such as .jpg or .png");
     std::sort(found.begin(), found.end(), [](const fs::path &one, const fs::path &other) {
         return natural_less(one.filename().string(), other.filename().string());
     });
@@ -105,8 +105,8 @@ std::vector<fs::path> list_images(const fs::path &folder) {
 cv::Mat read_image(const fs::path &path) {
     std::ifstream file(path, std::ios::binary);
     const std::string data{std::istreambuf_iterator<char>(file), {}};
-    if (!file.is_open() || file.bad()) throw Problem("cannot read " + path.string() + "; check that it is there and may be read");
-    if (!is_whole(data)) throw Problem(path.string() + " is cut short; copy or download it again");
+    if (!file.is_open() || file.bad()) throw Error("cannot read " + path.string() + "; check that it is there and may be read");
+    if (!is_whole(data)) throw Error(path.string() + " is cut short; copy or download it again");
     cv::Mat image;
     try {
         if (!data.empty())
@@ -114,7 +114,7 @@ cv::Mat read_image(const fs::path &path) {
     } catch (const cv::Exception &) {
         image.release();
     }
-    if (image.empty()) throw Problem(path.string() + " is not an image that can be read");
+    if (image.empty()) throw Error(path.string() + " is not an image that can be read");
     return image;
 }
 

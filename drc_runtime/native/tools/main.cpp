@@ -5,11 +5,11 @@
 #include <drc/drc.hpp>
 #include <opencv2/core/utils/logger.hpp>
 
-#include "ending.hpp"
-#include "options.hpp"
-#include "problem.hpp"
+#include "pipeline/signals.hpp"
+#include "cli/options.hpp"
+#include "errors.hpp"
 #include "process_start.hpp"
-#include "run.hpp"
+#include "pipeline/run.hpp"
 
 int main(int count, char **arguments) {
     const auto start = live::process_start();
@@ -22,9 +22,9 @@ int main(int count, char **arguments) {
     try {
         const auto options = live::parse_options(count, arguments);
         return options ? live::run(*options, start) : 0;
-    } catch (const live::Problem &problem) {
-        std::fprintf(stderr, "drc-live: %s\n", problem.what());
-        return problem.exit_code;
+    } catch (const live::Error &error) {
+        std::fprintf(stderr, "drc-live: %s\n", error.what());
+        return error.exit_code;
     } catch (const drc::Error &error) {
         std::fprintf(stderr, "drc-live: %s\n", error.what());
         return error.status() == DRC_ERROR_USAGE ? 2 : 1;

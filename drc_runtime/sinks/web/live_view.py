@@ -14,7 +14,7 @@ from drc_runtime.preprocess import resize
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
-    from drc_runtime.inference.extractor import Extraction
+    from drc_runtime.inference.extraction import Extraction
 
 MOST_FRAMES = 15
 """Images a second on the page: enough to judge a mask, and it leaves the cores to the network."""

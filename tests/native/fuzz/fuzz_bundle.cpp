@@ -13,7 +13,7 @@
 #include <drc/drc.h>
 
 #include "../files.hpp"
-#include "sha256.hpp"
+#include "bundle/sha256.hpp"
 
 namespace {
 

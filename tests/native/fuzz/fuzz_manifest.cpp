@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "error.hpp"
-#include "manifest.hpp"
+#include "errors.hpp"
+#include "bundle/manifest.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     using namespace drc::detail;

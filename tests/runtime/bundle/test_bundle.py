@@ -36,6 +36,9 @@ def test_round_trip(toy_bundle: Path, toy_graph: bytes) -> None:
     assert "likelihood" not in json.loads(manifest.to_json())["sampler"]  # so that older readers read it
     gaussian = replace(manifest, sampler=replace(manifest.sampler, likelihood="gaussian"))
     assert Manifest.parse(gaussian.to_json()) == gaussian
+    assert "foreground_slots" not in json.loads(manifest.to_json())["latent"]
+    slots = replace(manifest, latent=LatentSizes(2, 1, 1, foreground_slots=2))
+    assert Manifest.parse(slots.to_json()) == slots
     with pytest.raises(BundleError, match="no graph 'render'; it has posterior_step"):
         bundle.graph_bytes("render")
 

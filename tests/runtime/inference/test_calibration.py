@@ -1,49 +1,67 @@
-"""How many steps fit into a frame: from the measured cost of a step and of what is beside it."""
+"""How many steps fit into a frame, from the measured duration of a step and of the rest of a frame."""
 
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from drc_runtime.inference import calibration
-from drc_runtime.inference.calibration import SHARE, calibrate
+from drc_runtime.inference.calibration import FEW, MANY, ROUNDS, SHARE, calibrate
+from drc_runtime.inference.extractor import Extractor
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
 class Clockwork:
-    """Takes ``beside`` + ``step`` x steps milliseconds a frame, by its own clock; the first frame three times as long."""
+    """An extractor with its own clock: ``rest`` + ``step`` x steps milliseconds for an image, three times that for the first."""
 
     class manifest:  # noqa: N801
         class sampler:  # noqa: N801
             track_steps = 8
 
-    def __init__(self, step: float, beside: float) -> None:
-        self.step, self.beside, self.now, self.frames = step, beside, 0.0, 0
+    def __init__(self, step: float, rest: float) -> None:
+        self.step, self.rest, self.now, self.frames = step, rest, 0.0, 0
 
     def extract(self, image: np.ndarray, *, steps: int) -> None:
         self.frames += 1
-        self.now += (self.beside + self.step * steps) / 1000 * (3 if self.frames == 1 else 1)
+        self.now += (self.rest + self.step * steps) / 1000 * (3 if self.frames == 1 else 1)
+
+    def clock(self) -> float:
+        return self.now
 
 
 @pytest.mark.parametrize(
-    ("step", "beside", "rate", "steps", "budget"),
+    ("step", "rest", "milliseconds", "steps", "budget"),
     [
-        (2.0, 6.0, 29, 7, 7),  # 0.6 x 34.5 ms = 20.7 ms, of which 6 are taken
-        (2.0, 6.0, 9.9, 8, 27),  # no more than the bundle asks for; the rest is for a scene that changes
-        (50.0, 10.0, 30, 1, 1),  # too slow: frames are dropped, but none goes without a step
-        (1.0, 40.0, 30, 1, 1),
+        (2.0, 6.0, 20.7, 7, 7),  # 14.7 ms are left for steps
+        (2.0, 6.0, 60.5, 8, 27),  # an ordinary frame takes no more than the bundle asks for
+        (50.0, 10.0, 20.0, 1, 1),  # too slow for the rate: every frame still takes one step
+        (1.0, 40.0, 20.0, 1, 1),
     ],
 )
-def test_what_fits(monkeypatch: pytest.MonkeyPatch, step, beside, rate, steps: int, budget: int) -> None:
-    clock = Clockwork(step, beside)
-    monkeypatch.setattr(calibration.time, "perf_counter", lambda: clock.now)
-    found = calibrate(clock, np.zeros((4, 4, 3), np.uint8), rate)
-    assert (found.steps, found.budget) == (steps, budget) and SHARE == 0.6
-    assert abs(found.step_milliseconds - step) < 1e-6 and abs(found.frame_milliseconds - beside) < 1e-6
+def test_what_fits_into_inference_s_share_of_a_frame(
+    step: float, rest: float, milliseconds: float, steps: int, budget: int
+) -> None:
+    clockwork = Clockwork(step, rest)
+    found = calibrate(clockwork, IMAGE, SHARE / (milliseconds / 1000), clockwork.clock)
+    assert (found.steps, found.budget) == (steps, budget)
+    assert found.step_milliseconds == pytest.approx(step) and found.frame_milliseconds == pytest.approx(rest)
 
 
-def test_it_takes_a_fraction_of_a_second(toy_bundle) -> None:
-    from drc_runtime.inference.extractor import Extractor
+def test_the_rest_of_a_frame_s_time_is_left_to_others() -> None:
+    clockwork = Clockwork(1.0, 0.0)
+    budget = calibrate(clockwork, IMAGE, 10, clockwork.clock).budget
+    assert 0 < SHARE < 1 and budget == int(SHARE * 100)
 
-    begun = time.monotonic()
-    found = calibrate(Extractor(toy_bundle, threads=1), np.zeros((48, 64, 3), np.uint8), 25)
-    assert found.steps == 2 <= found.budget and time.monotonic() - begun < 5
+
+def test_a_real_extractor_takes_a_bounded_number_of_steps(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor, taken = Extractor(toy_bundle, threads=1), []
+    run = extractor.sampler.run
+
+    def counted(image: np.ndarray, z: np.ndarray, steps: int) -> object:
+        taken.append(steps)
+        return run(image, z, steps)
+
+    monkeypatch.setattr(extractor.sampler, "run", counted)
+    found = calibrate(extractor, np.zeros((48, 64, 3), np.uint8), 25, lambda: 0.01 * sum(taken))
+    assert taken == [FEW] * ROUNDS + [MANY] * ROUNDS
+    assert (found.steps, found.step_milliseconds) == (extractor.manifest.sampler.track_steps, pytest.approx(10))

@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from drc_runtime.inference.extractor import Extraction, Extractor
+from drc_runtime.inference.extraction import Extraction
+from drc_runtime.inference.extractor import Extractor
 from drc_runtime.samples import sample_bundle
 from drc_runtime.sources.open import open_source
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import EngineError, OutputError
-from drc_runtime.inference import extractor as extractor_module
+from drc_runtime.inference import mask as mask_module
 from drc_runtime.pipeline.frame_extractor import MOST_FAILURES_IN_A_ROW
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.samples import sample_bundle
@@ -127,13 +127,13 @@ def test_a_resolution_that_changes_and_damaged_frames_are_survived(quick, toy_bu
 
 def test_frames_that_are_not_numbers_do_not_end_a_live_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one of them is the one that the run calibrates its steps on."""
-    real, seen = extractor_module.to_tensor, iter(range(10**9))
+    real, seen = mask_module.to_tensor, iter(range(10**9))
 
     def damaged(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         tensor = real(image, size)
         return np.full_like(tensor, np.nan) if next(seen) in (0, 15) else tensor
 
-    monkeypatch.setattr(extractor_module, "to_tensor", damaged)
+    monkeypatch.setattr(mask_module, "to_tensor", damaged)
     with MJPEGServer(lambda index: cv2.resize(moving(index), (32, 32)), rate=25) as server:
         report = run_with(
             server.address,

@@ -8,7 +8,7 @@ import pytest
 
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks.av_video import AvVideoSink
 from drc_runtime.views.compose import cutout, overlay
 

@@ -11,7 +11,7 @@ import pytest
 
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, View
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks import opencv_video
 from drc_runtime.sinks.opencv_video import OpenCVVideoSink
 from drc_runtime.sources.open import open_source
@@ -139,7 +139,7 @@ import resource, sys, numpy as np
 from fractions import Fraction
 from pathlib import Path
 from drc_runtime.errors import OutputError
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.frames import Frame
 from drc_runtime.sinks.opencv_video import OpenCVVideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -9,7 +9,7 @@ import pytest
 
 from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, View
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks.png import ImageSink, MaskSink
 from drc_runtime.views.compose import cutout, parse_background
 

@@ -24,7 +24,7 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from drc_runtime.views.controls import Controls
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.frames import Frame
 from drc_runtime.views.views import Views

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.frames import Frame
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks.statistics import LATEST, RunStatistics, Totals
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)

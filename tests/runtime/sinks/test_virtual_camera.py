@@ -9,7 +9,7 @@ import pytest
 
 from drc_runtime.errors import MissingDependencyError, OutputError
 from drc_runtime.frames import Frame
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks.virtual_camera import VirtualCameraSink
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.frames import Frame
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.pipeline.loop import wait_while_paused
 from drc_runtime.sinks import window
 from drc_runtime.sinks.statistics import Figures

@@ -8,7 +8,7 @@ import pytest
 
 from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.frames import Frame
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.views.compose import binary, overlay, rebalance
 from drc_runtime.views.controls import VIEWS, Controls, Settings
 from drc_runtime.views.views import SharedView, Views, view_names

@@ -9,6 +9,7 @@ import torch
 
 from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.inference.mask import MaskReader
 from drc_train.config import load_config
 from drc_train.data.evaluation import load_evaluation
 from drc_train.evaluation.evaluate import evaluate
@@ -69,7 +70,7 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
         for index, (masks, _) in enumerate(found, start=3):
             nothing = np.zeros((1, 1), np.float32)
             sample = PosteriorSample(nothing, nothing, *(values[index : index + 1] for values in maps))
-            expected = extractor.probability(labelled[index].image, sample, reading)
+            expected = MaskReader(extractor.manifest, reading).probability(labelled[index].image, sample)
             assert np.abs(masks[reading].astype(int) - expected).max() <= 1
     assert not np.array_equal(found[0][0]["mixture"], found[1][0]["mixture"])
     assert evaluate(folder, str(data), options=EvaluationOptions(chains=True))["mixture"]["images"] == 19
@@ -105,3 +106,4 @@ def test_slots_are_measured_as_a_partition_and_written_as_one(
     again = evaluate(tmp_path / "drawn" / "slots", str(data))["all slots"]
     # ties of 8-bit masks can fall the other way
     assert again["ari"] == pytest.approx(found["ari"], abs=0.05)
+    assert evaluate(folder, str(data), chains=True)["responsibility"]["images"] == 19

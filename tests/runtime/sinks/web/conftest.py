@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.frames import Frame, Source
-from drc_runtime.inference.extractor import Extraction
+from drc_runtime.inference.extraction import Extraction
 from drc_runtime.sinks.statistics import RunStatistics
 from drc_runtime.sinks.web.live_view import LiveView
 from drc_runtime.sinks.web.server import PageServer

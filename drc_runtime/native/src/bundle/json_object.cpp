@@ -1,0 +1,149 @@
+#include "bundle/json_object.hpp"
+
+#include <array>
+#include <set>
+#include <utility>
+
+#include "errors.hpp"
+
+namespace drc::detail {
+namespace {
+
+using nlohmann::json;
+
+// Python's parser stops at about this depth; the limit also keeps every walk over the value cheap.
+constexpr int deepest = 900;
+
+[[noreturn]] void refuse_json(const std::string &why) {
+    refuse_damaged("manifest.json is not valid JSON (" + why + ")");
+}
+
+bool within(char32_t character, const std::pair<char32_t, char32_t> &range) {
+    return range.first <= character && character <= range.second;
+}
+
+// Controls, separators other than the space, invisible formatting and private characters: what could hide or forge a
+// line of output. Code points that no version of Unicode has assigned yet are let be.
+bool is_printable(char32_t character) {
+    static constexpr std::array<std::pair<char32_t, char32_t>, 29> hidden{{
+        {0x0, 0x1F},       {0x7F, 0xA0},       {0xAD, 0xAD},       {0x600, 0x605},     {0x61C, 0x61C},
+        {0x6DD, 0x6DD},    {0x70F, 0x70F},     {0x890, 0x891},     {0x8E2, 0x8E2},     {0x1680, 0x1680},
+        {0x180E, 0x180E},  {0x2000, 0x200F},   {0x2028, 0x202F},   {0x205F, 0x206F},   {0x3000, 0x3000},
+        {0xD800, 0xF8FF},  {0xFDD0, 0xFDEF},   {0xFEFF, 0xFEFF},   {0xFFF0, 0xFFFB},   {0xFFFE, 0xFFFF},
+        {0x110BD, 0x110BD}, {0x110CD, 0x110CD}, {0x13430, 0x1343F}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A},
+        {0x1FFFE, 0x1FFFF}, {0xE0000, 0xE00FF}, {0xE01F0, 0xFFFFF}, {0x100000, 0x10FFFF},
+    }};
+    for (const auto &range : hidden)
+        if (within(character, range)) return false;
+    return true;
+}
+
+// `text` is valid UTF-8, as the parser has made sure.
+bool is_one_line(const std::string &text) {
+    bool visible = false;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto first = static_cast<unsigned char>(text[i]);
+        const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+        char32_t character = length == 1 ? first : first & (0x7Fu >> length);
+        for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
+            character = (character << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3Fu);
+        if (!is_printable(character)) return false;
+        visible = visible || character != ' ';
+        i += length;
+    }
+    return visible;
+}
+
+bool is_size(const json &value, std::int64_t least) {
+    if (!value.is_number_integer()) return false;
+    if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(largest_size)) return false;
+    const auto number = value.get<std::int64_t>();
+    return least <= number && number <= largest_size;
+}
+
+}  // namespace
+
+json decode_json(std::string_view text) {
+    // nlohmann skips this mark, Python's parser refuses it.
+    if (text.substr(0, 3) == "\xEF\xBB\xBF") refuse_json("it starts with a byte order mark");
+    std::vector<std::set<std::string>> keys;  // of the objects that are open
+    const auto watch = [&keys](int depth, json::parse_event_t event, json &parsed) {
+        if (depth > deepest) refuse_json("nested too deeply");
+        if (event == json::parse_event_t::object_start) keys.emplace_back();
+        if (event == json::parse_event_t::object_end) keys.pop_back();
+        // Parsers disagree on which of two equal keys counts, and another reader of the bundle might take the other.
+        if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+            refuse_json("a key stands twice in one object");
+        return true;
+    };
+    try {
+        return json::parse(text, watch);
+    } catch (const json::parse_error &error) {
+        refuse_json("at byte " + std::to_string(error.byte));
+    } catch (const json::exception &) {
+        refuse_json("a number in it is not finite");
+    }
+}
+
+JsonObject::JsonObject(const json &value, std::string path) : object_(value), path_(std::move(path)) {
+    if (!value.is_object()) refuse_damaged("manifest.json: " + (path_.empty() ? "the whole" : path_) + " must be an object");
+}
+
+void JsonObject::refuse(const std::string &key, const std::string &why) const {
+    refuse_damaged("manifest.json: " + where(key) + " " + why);
+}
+
+JsonObject JsonObject::child(const std::string &key) const { return {value(key), where(key)}; }
+
+std::vector<std::string> JsonObject::keys() const {
+    std::vector<std::string> found;
+    for (const auto &item : object_.items()) found.push_back(item.key());
+    return found;
+}
+
+std::string JsonObject::text(const std::string &key) const {
+    const json &found = value(key);
+    if (!found.is_string() || !is_one_line(found.get_ref<const std::string &>())) refuse(key, "must be one line of text");
+    return found.get<std::string>();
+}
+
+double JsonObject::positive(const std::string &key) const {
+    const json &found = value(key);
+    if (!found.is_number()) refuse(key, "must be a positive number");
+    const auto number = found.get<double>();
+    if (!(number > 0 && number < 1e9)) refuse(key, "must be a positive number");
+    return number;
+}
+
+std::int64_t JsonObject::size(const std::string &key, std::int64_t least) const {
+    const json &found = value(key);
+    if (!is_size(found, least)) refuse(key, "must be a whole number from " + std::to_string(least) + " to 65536");
+    return found.get<std::int64_t>();
+}
+
+Shape JsonObject::sizes(const std::string &key) const {
+    const json &found = value(key);
+    bool good = found.is_array() && !found.empty();
+    for (std::size_t i = 0; good && i < found.size(); ++i) good = is_size(found[i], 1);
+    if (!good) refuse(key, "must be a list of whole numbers from 1 to 65536");
+    return found.get<Shape>();
+}
+
+void JsonObject::require_scalars() const {
+    for (const auto &item : object_.items())
+        if (item.value().is_structured()) refuse(item.key(), "must be text, a number, true, false or null");
+}
+
+const json &JsonObject::value(const std::string &key) const {
+    const auto found = object_.find(key);
+    if (found == object_.end()) refuse(key, "is missing");
+    return *found;
+}
+
+std::string JsonObject::where(const std::string &key) const {
+    std::string shown;  // a key comes from a stranger and must not break the message's line
+    for (char character : key.substr(0, 80)) shown += static_cast<unsigned char>(character) < ' ' ? '?' : character;
+    return path_.empty() ? shown : path_ + "." + shown;
+}
+
+}  // namespace drc::detail

@@ -1,0 +1,170 @@
+#include "bundle/manifest.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "errors.hpp"
+
+namespace drc::detail {
+namespace {
+
+constexpr const char *format = "drc-bundle-1";
+// Of graphs that compute what those without it do, convolutions in float16.
+constexpr std::string_view half_precision = "_fp16";
+
+using Kinds = std::vector<std::pair<std::string, std::string>>;  // in the order of the complaints
+struct KnownGraph {
+    Kinds inputs, outputs;
+};
+
+// The tensors of the three graphs of version 1. B: batch, D: latent vector, H and W: image.
+const std::map<std::string, KnownGraph> &known_graphs() {
+    static const std::map<std::string, KnownGraph> graphs{
+        {"posterior_step",
+         {{{"z", "BD"}, {"image", "B3HW"}, {"noise", "BD"}},
+          {{"z_next", "BD"},
+           {"log_posterior", "B"},
+           {"mask", "B1HW"},
+           {"responsibility", "B1HW"},
+           {"foreground", "B3HW"},
+           {"background", "B3HW"}}}},
+        {"render",
+         {{{"z", "BD"}},
+          {{"mask", "B1HW"},
+           {"foreground", "B3HW"},
+           {"background", "B3HW"},
+           {"background_before_reassignment", "B3HW"},
+           {"image", "B3HW"}}}},
+        {"prior_step", {{{"z", "BD"}, {"noise", "BD"}}, {{"z_next", "BD"}, {"energy", "B"}}}},
+    };
+    return graphs;
+}
+
+bool is_file_name(const std::string &text) {
+    const auto word = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    return !text.empty() && text.size() <= 128 && word(text[0]) && text != "manifest.json" &&
+           std::all_of(text.begin(), text.end(), [&](char c) { return word(c) || c == '.' || c == '-'; });
+}
+
+bool is_sha256(const std::string &text) {
+    return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           });
+}
+
+std::map<std::string, Shape> shapes(const JsonObject &object) {
+    std::map<std::string, Shape> found;
+    for (const std::string &name : object.keys()) found[name] = object.sizes(name);
+    return found;
+}
+
+GraphEntry parse_file(const JsonObject &object) {
+    GraphEntry entry{object.text("file"), object.text("sha256"), {}, {}};
+    if (!is_file_name(entry.file))
+        object.refuse("file", "must be a plain file name inside the bundle: letters, digits, '_', '-' and '.'");
+    if (!is_sha256(entry.sha256)) object.refuse("sha256", "must be 64 hexadecimal digits");
+    return entry;
+}
+
+GraphEntry parse_graph(const JsonObject &object) {
+    GraphEntry entry = parse_file(object);
+    entry.inputs = shapes(object.child("inputs"));
+    entry.outputs = shapes(object.child("outputs"));
+    return entry;
+}
+
+std::string show(const Shape &shape) {
+    std::string text;
+    for (std::int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+    return "[" + text + "]";
+}
+
+void check_tensors(const Manifest &manifest, const std::string &where, const Kinds &known,
+                   const std::map<std::string, Shape> &given, std::int64_t batch) {
+    const std::map<char, std::int64_t> sizes{{'B', batch},           {'D', manifest.latent}, {'H', manifest.height},
+                                             {'W', manifest.width}, {'1', 1},               {'3', 3}};
+    for (const auto &[tensor, kind] : known) {
+        Shape expected;
+        for (char axis : kind) expected.push_back(sizes.at(axis));
+        const auto found = given.find(tensor);
+        if (found == given.end()) refuse_damaged(where + tensor + " is missing");
+        if (found->second != expected)
+            refuse_damaged(where + tensor + " is " + show(found->second) + " but the sizes above make it " + show(expected));
+    }
+}
+
+std::string plain_name(const std::string &name) {
+    const bool half = name.size() >= half_precision.size() &&
+                      name.compare(name.size() - half_precision.size(), half_precision.size(), half_precision) == 0;
+    return half ? name.substr(0, name.size() - half_precision.size()) : name;
+}
+
+// The graphs of version 1 must have the tensors and shapes that the sizes of image and latent vector imply.
+void check_graphs(const Manifest &manifest) {
+    if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
+    for (const auto &[name, graph] : manifest.graphs) {
+        const auto found = known_graphs().find(plain_name(name));
+        if (found == known_graphs().end()) continue;
+        const KnownGraph &known = found->second;
+        const std::string where = "manifest.json: graphs." + name;
+        for (const auto &input : graph.inputs)
+            if (std::none_of(known.inputs.begin(), known.inputs.end(), [&](const auto &it) { return it.first == input.first; }))
+                refuse_damaged(where + ".inputs." + input.first + " is not an input of version 1");
+        const auto z = graph.inputs.find("z");
+        const std::int64_t batch = z == graph.inputs.end() ? 1 : z->second.front();
+        check_tensors(manifest, where + ".inputs.", known.inputs, graph.inputs, batch);
+        check_tensors(manifest, where + ".outputs.", known.outputs, graph.outputs, batch);
+    }
+}
+
+// Nothing here runs TorchScript, but a manifest is right or wrong as a whole.
+void check_torchscript(const Manifest &manifest, const JsonObject &torchscript) {
+    for (const std::string &name : torchscript.keys()) parse_file(torchscript.child(name));
+    for (const std::string &name : torchscript.keys())
+        if (manifest.graphs.count(name) == 0 && manifest.graphs.count("posterior_step") != 0)
+            refuse_damaged("manifest.json: torchscript." + name + " has no graph of the same name that says what it takes");
+}
+
+}  // namespace
+
+Manifest parse_manifest(std::string_view text) {
+    const nlohmann::json decoded = decode_json(text);
+    const JsonObject root(decoded, "");
+    const std::string version = root.text("format");
+    if (version != format)
+        throw Failure(DRC_ERROR_BUNDLE_VERSION, "the bundle has format '" + version + "' but this version of drc reads '" +
+                                                    format + "': export it again, or install the drc that wrote it");
+    const Shape image_size = root.sizes("image_size");
+    if (image_size.size() != 2) root.refuse("image_size", "must be [height, width]");
+    Manifest manifest;
+    manifest.height = image_size[0];
+    manifest.width = image_size[1];
+    manifest.name = root.text("name");
+    const JsonObject latent = root.child("latent");
+    manifest.latent = latent.size("foreground") + latent.size("background") + latent.size("reassignment", 0);
+    if (latent.has("foreground_slots")) manifest.foreground_slots = latent.size("foreground_slots");
+    const JsonObject sampler = root.child("sampler");
+    sampler.positive("step_size");  // the graph has it built in
+    manifest.sigma = sampler.positive("sigma");
+    if (sampler.has("foreground_spread")) manifest.foreground_spread = sampler.positive("foreground_spread");
+    if (sampler.has("likelihood")) {
+        const std::string likelihood = sampler.text("likelihood");
+        manifest.gaussian = likelihood == "gaussian";
+        if (!manifest.gaussian && likelihood != "laplace")
+            sampler.refuse("likelihood", "is '" + likelihood + "', but this version of drc knows laplace, gaussian");
+    }
+    manifest.cold_steps = static_cast<int>(sampler.size("cold_steps"));
+    manifest.track_steps = static_cast<int>(sampler.size("track_steps"));
+    const JsonObject graphs = root.child("graphs");
+    for (const std::string &name : graphs.keys()) manifest.graphs[name] = parse_graph(graphs.child(name));
+    root.child("training").require_scalars();
+    root.child("metrics");
+    if (root.has("torchscript")) check_torchscript(manifest, root.child("torchscript"));
+    check_graphs(manifest);
+    return manifest;
+}
+
+}  // namespace drc::detail

@@ -1,0 +1,34 @@
+// The manifest of a bundle, version 1: manifest.json, checked key by key.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "bundle/json_object.hpp"
+
+namespace drc::detail {
+
+struct GraphEntry {
+    std::string file;
+    std::string sha256;
+    std::map<std::string, Shape> inputs, outputs;  // fixed shapes, float32
+};
+
+struct Manifest {
+    std::string name;
+    std::int64_t height = 0, width = 0;  // of the network's image
+    std::int64_t latent = 0;             // D, the length of z
+    std::int64_t foreground_slots = 1;   // K
+    double sigma = 0;                    // scale of the background's likelihood in the network's range [-1, 1]
+    double foreground_spread = 1;        // the foreground's sigma over the background's
+    bool gaussian = false;               // log p is proportional to the squared difference, not to the absolute one (Laplace)
+    int cold_steps = 0, track_steps = 0;
+    std::map<std::string, GraphEntry> graphs;
+};
+
+// Refuses what Manifest.parse of the Python runtime refuses, with the same messages.
+Manifest parse_manifest(std::string_view text);
+
+}  // namespace drc::detail

@@ -1,0 +1,193 @@
+#include "engines/onnxruntime.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+// Set up by hand: a library older than the headers answers with a null pointer, which the header would follow.
+#define ORT_API_MANUAL_INIT
+#include <onnxruntime_cxx_api.h>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "errors.hpp"
+
+namespace drc::detail {
+namespace {
+
+constexpr const char *graph_name = "posterior_step";
+
+struct Provider {
+    const char *name;     // what people call it
+    const char *ort_name;
+};
+constexpr std::array<Provider, 4> providers{{{"CPU", "CPUExecutionProvider"},
+                                             {"CUDA", "CUDAExecutionProvider"},
+                                             {"TensorRT", "TensorrtExecutionProvider"},
+                                             {"XNNPACK", "XnnpackExecutionProvider"}}};
+
+// In a container that is limited to some cores, ONNX Runtime's own default counts all of the machine's.
+int available_cores() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::string first_line(const char *text) {
+    const std::string all(text);
+    return all.substr(0, all.find('\n'));
+}
+
+Ort::Env &environment() {
+    static const bool ready = [] {
+        const OrtApi *api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
+        if (api == nullptr)
+            fail_engine(std::string("this ONNX Runtime is ") + OrtGetApiBase()->GetVersionString() +
+                        ", but libdrc was built for 1." + std::to_string(ORT_API_VERSION) + " or later; update it");
+        Ort::InitApi(api);
+        return true;
+    }();
+    static_cast<void>(ready);
+    // Its warnings are for whoever exported the graph, who has checked it.
+    static Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "drc");
+    return env;
+}
+
+bool has(const std::vector<std::string> &available, const Provider &provider) {
+    return std::find(available.begin(), available.end(), provider.ort_name) != available.end();
+}
+
+void add_provider(Ort::SessionOptions &options, const std::string &name) {
+    const auto known = std::find_if(providers.begin(), providers.end(), [&](const Provider &it) { return name == it.name; });
+    if (known == providers.end())
+        refuse_usage("no execution provider '" + name + "': choose one of CPU, CUDA, TensorRT, XNNPACK");
+    const std::vector<std::string> available = Ort::GetAvailableProviders();
+    if (!has(available, *known)) {
+        std::string there;
+        for (const Provider &it : providers)
+            if (has(available, it)) there += (there.empty() ? "" : ", ") + std::string(it.name);
+        throw Failure(DRC_ERROR_PROVIDER, "this ONNX Runtime was built without " + name + "; it has " + there);
+    }
+    try {
+        // What TensorRT does not take goes to CUDA, and what that does not take to the CPU.
+        if (name == "TensorRT") options.AppendExecutionProvider_TensorRT(OrtTensorRTProviderOptions{});
+        if (name == "CUDA" || (name == "TensorRT" && has(available, providers[1])))
+            options.AppendExecutionProvider_CUDA(OrtCUDAProviderOptions{});
+        if (name == "XNNPACK") options.AppendExecutionProvider("XNNPACK", {});
+    } catch (const Ort::Exception &error) {
+        throw Failure(DRC_ERROR_PROVIDER, name + " does not start on this machine: " + first_line(error.what()) +
+                                              "; check its driver and libraries, or choose CPU");
+    }
+}
+
+// The file has to be what the manifest says, or bound buffers would be written past their end.
+void check_tensors(const Ort::Session &session, bool inputs, const std::map<std::string, Shape> &declared) {
+    Ort::AllocatorWithDefaultOptions allocator;
+    const std::string kind = inputs ? "input" : "output";
+    const std::size_t count = inputs ? session.GetInputCount() : session.GetOutputCount();
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string name =
+            (inputs ? session.GetInputNameAllocated(i, allocator) : session.GetOutputNameAllocated(i, allocator)).get();
+        const Ort::TypeInfo type = inputs ? session.GetInputTypeInfo(i) : session.GetOutputTypeInfo(i);
+        const auto entry = declared.find(name);
+        if (entry == declared.end()) fail_engine(std::string("graph posterior_step: the manifest does not name its ") + kind + " " + name);
+        if (type.GetONNXType() != ONNX_TYPE_TENSOR)
+            fail_engine(std::string("graph posterior_step: its ") + kind + " " + name + " is not a tensor");
+        const auto tensor = type.GetTensorTypeAndShapeInfo();
+        if (tensor.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || tensor.GetShape() != entry->second)
+            fail_engine(std::string("graph posterior_step: its ") + kind + " " + name + " has not the shape and type of the manifest");
+    }
+    if (count != declared.size()) fail_engine("graph posterior_step: the manifest names more " + kind + "s than it has");
+}
+
+std::size_t elements(const Shape &shape) {
+    return static_cast<std::size_t>(
+        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<std::int64_t>()));
+}
+
+}  // namespace
+
+struct PosteriorStep::Session {
+    Session(const Bundle &bundle, const EngineOptions &options)
+        : memory(nullptr), session(nullptr), moving(nullptr), last(nullptr) {
+        Ort::Env &env = environment();
+        Ort::SessionOptions settings;
+        settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
+        // Threads that spin between runs take the cores from decoding and drawing, and make no step faster.
+        settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+        add_provider(settings, options.provider);
+        const std::string &graph = bundle.graphs.at(graph_name);
+        session = Ort::Session(env, graph.data(), graph.size(), settings);
+        const GraphEntry &entry = bundle.manifest.graphs.at(graph_name);
+        check_tensors(session, true, entry.inputs);
+        check_tensors(session, false, entry.outputs);
+        memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
+        moving = Ort::IoBinding(session);
+        last = Ort::IoBinding(session);
+    }
+
+    Ort::Value tensor(const Shape &shape, std::vector<float> &buffer) {
+        buffer.assign(elements(shape), 0.0f);
+        return Ort::Value::CreateTensor<float>(memory, buffer.data(), buffer.size(), shape.data(), shape.size());
+    }
+
+    void bind(const Manifest &manifest, Buffers &buffers) {
+        using Named = std::vector<std::pair<const char *, std::vector<float> *>>;
+        const GraphEntry &entry = manifest.graphs.at(graph_name);
+        const Named inputs{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
+        Named outputs{{"z_next", &buffers.z_next},
+                      {"log_posterior", &buffers.log_posterior},
+                      {"mask", &buffers.mask},
+                      {"foreground", &buffers.foreground},
+                      {"background", &buffers.background}};
+        if (manifest.foreground_slots > 1) outputs.emplace_back("responsibility", &buffers.responsibility);
+        for (const auto &[name, buffer] : inputs) {
+            const Ort::Value value = tensor(entry.inputs.at(name), *buffer);
+            moving.BindInput(name, value);
+            last.BindInput(name, value);
+        }
+        for (const auto &[name, buffer] : outputs) {
+            const Ort::Value value = tensor(entry.outputs.at(name), *buffer);
+            if (buffer == &buffers.z_next) moving.BindOutput(name, value);
+            last.BindOutput(name, value);
+        }
+    }
+
+    Ort::MemoryInfo memory;
+    Ort::Session session;
+    Ort::IoBinding moving, last;  // a run fetches only what is bound
+    Ort::RunOptions run_options{nullptr};
+};
+
+PosteriorStep::PosteriorStep(const Bundle &bundle, const EngineOptions &options) {
+    environment();  // before the first member of ONNX Runtime's: their destructors need it, too
+    const GraphEntry &entry = bundle.manifest.graphs.at(graph_name);
+    batch_ = static_cast<std::size_t>(entry.inputs.at("z").front());
+    try {
+        session_ = std::make_unique<Session>(bundle, options);
+        session_->bind(bundle.manifest, buffers_);
+    } catch (const Ort::Exception &error) {
+        fail_engine(std::string("ONNX Runtime cannot load graph posterior_step: ") + first_line(error.what()));
+    }
+}
+
+PosteriorStep::~PosteriorStep() = default;
+
+void PosteriorStep::run(bool maps) {
+    const auto begun = std::chrono::steady_clock::now();
+    try {
+        session_->session.Run(session_->run_options, maps ? session_->last : session_->moving);
+    } catch (const Ort::Exception &error) {
+        fail_engine(std::string("ONNX Runtime failed: ") + first_line(error.what()));
+    }
+    time_spent_ += std::chrono::steady_clock::now() - begun;
+}
+
+}  // namespace drc::detail

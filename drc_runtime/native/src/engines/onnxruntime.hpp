@@ -1,0 +1,46 @@
+// ONNX Runtime with one graph, posterior_step. Its buffers are bound once, so that libdrc copies and allocates nothing in a run.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bundle/bundle.hpp"
+
+namespace drc::detail {
+
+struct EngineOptions {
+    int threads = 0;               // 0: all cores that this process may use
+    std::string provider = "CPU";  // CPU, CUDA, TensorRT or XNNPACK
+};
+
+// The tensors of posterior_step; the batch is the first axis.
+struct Buffers {
+    std::vector<float> z, image, noise;                                      // written by the caller
+    std::vector<float> z_next, log_posterior, mask, foreground, background;  // written by run
+    std::vector<float> responsibility;  // written by run where the model has several foreground slots, else empty
+};
+
+class PosteriorStep {
+public:
+    PosteriorStep(const Bundle &bundle, const EngineOptions &options);
+    ~PosteriorStep();
+
+    // Computes z_next from the inputs, and with `maps` the other outputs as well.
+    void run(bool maps);
+
+    Buffers &buffers() { return buffers_; }
+    std::size_t batch() const { return batch_; }
+    std::chrono::nanoseconds time_spent() const { return time_spent_; }  // in ONNX Runtime, in all runs
+
+private:
+    struct Session;  // hides ONNX Runtime's headers
+    Buffers buffers_;
+    std::size_t batch_ = 1;
+    std::chrono::nanoseconds time_spent_{0};
+    std::unique_ptr<Session> session_;
+};
+
+}  // namespace drc::detail

@@ -1,0 +1,126 @@
+#include "inference/extractor.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "errors.hpp"
+
+using namespace drc::detail;
+
+namespace {
+
+constexpr int largest_side = 32767;  // OpenCV's resize counts in 16 bits
+constexpr int most_steps = 1'000'000;
+
+using Clock = std::chrono::steady_clock;
+
+cv::Mat view(const drc_image &image) {
+    // OpenCV has no type for read-only memory
+    return {image.height, image.width, CV_8UC3, const_cast<std::uint8_t *>(image.pixels), image.stride};
+}
+
+EngineOptions engine_options(const drc_extractor_params &params) {
+    if (params.threads < 0) refuse_usage(std::to_string(params.threads) + " threads cannot work: give 1 or more, or 0 for all");
+    return {params.threads, params.provider == nullptr ? "CPU" : params.provider};
+}
+
+Mask mask_kind(const drc_extractor_params &params) {
+    if (params.mask != DRC_MASK_RESPONSIBILITY && params.mask != DRC_MASK_MIXTURE)
+        refuse_usage("no such kind of mask: choose DRC_MASK_RESPONSIBILITY or DRC_MASK_MIXTURE");
+    return params.mask == DRC_MASK_RESPONSIBILITY ? Mask::responsibility : Mask::mixture;
+}
+
+void check_steps(int steps) {
+    if (steps < 0 || steps > most_steps)
+        refuse_usage(std::to_string(steps) + " steps cannot be taken: give 1 to " + std::to_string(most_steps) +
+                     ", or 0 for the bundle's number");
+}
+
+int track_steps(const drc_extractor &extractor, const drc_track_params &params) {
+    check_steps(params.steps);
+    return params.steps > 0 ? params.steps : extractor.manifest().track_steps;
+}
+
+int track_budget(const drc_track_params &params) {
+    if (params.budget < 0 || params.budget > most_steps)
+        refuse_usage("a budget of " + std::to_string(params.budget) + " steps cannot be kept: give 1 to " +
+                     std::to_string(most_steps) + ", or 0 for no limit");
+    return params.budget;
+}
+
+void check_image(const drc_image &image, const std::uint8_t *probability, std::size_t stride) {
+    if (image.pixels == nullptr || probability == nullptr) refuse_usage("the image or the mask has no memory");
+    if (image.width < 1 || image.height < 1 || image.width > largest_side || image.height > largest_side)
+        refuse_usage("an image has 1 to 32767 rows and columns, not " + std::to_string(image.height) + " x " +
+                     std::to_string(image.width));
+    if (image.format != DRC_RGB && image.format != DRC_BGR) refuse_usage("an image's format is DRC_RGB or DRC_BGR");
+    const auto width = static_cast<std::size_t>(image.width);
+    if (image.stride < 3 * width || stride < width)
+        refuse_usage("the stride is smaller than a row: " + std::to_string(3 * width) + " bytes of the image, " +
+                     std::to_string(width) + " of the mask");
+}
+
+}  // namespace
+
+drc_extractor::drc_extractor(const std::filesystem::path &folder, const drc_extractor_params &params)
+    : drc_extractor(load_bundle(folder), params) {}
+
+drc_extractor::drc_extractor(Bundle bundle, const drc_extractor_params &params)
+    : manifest_(bundle.manifest),
+      step_(bundle, engine_options(params)),
+      sampler_(step_, params.seed),
+      preprocessor_(static_cast<int>(manifest_.height), static_cast<int>(manifest_.width)),
+      reader_(manifest_, mask_kind(params)) {}
+
+template <typename Chain>
+drc_result drc_extractor::run(const drc_image &image, std::uint8_t *probability, std::size_t stride, Chain chain) {
+    check_image(image, probability, stride);
+    const auto begun = Clock::now();
+    const std::chrono::nanoseconds engine = step_.time_spent();
+    prepare(image);
+    const int steps = chain();
+    drc_result result = read(image, probability, stride);
+    result.steps = steps;
+    result.milliseconds = std::chrono::duration<float, std::milli>(Clock::now() - begun).count();
+    result.engine_milliseconds = std::chrono::duration<float, std::milli>(step_.time_spent() - engine).count();
+    return result;
+}
+
+drc_result drc_extractor::extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride) {
+    check_steps(steps);
+    return run(image, probability, stride, [&] {
+        const int count = steps > 0 ? steps : manifest_.cold_steps;
+        sampler_.draw(z_);
+        sampler_.run(z_, count);
+        return count;
+    });
+}
+
+void drc_extractor::prepare(const drc_image &image) {
+    std::vector<float> &tensor = step_.buffers().image;
+    preprocessor_.scale(view(image));
+    preprocessor_.to_tensor(image.format == DRC_BGR, tensor.data());
+    const std::size_t row = tensor.size() / step_.batch();
+    for (std::size_t index = 1; index < step_.batch(); ++index)
+        std::copy_n(tensor.begin(), row, tensor.begin() + static_cast<std::ptrdiff_t>(index * row));
+}
+
+drc_result drc_extractor::read(const drc_image &image, std::uint8_t *probability, std::size_t stride) {
+    const Buffers &buffers = step_.buffers();
+    cv::Mat mask(image.height, image.width, CV_8U, probability, stride);
+    const std::int64_t foreground = reader_.read(buffers, preprocessor_, image.format == DRC_BGR, mask);
+    drc_result result{};
+    result.log_posterior = buffers.log_posterior.front();
+    result.foreground_share = static_cast<double>(foreground) / static_cast<double>(mask.total());
+    return result;
+}
+
+drc_track::drc_track(drc_extractor &extractor, const drc_track_params &params)
+    : extractor_(extractor),
+      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params)) {}
+
+drc_result drc_track::step(const drc_image &image, std::uint8_t *probability, std::size_t stride) {
+    return extractor_.run(image, probability, stride, [this] { return tracker_.follow(); });
+}

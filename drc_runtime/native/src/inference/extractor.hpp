@@ -1,0 +1,51 @@
+// Images in, foreground probabilities out: the types behind the opaque handles of drc.h.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <drc/drc.h>
+
+#include "bundle/bundle.hpp"
+#include "engines/onnxruntime.hpp"
+#include "inference/mask.hpp"
+#include "preprocess.hpp"
+#include "inference/langevin.hpp"
+#include "inference/tracking.hpp"
+
+struct drc_extractor {
+    drc_extractor(const std::filesystem::path &folder, const drc_extractor_params &params);
+
+    const drc::detail::Manifest &manifest() const { return manifest_; }
+    drc::detail::Posterior &posterior() { return sampler_; }
+
+    // Starts from noise; `steps` 0 takes the bundle's cold_steps.
+    drc_result extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride);
+
+    // Runs `chain`, which moves the posterior's chain for `image` and returns the number of its steps, then reads the mask.
+    template <typename Chain>
+    drc_result run(const drc_image &image, std::uint8_t *probability, std::size_t stride, Chain chain);
+
+private:
+    drc_extractor(drc::detail::Bundle bundle, const drc_extractor_params &params);
+    void prepare(const drc_image &image);
+    drc_result read(const drc_image &image, std::uint8_t *probability, std::size_t stride);
+
+    drc::detail::Manifest manifest_;
+    drc::detail::PosteriorStep step_;
+    drc::detail::LangevinSampler sampler_;
+    drc::detail::Preprocessor preprocessor_;
+    drc::detail::MaskReader reader_;
+    std::vector<float> z_;  // the latent of extract
+};
+
+struct drc_track {
+    drc_track(drc_extractor &extractor, const drc_track_params &params);
+
+    drc_result step(const drc_image &image, std::uint8_t *probability, std::size_t stride);
+    int restarts() const { return tracker_.restarts(); }
+
+private:
+    drc_extractor &extractor_;
+    drc::detail::Tracker tracker_;
+};

@@ -1,0 +1,61 @@
+#include "inference/langevin.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "errors.hpp"
+
+namespace drc::detail {
+namespace {
+
+// The responsibility is empty where the step does not fetch it.
+std::array<std::vector<float> *, 5> maps(Buffers &buffers) {
+    return {&buffers.log_posterior, &buffers.mask, &buffers.foreground, &buffers.background, &buffers.responsibility};
+}
+
+void copy(const std::vector<float> &from, std::vector<float> &to) { std::copy(from.begin(), from.end(), to.begin()); }
+
+bool are_finite(const std::vector<float> &values) {
+    return std::all_of(values.begin(), values.end(), [](float it) { return std::isfinite(it); });
+}
+
+}  // namespace
+
+LangevinSampler::LangevinSampler(PosteriorStep &step, std::uint64_t seed) : step_(step), noise_(seed) {
+    for (const std::vector<float> *map : maps(step.buffers())) kept_.push_back(*map);
+}
+
+void LangevinSampler::draw(std::vector<float> &z) {
+    z.resize(step_.buffers().z.size());
+    noise_.draw(z.data(), z.size());
+}
+
+float LangevinSampler::run(std::vector<float> &z, int steps) {
+    Buffers &buffers = step_.buffers();
+    copy(z, buffers.z);
+    for (int step = 0; step < steps; ++step) {
+        step_.run(step == steps - 1);
+        copy(buffers.z_next, buffers.z);
+    }
+    // The log-posterior is checked as well: it is not finite as soon as a frame or a map is not, and z only later.
+    if (!are_finite(buffers.z) || !are_finite(buffers.log_posterior))
+        throw Failure(DRC_ERROR_DIVERGED,
+                      "the Langevin chain diverged within " + std::to_string(steps) + " steps: the model's step size is too large");
+    copy(buffers.z, z);
+    return buffers.log_posterior.front();
+}
+
+// Copied and not swapped: ONNX Runtime writes to the addresses that were bound.
+void LangevinSampler::keep_maps() {
+    const auto sources = maps(step_.buffers());
+    for (std::size_t i = 0; i < sources.size(); ++i) copy(*sources[i], kept_[i]);
+}
+
+void LangevinSampler::restore_maps() {
+    const auto targets = maps(step_.buffers());
+    for (std::size_t i = 0; i < targets.size(); ++i) copy(kept_[i], *targets[i]);
+}
+
+}  // namespace drc::detail

@@ -1,0 +1,28 @@
+// Langevin sampling with a fixed number of steps: one graph, buffers bound once.
+#pragma once
+
+#include <vector>
+
+#include "engines/onnxruntime.hpp"
+#include "inference/noise.hpp"
+#include "inference/tracking.hpp"
+
+namespace drc::detail {
+
+// Moves z towards the posterior of the image in the step's buffers, without noise (temperature 0).
+class LangevinSampler : public Posterior {
+public:
+    LangevinSampler(PosteriorStep &step, std::uint64_t seed);
+
+    void draw(std::vector<float> &z) override;
+    float run(std::vector<float> &z, int steps) override;
+    void keep_maps() override;
+    void restore_maps() override;
+
+private:
+    PosteriorStep &step_;
+    NormalNoise noise_;
+    std::vector<std::vector<float>> kept_;  // allocated in the constructor, because a frame must not allocate
+};
+
+}  // namespace drc::detail

@@ -1,0 +1,66 @@
+// Tracking: each frame's chain starts from the last frame's latent; a changed scene gets more steps, then a chain from noise.
+// The same decisions as in drc_runtime/inference/tracking.py, which says why; tests compare both on the same frames.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace drc::detail {
+
+// The posterior of the current image, as far as tracking needs it.
+class Posterior {
+public:
+    virtual ~Posterior() = default;
+
+    // Writes a latent from N(0, I) into z, where a cold start begins.
+    virtual void draw(std::vector<float> &z) = 0;
+
+    // Takes `steps` steps (1 or more) from z and writes the chain's end into z. Returns the log-posterior before the last step,
+    // to which the maps belong as well. On failure z is unchanged.
+    virtual float run(std::vector<float> &z, int steps) = 0;
+
+    virtual void keep_maps() = 0;     // copies the maps of the last run
+    virtual void restore_maps() = 0;  // writes that copy back
+};
+
+// The log-posteriors of the latest ordinary frames.
+class Baseline {
+public:
+    // Whether a frame lies far below the median. False while there are fewer than `fewest` frames.
+    bool is_low(double log_posterior) const;
+
+    void add(double log_posterior);       // an ordinary frame
+    void clear() { count_ = next_ = 0; }  // because the scene has a new level
+
+private:
+    static constexpr std::size_t frames = 50, fewest = 5;
+    std::array<double, frames> values_{};
+    std::size_t count_ = 0, next_ = 0;
+};
+
+class Tracker {
+public:
+    // cold: steps from noise. steps: for an ordinary frame. budget: the most steps for a frame after the first; 0: no limit.
+    Tracker(Posterior &posterior, int cold, int steps, int budget);
+
+    // Runs the next frame's chain; its maps are in the posterior. Returns the number of steps taken.
+    int follow();
+
+    int restarts() const { return restarts_; }  // chains that were started from noise after the first
+
+private:
+    int take_more();
+    int race();
+
+    Posterior &posterior_;
+    Baseline baseline_;
+    int cold_, steps_, budget_;
+    int low_ = 0;   // low frames in a row
+    int left_ = 0;  // steps that the second chain still has to take
+    int restarts_ = 0;
+    bool started_ = false, racing_ = false;
+    std::vector<float> z_, second_;
+};
+
+}  // namespace drc::detail

@@ -1,0 +1,118 @@
+#include "cli/options.hpp"
+
+#include <getopt.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <locale>
+#include <sstream>
+
+#include <drc/drc.h>
+
+#include "errors.hpp"
+
+namespace live {
+namespace {
+
+constexpr const char *help = R"(Usage: drc-live [OPTIONS] SOURCE
+
+Cut out the foreground of a camera, video, folder or image; exit code 1 if any item failed.
+
+SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http address.
+
+  --model BUNDLE     The folder that drc export wrote. Required.
+  --out PATH         Video (.mp4, .avi); for images a .png or a folder of cut-outs.
+  --masks DIR        Write one PNG mask a frame: 0 background, 255 foreground.
+  --soft             Masks keep the probabilities.
+  --steps N          Langevin steps a frame. Default: the bundle's own, or fewer if --fps wants so.
+  --fps RATE         Frames a second to choose the steps for. Default: a live source's own.
+  --mask KIND        responsibility (default) or mixture.
+  --threads N        Threads of the network. Default: all cores.
+  --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.
+  --seed N           Of the Langevin noise. Default: 0.
+  --no-display       Never open a window.
+  --overwrite        Replace outputs that exist.
+  --json             Print one machine-readable object on stdout.
+  --version, --help
+)";
+
+enum Code { model = 1, out, masks, soft, steps, fps, mask, threads, provider, seed, no_display, overwrite, json, version, ask };
+
+constexpr option known[] = {
+    {"model", required_argument, nullptr, model},     {"out", required_argument, nullptr, out},
+    {"masks", required_argument, nullptr, masks},     {"soft", no_argument, nullptr, soft},
+    {"steps", required_argument, nullptr, steps},     {"fps", required_argument, nullptr, fps},
+    {"mask", required_argument, nullptr, mask},
+    {"threads", required_argument, nullptr, threads}, {"provider", required_argument, nullptr, provider},
+    {"seed", required_argument, nullptr, seed},       {"no-display", no_argument, nullptr, no_display},
+    {"overwrite", no_argument, nullptr, overwrite},   {"json", no_argument, nullptr, json},
+    {"version", no_argument, nullptr, version},       {"help", no_argument, nullptr, ask},
+    {nullptr, 0, nullptr, 0}};
+
+template <typename Number>
+Number number(const char *name, const char *text, Number least) {
+    Number value{};
+    const char *end = text + std::strlen(text);
+    const auto [stop, error] = std::from_chars(text, end, value);
+    if (error != std::errc() || stop != end || value < least)
+        throw UsageError(std::string("--") + name + " " + text + " is not a whole number from " + std::to_string(least) + " upwards");
+    return value;
+}
+
+// Not from_chars: before GCC 11 it knows whole numbers only.
+double rate(const char *text) {
+    std::istringstream stream(text);
+    stream.imbue(std::locale::classic());
+    double value = 0;
+    if (!(stream >> value) || !stream.eof() || !(value > 0 && value <= 1000))
+        throw UsageError(std::string("--fps ") + text + " is no rate; use a number above 0, up to 1000");
+    return value;
+}
+
+bool is_mixture(const std::string &kind) {
+    if (kind != "mixture" && kind != "responsibility") throw UsageError("--mask " + kind + ": choose responsibility or mixture");
+    return kind == "mixture";
+}
+
+void take(Options &options, int code) {
+    switch (code) {
+        case model: options.model = optarg; break;
+        case out: options.out = optarg; break;
+        case masks: options.masks = optarg; break;
+        case soft: options.soft = true; break;
+        case steps: options.steps = number<int>("steps", optarg, 1); break;
+        case fps: options.fps = rate(optarg); break;
+        case mask: options.mixture = is_mixture(optarg); break;
+        case threads: options.threads = number<int>("threads", optarg, 1); break;
+        case provider: options.provider = optarg; break;
+        case seed: options.seed = number<std::uint64_t>("seed", optarg, 0); break;
+        case no_display: options.display = false; break;
+        case overwrite: options.overwrite = true; break;
+        case json: options.json = true; break;
+        default: break;
+    }
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int count, char **arguments) {
+    Options options;
+    opterr = 0;
+    int code = 0;
+    // The colon tells an option without its value from one that does not exist.
+    while ((code = getopt_long(count, arguments, ":", known, nullptr)) != -1) {
+        const std::string given = arguments[optind > 1 ? optind - 1 : 1];
+        if (code == ask) return std::fputs(help, stdout), std::nullopt;
+        if (code == version) return std::printf("drc-live %s\n", drc_version()), std::nullopt;
+        if (code == ':') throw UsageError(given + " needs a value; see drc-live --help");
+        if (code == '?') throw UsageError(given + " is not an option; see drc-live --help");
+        take(options, code);
+    }
+    if (optind + 1 != count) throw UsageError("name one SOURCE; see drc-live --help");
+    options.source = arguments[optind];
+    if (options.model.empty()) throw UsageError("--model BUNDLE is missing: the folder that drc export wrote");
+    return options;
+}
+
+}  // namespace live

@@ -1,0 +1,142 @@
+#include "pipeline/run.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <drc/drc.hpp>
+
+#include "views/compose.hpp"
+#include "pipeline/signals.hpp"
+#include "sinks/open.hpp"
+#include "errors.hpp"
+#include "pipeline/report.hpp"
+#include "frames.hpp"
+#include "sinks/window.hpp"
+#include "sources/open.hpp"
+
+namespace live {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int most_errors = 10;  // so many frames in a row on which the network fails end a live run
+constexpr std::size_t failures_kept = 100;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+drc_extractor_params parameters(const Options &options) {
+    drc_extractor_params params = drc_extractor_default_params();
+    params.threads = options.threads;
+    params.mask = options.mixture ? DRC_MASK_MIXTURE : DRC_MASK_RESPONSIBILITY;
+    params.seed = options.seed;
+    params.provider = options.provider.c_str();
+    return params;
+}
+
+// Frames to masks: videos and live sources are tracked, images each start from noise.
+class Follower {
+public:
+    Follower(drc::Extractor &extractor, const Source &source, const Options &options)
+        : extractor_(extractor), source_(source), options_(options) {}
+
+    drc_result step(const cv::Mat &image, cv::Mat &probability) {
+        probability.create(image.size(), CV_8U);
+        const drc_image view{image.data, image.cols, image.rows, image.step, DRC_BGR};
+        const drc::MaskView mask{probability.data, probability.total()};
+        if (source_.is_still()) return extractor_.extract(view, mask, options_.steps);
+        if (!track_) track_ = std::make_unique<drc::Track>(extractor_, chosen(view));
+        return track_->step(view, mask);
+    }
+
+private:
+    // With the first frame, whose size decides what a frame costs.
+    drc_track_params chosen(const drc_image &first) {
+        drc_track_params params = drc_track_default_params();
+        params.steps = options_.steps;
+        const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.rate : 0;
+        if (rate <= 0) return params;
+        const drc_calibration fits = extractor_.calibrate(first, rate);
+        if (params.steps == 0) params.steps = fits.steps;
+        params.budget = std::max(params.steps, fits.budget);
+        std::fprintf(stderr, "drc-live: %d steps a frame, of %d that fit %g frames/s on this machine\n", params.steps, fits.budget, rate);
+        return params;
+    }
+
+    drc::Extractor &extractor_;
+    const Source &source_;
+    const Options &options_;
+    std::unique_ptr<drc::Track> track_;
+};
+
+// Lets a live run survive frames on which the network fails; they go into the report.
+class Tolerance {
+public:
+    Tolerance(bool live, Report &report) : live_(live), report_(report) {}
+
+    std::optional<drc_result> step(Follower &follower, const Frame &frame, cv::Mat &probability) {
+        try {
+            const drc_result result = follower.step(frame.image, probability);
+            in_a_row_ = 0;
+            return result;
+        } catch (const drc::Error &error) {
+            if (!live_ || error.status() == DRC_ERROR_USAGE || ++in_a_row_ >= most_errors) throw;
+            if (report_.failures.size() < failures_kept) report_.failures.push_back("frame " + frame.name + ": " + error.what());
+            return std::nullopt;
+        }
+    }
+
+private:
+    bool live_;
+    Report &report_;
+    int in_a_row_ = 0;
+};
+
+// Until the source ends, the window is closed or a signal comes; the last two keep what is finished.
+void process(Source &source, const Options &options, drc::Extractor &extractor, std::vector<std::unique_ptr<Sink>> &sinks,
+             Window *window, Clock::time_point start, Report &report) {
+    Follower follower(extractor, source, options);
+    Tolerance tolerance(source.live, report);
+    Frame frame;
+    cv::Mat probability;
+    while (signal_received() == 0 && source.next(frame)) {
+        if (frame.image.empty()) continue;
+        const auto result = tolerance.step(follower, frame, probability);
+        if (!result) continue;
+        report.add(*result);
+        if (report.frames == 1) report.first_mask_seconds = seconds_since(start);
+        for (const auto &sink : sinks) sink->write(frame, probability);
+        if (source.live) report.age.add(1000 * seconds_since(frame.captured));
+        if (window != nullptr && !window->show(overlay(frame.image, probability))) break;
+    }
+    for (const auto &sink : sinks) sink->close();
+}
+
+}  // namespace
+
+int run(const Options &options, Clock::time_point start) {
+    const bool may_show = options.display && display_available();
+    const drc_extractor_params params = parameters(options);
+    drc::Extractor extractor(options.model.string(), params);
+    Report report;
+    report.ready_seconds = seconds_since(start);
+    const auto source = open_source(options.source);
+    const bool shown = may_show && (source->live || (!options.out && !options.masks));
+    if (!options.out && !options.masks && !shown)
+        throw UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR");
+    check_outputs(*source, options);
+    auto sinks = open_sinks(*source, options);
+    const auto window = shown ? std::make_unique<Window>(source->rate, source->live) : nullptr;
+    process(*source, options, extractor, sinks, window.get(), start, report);
+    report.failures.insert(report.failures.end(), source->failures.begin(), source->failures.end());
+    report.seconds = seconds_since(start);
+    (options.json ? print_json : print_rows)(report, *source, options);
+    for (const std::string &failure : report.failures) std::fprintf(stderr, "drc-live: %s\n", failure.c_str());
+    // a signal is how one ends a live source
+    if (signal_received() != 0 && !source->live) return 128 + signal_received();
+    return report.failures.empty() ? 0 : 1;
+}
+
+}  // namespace live
