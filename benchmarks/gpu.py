@@ -26,7 +26,8 @@ try:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.train_speed import StandardLayers, eager_iteration, in_turns
+    from benchmarks.plain import plain_layers
+    from benchmarks.train_speed import eager_iteration, in_turns
     from drc_runtime.machine import machine_name
     from drc_train.config import Config, load_config
     from drc_train.learner.em import Learner
@@ -91,7 +92,7 @@ def measure_iteration(learner: Learner, images: torch.Tensor, rounds: int) -> di
     eager = Learner(learner.config, images, learner.device, compiled=False)
 
     def plain() -> None:
-        with StandardLayers():
+        with plain_layers():
             eager_iteration(eager)
 
     functions = {"eager": plain, "drc": learner.step}

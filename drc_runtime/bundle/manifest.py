@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from drc_runtime.errors import BundleError
 
+MANIFEST = "manifest.json"
+"""The name of the manifest's file in the bundle folder."""
 FORMAT = "drc-bundle-1"
 HALF_PRECISION = "_fp16"
 """Suffix of graphs that compute what those without it do, convolutions in float16; inputs and outputs stay float32."""
