@@ -1,7 +1,7 @@
 """The child process of ``drc run --learn``: ``python -m drc_export.learn FRAMES RUN BUNDLE SECONDS``.
 
-Learns from a folder of frames, or continues the run if it exists, then exports and verifies, all within the given seconds.
-Progress is lines of JSON on stdout (``drc_runtime.pipeline.learn.LearnState``); an error is a line ``{"error": ...}``.
+Learns from a folder of frames, continues the run if there is one, exports and verifies, all within the seconds. Reports its
+progress in lines of JSON on stdout (``drc_runtime.pipeline.learn_state.LearnState``); an error is a line ``{"error": ...}``.
 """
 
 import json

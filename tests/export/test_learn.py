@@ -44,6 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EXPORT_SHARE", 0.0)
 
 
+@pytest.mark.usefixtures("step_only")
 def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames: Path, tmp_path: Path) -> None:
     train_module.train(str(frames), tmp_path / "run", preset="static-camera", iterations=1, overrides=OVERRIDES)
     cv2.imwrite(str(frames / "00008.jpg"), np.full((24, 32, 3), 60, np.uint8))
