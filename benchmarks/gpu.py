@@ -27,7 +27,8 @@ try:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.train_speed import StandardLayers, eager_iteration, in_turns
+    from benchmarks.plain import plain_layers
+    from benchmarks.train_speed import eager_iteration, in_turns
     from drc_runtime.atomic import atomic_write
     from drc_runtime.machine import machine_name
     from drc_train.config import Config, load_config
@@ -93,7 +94,7 @@ def measure_iteration(learner: Learner, images: torch.Tensor, rounds: int) -> di
     eager = Learner(learner.config, images, learner.device, compiled=False)
 
     def plain() -> None:
-        with StandardLayers():
+        with plain_layers():
             eager_iteration(eager)
 
     functions = {"eager": plain, "drc": learner.step}
@@ -229,7 +230,11 @@ def learn(
     learner = Learner(config, images, device)
     run: Path = arguments.run
     run.mkdir(parents=True, exist_ok=True)
-    about, curve, curve_file = RunRecord(f"tm-dsprites:{len(images)}", arguments.preset, len(images)), [], run / "curve.json"
+    about, curve, curve_file = (
+        RunRecord(f"tm-dsprites:{len(images)}", arguments.preset, len(images)),
+        [],
+        run / "curve.json",
+    )
     if (run / STATE_FILE).exists():
         about = restore(run, learner)
         curve = json.loads(curve_file.read_text()) if curve_file.exists() else []

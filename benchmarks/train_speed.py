@@ -21,43 +21,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.plain import plain_layers  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_train.config import Config, load_config  # noqa: E402
 from drc_train.learner.em import Learner  # noqa: E402
 from drc_train.learner.m_step import COMPILED_FROM  # noqa: E402
-from drc_train.model import layers, networks  # noqa: E402
-from drc_train.model import regions as model
 from drc_train.model.objective import m_step_loss  # noqa: E402
 from drc_train.sampling.langevin import posterior_step, prior_step  # noqa: E402
-
-
-class StandardLayers:
-    """Puts PyTorch's own layers in the place of this project's within the block; the weights are the same."""
-
-    def __enter__(self) -> None:
-        self._before = layers.UpConv.forward, networks.InstanceNorm.forward, model.grid_sample
-
-        def up_convolution(self: layers.UpConv, x: torch.Tensor) -> torch.Tensor:
-            corners = None if self.upsampling == "nearest" else False
-            doubled = F.interpolate(x, scale_factor=2, mode=self.upsampling, align_corners=corners)
-            return F.conv2d(doubled, self.weight, padding=1)
-
-        def instance_norm(self: layers.InstanceNorm, x: torch.Tensor) -> torch.Tensor:
-            return F.instance_norm(x, weight=self.weight.flatten(), bias=self.bias.flatten())
-
-        def grid_sample(source: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-            return F.grid_sample(source, grid.permute(0, 2, 3, 1), align_corners=False)
-
-        layers.UpConv.forward, networks.InstanceNorm.forward = up_convolution, instance_norm
-        model.grid_sample = grid_sample
-
-    def __exit__(self, *_: object) -> None:
-        layers.UpConv.forward, networks.InstanceNorm.forward, model.grid_sample = self._before
 
 
 def eager_iteration(learner: Learner) -> None:
@@ -105,11 +79,11 @@ def measure_iterations(config: Config, images: torch.Tensor, rounds: int, device
     same = Learner(config, images, device, compiled=False)
     standard = Learner(config, images, device, compiled=False)
 
-    def with_standard_layers() -> None:
-        with StandardLayers():
+    def with_plain_layers() -> None:
+        with plain_layers():
             eager_iteration(standard)
 
-    functions = {"eager": with_standard_layers, "eager_same_layers": lambda: eager_iteration(same), "drc": ours.step}
+    functions = {"eager": with_plain_layers, "eager_same_layers": lambda: eager_iteration(same), "drc": ours.step}
     times = in_turns(functions, rounds, device)
     medians = {name: round(statistics.median(values), 1) for name, values in times.items()}
     return {

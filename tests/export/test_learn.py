@@ -46,6 +46,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EXPORT_SHARE", 0.0)
 
 
+@pytest.mark.usefixtures("step_only")
 def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames: Path, tmp_path: Path) -> None:
     recipe = train_module.Recipe("static-camera", OVERRIDES)
     train_module.train(str(frames), tmp_path / "run", recipe=recipe, iterations=1)

@@ -1,4 +1,4 @@
-"""The layers as PyTorch's own operators, one after the other: what the rewritten ones are measured against."""
+"""PyTorch's own layers in place of this project's rewritten ones, by monkeypatching: the baseline of the benchmarks."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +13,7 @@ from drc_train.model.layers import NORM_EPSILON, InstanceNorm, UpConv
 
 @contextmanager
 def replaced(owner: Any, attribute: str, value: Any) -> Iterator[None]:
-    """``owner.attribute`` is ``value`` for as long as this lasts."""
+    """Sets ``owner.attribute`` to ``value`` within the block."""
     kept = getattr(owner, attribute)
     setattr(owner, attribute, value)
     try:
@@ -24,7 +24,10 @@ def replaced(owner: Any, attribute: str, value: Any) -> Iterator[None]:
 
 @contextmanager
 def plain_layers() -> Iterator[None]:
-    """Every model computes with upsampling, convolution, instance normalisation and grid sampling as PyTorch has them."""
+    """Within the block, every model upsamples, convolves, normalises and samples grids by PyTorch's own operators.
+
+    The weights are the same.
+    """
     with ExitStack() as stack:
         for owner, attribute, value in (
             (UpConv, "forward", _upsample_and_convolve),
