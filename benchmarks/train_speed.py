@@ -132,9 +132,9 @@ def resident_megabytes(kind: str) -> float:
 def measure_cache(config: Config, count: int, iteration_ms: float) -> dict[str, object]:
     """Writes ``count`` images as a cache's file is written, and takes what reading all of them in batches costs."""
     from drc_train.learner.chains import Chains
-    from drc_train.learner.distributed import Processes
+    from drc_train.learner.distributed import ProcessGroup
     from drc_train.learner.em import to_network
-    from drc_train.learner.prefetch import Feed
+    from drc_train.learner.prefetch import Prefetcher
 
     size, batch, cpu = config.model.image_size, config.train.batch_size, torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -144,8 +144,8 @@ def measure_cache(config: Config, count: int, iteration_ms: float) -> dict[str, 
             for _ in range(0, count, 1000):
                 file.write(random.integers(0, 256, (min(1000, count), 3, size, size), np.uint8).tobytes())
         pixels = np.memmap(path, np.uint8, "c", shape=(count // 1000 * 1000, 3, size, size))
-        feed, draw = Feed(torch.from_numpy(pixels), cpu), torch.Generator().manual_seed(0)
-        chains = Chains(len(feed), config.model.latent.total, draw, Processes(cpu))
+        feed, draw = Prefetcher(torch.from_numpy(pixels), cpu), torch.Generator().manual_seed(0)
+        chains = Chains(len(feed), config.model.latent.total, draw, ProcessGroup(cpu))
         memory, loading = [resident_megabytes("RssAnon")], []
         for turn in range(len(feed) // batch):
             index = chains.next_batch(batch, 0.0, 0.0, draw)

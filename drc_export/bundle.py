@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from drc_export.compatibility import report
 from drc_export.graphs import Graph, graphs
@@ -22,6 +21,7 @@ from drc_train.config import Config
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.torch_engine import manifest_of
 from drc_train.training.checkpoint import load_model
+from drc_train.training.record import RunState
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,16 @@ def _check_precisions(precisions: Sequence[str]) -> None:
         )
 
 
-def _manifest(config: Config, name: str, state: dict[str, Any]) -> Manifest:
-    about = state["about"]
+def _manifest(config: Config, name: str, state: RunState) -> Manifest:
+    about = state.about
     return replace(
         manifest_of(config, name),
         training={
-            "data": str(about["source"]),
-            "preset": str(about["preset"]),
-            "images": int(about["images"]),
-            "iterations": int(state["iteration"]),
-            "minutes": round(float(about["seconds"]) / 60, 1),
+            "data": about.source,
+            "preset": about.preset,
+            "images": about.images,
+            "iterations": state.iteration,
+            "minutes": round(about.seconds / 60, 1),
             "seed": config.train.seed,
             "version": __version__,
         },

@@ -1,7 +1,7 @@
 """The child process of ``drc run --learn``: ``python -m drc_export.learn FRAMES RUN BUNDLE SECONDS``.
 
-Learns from a folder of frames, goes on from the run if there is one, exports and verifies, all within the seconds. Says how far
-it is with one line of JSON after another on stdout (``drc_runtime.pipeline.learn.LearnState``); an error is a line ``{"error": ...}``.
+Learns from a folder of frames, continues the run if there is one, exports and verifies, all within the seconds. Reports its
+progress in lines of JSON on stdout (``drc_runtime.pipeline.learn_state.LearnState``); an error is a line ``{"error": ...}``.
 """
 
 import json
@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from drc_runtime.errors import DRCError, TrainingError
-from drc_runtime.pipeline.learn import LearnState, Report
+from drc_runtime.pipeline.learn_state import LearnCallback, LearnState
 
 EXPORT_SHARE = 0.9
 """Exporting and verifying takes about so much of the time that tracing and compiling the training step took before."""
@@ -31,7 +31,7 @@ def learn_bundle(
     bundle: Path,
     seconds: float,
     *,
-    report: Report,
+    report: LearnCallback,
     preset: str = "static-camera",
     overrides: Sequence[str] = (),
 ) -> bool:
@@ -59,20 +59,18 @@ def learn_bundle(
     from rich.console import Console
 
     from drc_export.bundle import export
-    from drc_train.training.checkpoint import STATE_FILE
-    from drc_train.training.train import train
+    from drc_train.training.record import STATE_FILE
+    from drc_train.training.train import Recipe, Reporting, train
 
     resume = (run / STATE_FILE).exists()
     with open(os.devnull, "w") as nowhere:
         learned = train(
             str(frames),
             run,
-            preset=None if resume else preset,
-            resume=resume,
-            overrides=() if resume else overrides,
+            recipe=Recipe() if resume else Recipe(preset, tuple(overrides)),
             iterations=NO_END,
-            on_iteration=_until(begun, seconds, report),
-            console=Console(file=nowhere),
+            resume=resume,
+            reporting=Reporting(Console(file=nowhere), _until(begun, seconds, report)),
         )
     if learned.interrupted:
         return False
@@ -83,7 +81,7 @@ def learn_bundle(
     return True
 
 
-def _until(begun: float, seconds: float, report: Report) -> Callable[[int, Mapping[str, float]], bool]:
+def _until(begun: float, seconds: float, report: LearnCallback) -> Callable[[int, Mapping[str, float]], bool]:
     """Reports once a second and ends learning when what is left of the time is what export needs."""
     first, said = 0.0, 0.0
 

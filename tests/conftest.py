@@ -1,6 +1,7 @@
 """Shared by all tests: a tiny bundle whose results are known in closed form."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from drc_runtime.bundle.bundle import write_bundle
 from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler
+from drc_runtime.cli import main as command_line
+
+Drc = Callable[..., tuple[int, str, str]]
 
 SIZE = (8, 12)
 LATENT = 4
@@ -121,3 +125,17 @@ def toy_bundle(tmp_path: Path, toy_graph: bytes) -> Path:
     folder = tmp_path / "toy-bundle"
     write_bundle(folder, toy_manifest(toy_graph), {"posterior_step": toy_graph})
     return folder
+
+
+@pytest.fixture
+def drc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Drc:
+    """Runs the command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["drc", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            command_line.main()
+        captured = capsys.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return call

@@ -10,9 +10,10 @@ from drc_export.bundle import export
 from drc_train.config import load_config
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
+from drc_train.training.record import RunRecord
 
 SMALL = ("model.image_size=16", "model.channels=[12, 8]", "model.base_channels=6", "model.classifier_channels=4")
-ABOUT = {"source": "test", "preset": "test", "images": 4, "seconds": 60.0}
+ABOUT = RunRecord("test", "test", 4, seconds=60.0)
 
 MakeRun = Callable[..., Path]
 

@@ -13,7 +13,8 @@ from drc_export import learn as module
 from drc_export.learn import learn_bundle
 from drc_runtime.errors import TrainingError
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.pipeline.learn import LearnState
+from drc_runtime.pipeline.learn_state import LearnState
+from drc_train.training import loop
 from drc_train.training import train as train_module
 from tests.export.conftest import SMALL
 from tests.videos import write_video
@@ -46,7 +47,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames: Path, tmp_path: Path) -> None:
-    train_module.train(str(frames), tmp_path / "run", preset="static-camera", iterations=1, overrides=OVERRIDES)
+    recipe = train_module.Recipe("static-camera", OVERRIDES)
+    train_module.train(str(frames), tmp_path / "run", recipe=recipe, iterations=1)
     cv2.imwrite(str(frames / "00008.jpg"), np.full((24, 32, 3), 60, np.uint8))
     states: list[LearnState] = []
     assert learn_bundle(frames, tmp_path / "run", tmp_path / "one", 1.0, report=states.append)
@@ -59,8 +61,8 @@ def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames
 
 
 def test_a_collapsed_model_becomes_no_bundle(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "FIRST_LOOK", 0)
-    monkeypatch.setattr(train_module, "collapse", lambda mask: "the masks are all foreground")
+    monkeypatch.setattr(loop, "FIRST_CHECK", 0)
+    monkeypatch.setattr(loop, "collapse", lambda mask: "the masks are all foreground")
     with pytest.raises(TrainingError, match="all foreground .* no bundle was made"):
         learn_bundle(frames, tmp_path / "run", tmp_path / "one", 0.5, report=lambda state: None, overrides=OVERRIDES)
     assert not (tmp_path / "one").exists() and (tmp_path / "run" / "checkpoint.json").exists()

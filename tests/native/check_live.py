@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.pipeline.run import run
+from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
 from tests.videos import write_video
 
@@ -42,7 +42,7 @@ def test_a_video_gives_the_masks_of_the_python_command(tmp_path: Path, soft: boo
     options = ["--soft"] if soft else []
     done = live(video, "--masks", tmp_path / "native", "--out", tmp_path / "o.mp4", "--steps", 2, "--json", *options)
     assert done.returncode == 0 and done.stderr == ""
-    run(str(video), model=MODEL, masks=tmp_path / "python", steps=2, soft=soft, display=False)
+    run_with(video, bundle=MODEL, masks=tmp_path / "python", steps=2, soft=soft)
     native, python = masks(tmp_path / "native"), masks(tmp_path / "python")
     assert native.keys() == python.keys() and len(native) == 12
     for name, mask in python.items():
@@ -65,7 +65,7 @@ def test_a_folder_carries_on_after_a_bad_image_and_fails(tmp_path: Path) -> None
     done = live(folder, "--masks", tmp_path / "native", "--out", tmp_path / "cut", "--json")
     assert done.returncode == 1 and "frame3.png is cut short" in done.stderr
     assert json.loads(done.stdout)["frames"] == 2 and len(json.loads(done.stdout)["failures"]) == 1
-    report = run(str(folder), model=MODEL, masks=tmp_path / "python", display=False)
+    report = run_with(folder, bundle=MODEL, masks=tmp_path / "python")
     assert len(report.failures) == 1
     native, python = masks(tmp_path / "native"), masks(tmp_path / "python")
     assert native.keys() == python.keys() == {"frame2.png", "frame10.png"}

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from drc_runtime.pipeline import run as run_module
-from drc_runtime.pipeline.run import run
 from drc_runtime.sinks import audio as audio_module
 from drc_runtime.sources.open import open_source
+from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
 
 av = pytest.importorskip("av")
@@ -69,7 +69,7 @@ def duration_of(path: Path) -> float:
 @pytest.fixture
 def convert(toy_bundle: Path) -> Callable[..., Path]:
     def start(source: Path, out: Path, **options: object) -> Path:
-        run(str(source), model=toy_bundle, out=out, display=False, threads=1, **options)
+        run_with(source, bundle=toy_bundle, out=out, **options)
         return out
 
     return start
@@ -141,7 +141,7 @@ def test_audio_that_crashes_its_worker_leaves_the_images_whole(
     clip = write_clip(tmp_path / "clip.mkv", CONSTANT, codec="aac")
     (tmp_path / "crashing.py").write_text(CRASHING.format(worker=str(audio_module.PROGRAM)))
     monkeypatch.setattr(audio_module, "PROGRAM", tmp_path / "crashing.py")
-    report = run(str(clip), model=toy_bundle, out=tmp_path / "out.mp4", display=False, threads=1)
+    report = run_with(clip, bundle=toy_bundle, out=tmp_path / "out.mp4")
     assert len(report.failures) == 1 and "audio of" in report.failures[0] and "is damaged" in report.failures[0]
     assert times_of(tmp_path / "out.mp4") == times_of(clip)
 
@@ -180,11 +180,11 @@ def test_the_rotation_of_the_container_is_applied(
 KILLED = """
 import sys
 from pathlib import Path
-from drc_runtime.pipeline.run import run
+from tests.flat_run import run_with
 def progress(done, total):
     if done == int(sys.argv[4]):
         print("running", flush=True)
-run(sys.argv[1], model=sys.argv[2], out=Path(sys.argv[3]), display=False, threads=1, steps=1, progress=progress)
+run_with(sys.argv[1], bundle=sys.argv[2], out=Path(sys.argv[3]), steps=1, progress=progress)
 """
 
 

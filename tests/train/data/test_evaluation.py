@@ -1,3 +1,5 @@
+"""Images and frames with their masks."""
+
 from pathlib import Path
 
 import cv2
@@ -54,7 +56,7 @@ def test_frames_with_their_masks(clip):
 def test_masks_in_another_place(clip, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     (tmp_path / "masks").rename(elsewhere)
-    with pytest.raises(SourceError, match="--masks"):
+    with pytest.raises(SourceError, match="with --truth"):
         load_evaluation(str(clip))
     assert len(list(load_evaluation(str(clip), str(elsewhere)))) == 3
 

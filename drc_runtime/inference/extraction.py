@@ -1,0 +1,34 @@
+"""The result for one image: its foreground probability, and how it was computed."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The foreground of one image."""
+
+    probability: NDArray[np.uint8]
+    """(H, W) at the image's own size, from 0 (background) to 255 (foreground)."""
+    log_posterior: float
+    """Log-posterior of the latent that the mask was read from, without constants."""
+    steps: int
+    """Langevin steps taken."""
+    milliseconds: dict[str, float] = field(default_factory=dict, compare=False)
+    """Duration of each stage: ``preprocess``, ``steps`` and ``mask``."""
+    begun: float = field(default=0.0, compare=False)
+    """Start time in seconds, on the clock of ``time.monotonic()``."""
+
+    @cached_property
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W): 255 where the probability is 128 or more, else 0."""
+        return np.asarray(cv2.threshold(self.probability, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+    @property
+    def foreground_share(self) -> float:
+        """Share of the image's pixels in the mask, in [0, 1]."""
+        return cv2.countNonZero(self.mask) / self.mask.size
