@@ -39,7 +39,7 @@ def load_tensorrt() -> Any:
     module = require("tensorrt", extra="trt", purpose="TensorRT")
     version = str(module.__version__)
     if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) not in SUPPORTED:
-        raise EngineError(f"TensorRT {version} is not supported, only 10.x and 11.x: {install_command('trt')}")
+        raise EngineError(f"TensorRT {version} is not supported: install 10.x or 11.x with {install_command('trt')}")
     return module
 
 
