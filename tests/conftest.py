@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from drc_runtime.bundle.bundle import write_bundle
 from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler
-from drc_runtime.cli import main as command_line
+from drc_runtime.cli import app as command_line
 
 Drc = Callable[..., tuple[int, str, str]]
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.cli.main import COMMANDS, load_command
+from drc_runtime.cli.app import COMMANDS, load_command
 from tests.videos import write_video
 
 Drc = Callable[..., tuple[int, str, str]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.cli.main import COMMANDS, load_command
+from drc_runtime.cli.app import COMMANDS, load_command
 from drc_train.config import load_config
 
 ROOT = Path(__file__).parents[1]

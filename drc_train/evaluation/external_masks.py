@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import SourceError
 from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import Labelled
 from drc_train.data.masks import read_mask
 from drc_train.evaluation.metrics import Mask, all_but_the_background, all_slots, best_permutation, partition_figures
 from drc_train.evaluation.model_masks import Segmentation
+from drc_train.training.record import STATE_FILE
 
 
 def is_masks(folder: Path) -> bool:
     """Whether ``folder`` holds masks (images ``NAME.png``, or folders ``NAME`` of them) and is neither a run nor a bundle."""
-    if not folder.is_dir() or any((folder / name).exists() for name in ("checkpoint.json", "manifest.json")):
+    if not folder.is_dir() or any((folder / name).exists() for name in (STATE_FILE, MANIFEST)):
         return False
     return any(folder.glob("*.png")) or any(folder.glob("*/*.png"))
 

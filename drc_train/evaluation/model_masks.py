@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.images import Image, list_images
@@ -19,6 +20,7 @@ from drc_train.data.evaluation import Labelled
 from drc_train.data.source import image_folder
 from drc_train.evaluation.gallery import Gallery
 from drc_train.evaluation.metrics import Mask, partition_figures
+from drc_train.training.record import STATE_FILE
 
 if TYPE_CHECKING:
     from drc_train.config import Config
@@ -167,11 +169,7 @@ class _Run:
 
 def is_run(folder: Path) -> bool:
     """Whether ``folder`` is the ``--out`` folder of ``drc train`` (or a checkpoint in it), and not a bundle."""
-    return (
-        folder.suffix == ".safetensors"
-        or (folder / "checkpoint.json").is_file()
-        and not (folder / "manifest.json").is_file()
-    )
+    return folder.suffix == ".safetensors" or (folder / STATE_FILE).is_file() and not (folder / MANIFEST).is_file()
 
 
 def _read(

@@ -10,7 +10,7 @@ import torch
 
 from drc_export.bundle import export
 from drc_export.graphs import graphs
-from drc_runtime.cli import main as cli
+from drc_runtime.cli import app as cli
 from drc_train.config import load_config
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint

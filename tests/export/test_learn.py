@@ -98,7 +98,7 @@ def test_the_whole_command_learns_from_a_clip_and_then_runs_it(tmp_path: Path) -
     for index, image in enumerate(images):
         image[16:32, index : index + 14] = 230
     clip = write_video(tmp_path / "clip.avi", images)
-    command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "run", str(clip), "--learn", "1m"]
+    command = [sys.executable, "-c", "from drc_runtime.cli import main; main()", "run", str(clip), "--learn", "1m"]
     command += ["--keep", str(tmp_path / "keep"), "--masks", str(tmp_path / "masks"), "--no-display", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(module.__file__).parents[1], timeout=900)
     assert done.returncode == 0, done.stderr

@@ -169,7 +169,7 @@ def test_a_report_shows_what_happened_and_leaves_out_what_did_not(drc: Drc, monk
 def test_no_training_package_is_loaded(process: Process, toy_bundle: Path, folder: Path, tmp_path: Path) -> None:
     program = """
 import sys
-from drc_runtime.cli.main import main
+from drc_runtime.cli import main
 try:
     main()
 finally:

@@ -173,7 +173,7 @@ def drc(*arguments: object, limit: int | None = None) -> subprocess.Popen:
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "run", *map(str, arguments)]
+    command = [sys.executable, "-c", "from drc_runtime.cli import main; main()", "run", *map(str, arguments)]
     return subprocess.Popen(
         [*command, "--no-display", "--threads", "1"],
         stderr=subprocess.PIPE,

@@ -130,7 +130,7 @@ INTERRUPTED = """
 import sys
 from pathlib import Path
 from drc_runtime.pipeline import learn_child
-from drc_runtime.cli.main import main
+from drc_runtime.cli import main
 learn_child.PROGRAM = (sys.executable, sys.argv[1])
 sys.argv = ["drc", "run", *sys.argv[2:]]
 main()

@@ -70,7 +70,7 @@ def test_the_command_learns_in_two_processes(tmp_path: Path, tiny_overrides: lis
         "--no-python",
         "--",
     ]
-    command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "train", "tm-dsprites:12"]
+    command = [sys.executable, "-c", "from drc_runtime.cli import main; main()", "train", "tm-dsprites:12"]
     settings = [word for override in tiny_overrides for word in ("--set", override)]
     options = ["--preset", "edge-32", "--iterations", "3", "--out", str(tmp_path / "run"), *settings]
     environment = os.environ | {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from drc_runtime import __version__
-from drc_runtime.cli import main as cli
-from drc_runtime.cli.main import COMMANDS, GROUPS
+from drc_runtime.cli import app as cli
+from drc_runtime.cli.app import COMMANDS, GROUPS
 from drc_runtime.errors import OutputError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,7 +53,7 @@ def test_a_group_lists_its_commands(drc: Drc) -> None:
 def test_help_and_version_load_nothing_heavy(process: Process, arguments: str) -> None:
     program = f"""
 import sys
-from drc_runtime.cli.main import main
+from drc_runtime.cli import main
 try:
     main()
 finally:
@@ -159,9 +159,7 @@ def test_a_command_points_at_a_function_of_the_project(name: str) -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_leaves_is_no_error(toy_bundle: Path, unbuffered: str) -> None:
-    program = (
-        f"import sys; sys.argv = ['drc', 'info', {str(toy_bundle)!r}]; from drc_runtime.cli.main import main; main()"
-    )
+    program = f"import sys; sys.argv = ['drc', 'info', {str(toy_bundle)!r}]; from drc_runtime.cli import main; main()"
     # The reader closes its end, then says so on the second pipe: only then the first byte is written.
     shell = """mkfifo closed; { read _ < closed; exec "$0" -c "$1"; } | { exec <&-; echo > closed; }; exit ${PIPESTATUS[0]}"""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
