@@ -85,15 +85,15 @@ def exif_jpeg(pixels: np.ndarray, orientation: int, *, thumbnail: bytes = b"") -
 def test_exif_rotation_is_applied() -> None:
     pixels = np.zeros((32, 64, 3), np.uint8)
     pixels[:16, :16] = 255  # top left
-    turned = decode_image(exif_jpeg(pixels, 6), "a")
-    assert turned.shape == (64, 32, 3)
-    assert turned[4:12, 20:28].min() > 200  # 90 degrees clockwise: top right
-    assert turned[:, :12].max() < 50
+    rotated = decode_image(exif_jpeg(pixels, 6), "a")
+    assert rotated.shape == (64, 32, 3)
+    assert rotated[4:12, 20:28].min() > 200  # 90 degrees clockwise: top right
+    assert rotated[:, :12].max() < 50
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".ppm"])
-def test_a_image_cut_short_is_refused(suffix: str, share: float) -> None:
+def test_an_image_cut_short_is_refused(suffix: str, share: float) -> None:
     data = encode(noisy(), suffix)
     with pytest.raises(SourceError, match=r"^a\.x "):
         decode_image(data[: int(len(data) * share)], "a.x")
@@ -123,7 +123,7 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"hello, this is text", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM"])
-def test_what_is_no_image_is_refused_by_name(tmp_path: Path, data: bytes) -> None:
+def test_data_that_is_no_image_is_refused_by_name(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(data)
     with pytest.raises(SourceError, match=r"a\.png") as caught:
