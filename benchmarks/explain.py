@@ -1,34 +1,48 @@
-"""``drc export --explain``: what each rewrite of the posterior step buys, by exporting the step with and without it."""
+"""Report nodes, FLOPs and latency of a run's posterior step with and without each rewrite of the export.
 
+    python benchmarks/explain.py RUN [--json]
+
+A rewrite that changes nothing of this model, such as that of a re-assignment that it does not have, is left out. Latencies are
+medians of interleaved runs in onnxruntime.
+"""
+
+import argparse
+import json
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import onnx
 import torch
-from onnx import ModelProto
 from torch import Tensor
 from torch._decomp import core_aten_decompositions
 from torch._decomp.decompositions import grid_sampler_2d
 from torch.nn import functional as F
 
-from drc_export import onnx as exporter
-from drc_export.graphs import Graph, graphs
-from drc_export.plain import replaced
-from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.bundle.manifest import GraphEntry
-from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
-from drc_runtime.engines.protocol import BoundGraph
-from drc_train.model import regions as model
-from drc_train.model.layers import NORM_EPSILON, InstanceNorm, UpConv
-from drc_train.sampling import decompositions
-from drc_train.sampling.torch_engine import manifest_of
-from drc_train.training.checkpoint import load_model
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.flops import graph_flops  # noqa: E402
+from benchmarks.plain import replaced  # noqa: E402
+from drc_export import onnx as exporter  # noqa: E402
+from drc_export.contenders import bundle_of  # noqa: E402
+from drc_export.graphs import Graph, graphs  # noqa: E402
+from drc_runtime.cli.printing import print_rows  # noqa: E402
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine  # noqa: E402
+from drc_runtime.engines.protocol import BoundGraph  # noqa: E402
+from drc_runtime.errors import DRCError  # noqa: E402
+from drc_runtime.machine import machine_name  # noqa: E402
+from drc_train.config import Config  # noqa: E402
+from drc_train.model import regions as model  # noqa: E402
+from drc_train.model.layers import NORM_EPSILON, InstanceNorm, UpConv  # noqa: E402
+from drc_train.model.regions import RegionModel  # noqa: E402
+from drc_train.sampling import decompositions  # noqa: E402
+from drc_train.training.checkpoint import load_model  # noqa: E402
 
 ROUNDS = 30
 aten = torch.ops.aten
@@ -43,13 +57,11 @@ class Variant:
     flops: float
     """Multiplications and additions of its convolutions and matrix products."""
     milliseconds: float
-    """Of a step with onnxruntime: the median, all variants measured in turns."""
+    """Median of a step in onnxruntime."""
 
 
 def explain(run: Path, *, threads: int | None = None) -> list[Variant]:
-    """Exports the posterior step of a run whole, without each rewrite and without any, and measures them side by side.
-
-    A rewrite that changes nothing of this model, such as that of a re-assignment that it does not have, is left out.
+    """Exports the posterior step of a run with all rewrites, without each one and without any, and measures all of them.
 
     Args:
         run: the ``--out`` folder of ``drc train``.
@@ -60,60 +72,42 @@ def explain(run: Path, *, threads: int | None = None) -> list[Variant]:
     """
     networks, config, _ = load_model(run)
     step = graphs(config)[0]
-    whole = exporter.to_onnx(step, networks)
+    files = exported_variants(step, networks)
+    times = _measure([_bind(step, networks, config, data, threads) for data in files.values()])
+    found = []
+    for (name, data), milliseconds in zip(files.items(), times, strict=True):
+        graph = onnx.load_from_string(data)
+        found.append(Variant(name, len(graph.graph.node), graph_flops(graph), milliseconds))
+    return found
+
+
+def exported_variants(step: Graph, networks: RegionModel) -> dict[str, bytes]:
+    """The step as ONNX, by the variant's name; the first one has all rewrites."""
+
+    def exported() -> bytes:
+        return exporter.to_onnx(step, exporter.trace(step, networks))
+
+    whole = exported()
     files = {"all rewrites": whole}
     for name, rewrite in REWRITES.items():
         with replaced(*rewrite):
-            files[f"without {name}"] = exporter.to_onnx(step, networks)
+            files[f"without {name}"] = exported()
     with ExitStack() as stack:
         for rewrite in REWRITES.values():
             stack.enter_context(replaced(*rewrite))
-        files["without any"] = exporter.to_onnx(step, networks)
-    files = {name: data for name, data in files.items() if name == "all rewrites" or data != whole}
-    shapes, manifest = step.shapes(networks), manifest_of(config, "explain")
-    bound = [
-        _bind(step, replace(manifest, graphs={step.name: _entry(step, data, shapes)}), data, threads)
-        for data in files.values()
-    ]
-    return [
-        Variant(name, len(graph.graph.node), flops(graph), milliseconds)
-        for (name, graph), milliseconds in zip(
-            ((name, onnx.load_from_string(data)) for name, data in files.items()), _measure(bound), strict=True
-        )
-    ]
+        files["without any"] = exported()
+    return {name: data for name, data in files.items() if name == "all rewrites" or data != whole}
 
 
-def flops(model: ModelProto) -> float:
-    """Multiplications and additions of an ONNX graph's convolutions and matrix products, for fixed shapes."""
-    model = onnx.shape_inference.infer_shapes(model)
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
-        shapes[value.name] = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-    total = 0.0
-    for node in model.graph.node:
-        if node.op_type == "Conv":
-            total += 2 * prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
-        elif node.op_type == "ConvTranspose":
-            total += 2 * prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
-        elif node.op_type in ("Gemm", "MatMul"):
-            total += 2 * prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
-    return total
-
-
-def _entry(step: Graph, data: bytes, shapes: dict[str, tuple[int, ...]]) -> GraphEntry:
-    return GraphEntry.of(f"{step.name}.onnx", data, step.inputs, shapes)
-
-
-def _bind(step: Graph, manifest: Any, data: bytes, threads: int | None) -> BoundGraph:
-    engine = OnnxRuntimeEngine(Bundle(Path("explain"), manifest, {step.name: data}), threads)
-    bound = engine.bind(step.name, ("z_next",))
+def _bind(step: Graph, networks: RegionModel, config: Config, data: bytes, threads: int | None) -> BoundGraph:
+    bound = OnnxRuntimeEngine(bundle_of(step, networks, config, data), threads).bind(step.name, ("z_next",))
     for name, tensor in zip(step.inputs, step.random_inputs(torch.Generator().manual_seed(0)), strict=True):
         bound.inputs[name][:] = tensor.numpy()
     return bound
 
 
 def _measure(variants: list[BoundGraph]) -> list[float]:
-    """In turns, so that whatever else the machine does falls on all of them."""
+    """Median milliseconds of each; every round runs all of them, so that other load affects all alike."""
     times: list[list[float]] = [[] for _ in variants]
     for _ in range(ROUNDS):
         for bound, taken in zip(variants, times, strict=True):
@@ -137,13 +131,13 @@ def _plain_norm(layer: InstanceNorm, x: Tensor) -> Tensor:
     return (x - mean) * torch.rsqrt(variance + NORM_EPSILON) * layer.weight + layer.bias
 
 
-_turned_gradient = decompositions.convolution_input_gradient
+_flipped_gradient = decompositions.convolution_input_gradient
 
 
 def _transposed_gradient(gradient: Tensor, x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, None, None]:
     _, stride, padding, _, transposed, *_ = rest
     if transposed:
-        return _turned_gradient(gradient, x, weight, *rest)
+        return _flipped_gradient(gradient, x, weight, *rest)
     return aten.convolution(gradient, weight, None, stride, padding, [1, 1], True, [0, 0], 1), None, None
 
 
@@ -162,7 +156,7 @@ REWRITES: dict[str, tuple[Any, str, Any]] = {
     "upsampling inside the convolution": (UpConv, "forward", _separate_upsampling),
     "the norm's own gradient": (InstanceNorm, "forward", _plain_norm),
     "one gather and one scatter for the re-assignment": (model, "grid_sample", _grid_sample),
-    "gradients as turned convolutions": (decompositions, "convolution_input_gradient", _transposed_gradient),
+    "gradients as flipped convolutions": (decompositions, "convolution_input_gradient", _transposed_gradient),
     "gradients of leaky ReLUs as products": (
         decompositions,
         "leaky_relu_input_gradient",
@@ -171,4 +165,36 @@ REWRITES: dict[str, tuple[Any, str, Any]] = {
     "gradients of slices as pads": (decompositions, "slice_input_gradient", _of_pytorch("slice_backward")),
     "folded constants": (exporter, "fold_constants", lambda traced: 0),
 }
-"""Each rewrite, and what to put where so that it is not done."""
+"""Each rewrite by name: the owner, the attribute and the value that undo it."""
+
+
+def print_variants(variants: list[Variant]) -> None:
+    """One row a variant, each figure with its difference from the export with all rewrites."""
+    whole, rows = variants[0], [("posterior_step", "nodes", "", "MFLOP", "", "ms", "")]
+    for it in variants:
+        nodes, flops = it.nodes - whole.nodes, (it.flops - whole.flops) / 1e6
+        cells = [f"{it.nodes}", f"{nodes:+}", f"{it.flops / 1e6:.0f}", f"{flops:+.0f}"]
+        cells += [f"{it.milliseconds:.2f}", f"{it.milliseconds - whole.milliseconds:+.2f}"]
+        rows.append((it.name, *cells))
+    print(machine_name())
+    print_rows(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="the --out folder of drc train")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    try:
+        variants = explain(arguments.run, threads=arguments.threads)
+    except DRCError as error:
+        sys.exit(f"explain.py: {error}")
+    if arguments.json:
+        print(json.dumps({"machine": machine_name(), "variants": [asdict(it) for it in variants]}, indent=2))
+    else:
+        print_variants(variants)
+
+
+if __name__ == "__main__":
+    main()

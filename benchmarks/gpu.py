@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,9 @@ try:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.train_speed import StandardLayers, eager_iteration, in_turns
+    from benchmarks.plain import plain_layers
+    from benchmarks.train_speed import eager_iteration, in_turns
+    from drc_runtime.atomic import atomic_write
     from drc_runtime.machine import machine_name
     from drc_train.config import Config, load_config
     from drc_train.learner.em import Learner
@@ -91,7 +94,7 @@ def measure_iteration(learner: Learner, images: torch.Tensor, rounds: int) -> di
     eager = Learner(learner.config, images, learner.device, compiled=False)
 
     def plain() -> None:
-        with StandardLayers():
+        with plain_layers():
             eager_iteration(eager)
 
     functions = {"eager": plain, "drc": learner.step}
@@ -217,7 +220,8 @@ def learn(
     try:
         from drc_train.data.source import TRAINING_SEED
         from drc_train.data.synthetic.tm_dsprites import draw
-        from drc_train.training.checkpoint import read_state, restore, save_checkpoint
+        from drc_train.training.checkpoint import restore, save_checkpoint
+        from drc_train.training.record import STATE_FILE, RunRecord
     except ModuleNotFoundError as error:
         sys.exit(f"--train needs the package {error.name}: pip install {error.name}")
     config = load_config(arguments.preset, arguments.overrides)
@@ -226,32 +230,37 @@ def learn(
     learner = Learner(config, images, device)
     run: Path = arguments.run
     run.mkdir(parents=True, exist_ok=True)
-    about = {"source": f"tm-dsprites:{len(images)}", "preset": arguments.preset, "images": len(images)}
-    about |= {"fingerprint": "", "seconds": 0.0, "curve": []}
-    if (run / "checkpoint.json").exists():
-        restore(run, learner)
-        about = read_state(run)["about"]
+    about, curve, curve_file = (
+        RunRecord(f"tm-dsprites:{len(images)}", arguments.preset, len(images)),
+        [],
+        run / "curve.json",
+    )
+    if (run / STATE_FILE).exists():
+        about = restore(run, learner)
+        curve = json.loads(curve_file.read_text()) if curve_file.exists() else []
     begun = saved = looked = time.monotonic()
-    before = float(about["seconds"])
+    before = about.seconds
     while time.monotonic() - begun < arguments.minutes * 60:
         figures = learner.step()
         now = time.monotonic()
-        about["seconds"] = before + now - begun
+        about = replace(about, seconds=before + now - begun)
         if now - looked >= 10 or learner.iteration == 1:
-            point = {"iteration": learner.iteration, "seconds": round(about["seconds"], 1)}
-            about["curve"].append(point | {"iou": overlap(learner, masks[:SHOWN])} | figures)
+            point = {"iteration": learner.iteration, "seconds": round(about.seconds, 1)}
+            curve.append(point | {"iou": overlap(learner, masks[:SHOWN])} | figures)
             looked = now
         if now - saved >= SAVED_EVERY:
             save_checkpoint(run, learner, about)
+            atomic_write(curve_file, json.dumps(curve).encode())
             saved = time.monotonic()
-    last = {"iteration": learner.iteration, "seconds": round(about["seconds"], 1)}
-    about["curve"].append(last | {"iou": overlap(learner, masks[:SHOWN])})
+    last = {"iteration": learner.iteration, "seconds": round(about.seconds, 1)}
+    curve.append(last | {"iou": overlap(learner, masks[:SHOWN])})
     save_checkpoint(run, learner, about)
+    atomic_write(curve_file, json.dumps(curve).encode())
     result |= {"preset": arguments.preset, "images": len(images), "iterations": learner.iteration}
     result |= {
-        "minutes": round(about["seconds"] / 60, 2),
+        "minutes": round(about.seconds / 60, 2),
         "precision": learner.sampler.precision,
-        "curve": about["curve"],
+        "curve": curve,
     }
 
 

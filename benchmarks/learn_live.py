@@ -30,7 +30,14 @@ from drc_runtime.frames import Frame, Sink  # noqa: E402
 from drc_runtime.images import Image  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_runtime.pipeline import run as run_module  # noqa: E402
-from drc_runtime.pipeline.learn import LearnState, parse_duration  # noqa: E402
+from drc_runtime.pipeline.learn_state import LearnState  # noqa: E402
+from drc_runtime.pipeline.options import (  # noqa: E402
+    Callbacks,
+    LearnOptions,
+    OutputOptions,
+    WatchOptions,
+    parse_duration,
+)
 from drc_runtime.preprocess import resize  # noqa: E402
 from drc_train.data.evaluation import load_evaluation  # noqa: E402
 from drc_train.evaluation.baselines import baseline  # noqa: E402
@@ -107,8 +114,13 @@ def measure(clip: str, seconds: float, keep: Path) -> dict[str, object]:
 
     address = f"http://127.0.0.1:{port.get(timeout=60)}/stream.mjpg"
     # the folder stands for an output, so that the run does not ask for one; the sink above takes its place
-    options = {"masks": Path("/nonexistent"), "display": False, "keep": keep, "learn": seconds}
-    report = run_module.run(address, progress=progress, learning=learning, notice=notice, **options)
+    report = run_module.run(
+        address,
+        outputs=OutputOptions(masks=Path("/nonexistent")),
+        watch=WatchOptions(display=False),
+        learn=LearnOptions(seconds, keep),
+        callbacks=Callbacks(progress, learning, notice),
+    )
     server.terminate()
     assert report.learned is not None
     manifest = json.loads((report.learned / "manifest.json").read_text())

@@ -27,6 +27,7 @@ from drc_runtime.frames import Frame, Sink  # noqa: E402
 from drc_runtime.images import Image  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_runtime.pipeline import run as run_module  # noqa: E402
+from drc_runtime.pipeline.options import Callbacks, ModelOptions, OutputOptions, WatchOptions  # noqa: E402
 from drc_runtime.samples import sample_path  # noqa: E402
 from drc_runtime.sources.open import open_source  # noqa: E402
 from drc_runtime.views.compose import overlay  # noqa: E402
@@ -112,11 +113,10 @@ def main() -> None:
     # the folder stands for an output, so that the run does not ask for one; the sink above takes its place
     report = run_module.run(
         address,
-        model=arguments.model,
-        masks=Path("/nonexistent"),
-        steps=arguments.steps,
-        display=False,
-        progress=progress,
+        model=ModelOptions(arguments.model, steps=arguments.steps),
+        outputs=OutputOptions(masks=Path("/nonexistent")),
+        watch=WatchOptions(display=False),
+        callbacks=Callbacks(progress),
     )
     seconds = time.monotonic() - begun[0]
     p50, p95, p99 = np.percentile(sink.ages, [50, 95, 99])

@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.live import StampSink, serve  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_runtime.pipeline import run as run_module  # noqa: E402
+from drc_runtime.pipeline.options import Callbacks, ModelOptions, WatchOptions  # noqa: E402
 
 SETTLING_SECONDS = 1.0
 WATCH = """
@@ -77,10 +78,9 @@ def main() -> None:
 
     report = run_module.run(
         f"http://127.0.0.1:{port.get(timeout=60)}/stream.mjpg",
-        steps=arguments.steps,
-        display=False,
-        serve="0",
-        notice=notice,
+        model=ModelOptions(steps=arguments.steps),
+        watch=WatchOptions(serve="0", display=False),
+        callbacks=Callbacks(notice=notice),
     )
     result = {"machine": machine_name(), "steps": report.steps, "rounds": arguments.rounds, "viewers": {}}
     for count, turns in found.items():

@@ -21,43 +21,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.plain import plain_layers  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_train.config import Config, load_config  # noqa: E402
 from drc_train.learner.em import Learner  # noqa: E402
 from drc_train.learner.m_step import COMPILED_FROM  # noqa: E402
-from drc_train.model import layers, networks  # noqa: E402
-from drc_train.model import regions as model
 from drc_train.model.objective import m_step_loss  # noqa: E402
 from drc_train.sampling.langevin import posterior_step, prior_step  # noqa: E402
-
-
-class StandardLayers:
-    """Puts PyTorch's own layers in the place of this project's within the block; the weights are the same."""
-
-    def __enter__(self) -> None:
-        self._before = layers.UpConv.forward, networks.InstanceNorm.forward, model.grid_sample
-
-        def up_convolution(self: layers.UpConv, x: torch.Tensor) -> torch.Tensor:
-            corners = None if self.upsampling == "nearest" else False
-            doubled = F.interpolate(x, scale_factor=2, mode=self.upsampling, align_corners=corners)
-            return F.conv2d(doubled, self.weight, padding=1)
-
-        def instance_norm(self: layers.InstanceNorm, x: torch.Tensor) -> torch.Tensor:
-            return F.instance_norm(x, weight=self.weight.flatten(), bias=self.bias.flatten())
-
-        def grid_sample(source: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-            return F.grid_sample(source, grid.permute(0, 2, 3, 1), align_corners=False)
-
-        layers.UpConv.forward, networks.InstanceNorm.forward = up_convolution, instance_norm
-        model.grid_sample = grid_sample
-
-    def __exit__(self, *_: object) -> None:
-        layers.UpConv.forward, networks.InstanceNorm.forward, model.grid_sample = self._before
 
 
 def eager_iteration(learner: Learner) -> None:
@@ -105,11 +79,11 @@ def measure_iterations(config: Config, images: torch.Tensor, rounds: int, device
     same = Learner(config, images, device, compiled=False)
     standard = Learner(config, images, device, compiled=False)
 
-    def with_standard_layers() -> None:
-        with StandardLayers():
+    def with_plain_layers() -> None:
+        with plain_layers():
             eager_iteration(standard)
 
-    functions = {"eager": with_standard_layers, "eager_same_layers": lambda: eager_iteration(same), "drc": ours.step}
+    functions = {"eager": with_plain_layers, "eager_same_layers": lambda: eager_iteration(same), "drc": ours.step}
     times = in_turns(functions, rounds, device)
     medians = {name: round(statistics.median(values), 1) for name, values in times.items()}
     return {
@@ -132,9 +106,9 @@ def resident_megabytes(kind: str) -> float:
 def measure_cache(config: Config, count: int, iteration_ms: float) -> dict[str, object]:
     """Writes ``count`` images as a cache's file is written, and takes what reading all of them in batches costs."""
     from drc_train.learner.chains import Chains
-    from drc_train.learner.distributed import Processes
+    from drc_train.learner.distributed import ProcessGroup
     from drc_train.learner.em import to_network
-    from drc_train.learner.prefetch import Feed
+    from drc_train.learner.prefetch import Prefetcher
 
     size, batch, cpu = config.model.image_size, config.train.batch_size, torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -144,8 +118,8 @@ def measure_cache(config: Config, count: int, iteration_ms: float) -> dict[str, 
             for _ in range(0, count, 1000):
                 file.write(random.integers(0, 256, (min(1000, count), 3, size, size), np.uint8).tobytes())
         pixels = np.memmap(path, np.uint8, "c", shape=(count // 1000 * 1000, 3, size, size))
-        feed, draw = Feed(torch.from_numpy(pixels), cpu), torch.Generator().manual_seed(0)
-        chains = Chains(len(feed), config.model.latent.total, draw, Processes(cpu))
+        feed, draw = Prefetcher(torch.from_numpy(pixels), cpu), torch.Generator().manual_seed(0)
+        chains = Chains(len(feed), config.model.latent.total, draw, ProcessGroup(cpu))
         memory, loading = [resident_megabytes("RssAnon")], []
         for turn in range(len(feed) // batch):
             index = chains.next_batch(batch, 0.0, 0.0, draw)

@@ -1,13 +1,12 @@
-"""``drc export``: from a run's checkpoint to a verified bundle."""
+"""Exports the checkpoint of a run as a verified bundle (``drc export``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from drc_export.compatibility import report
 from drc_export.graphs import Graph, graphs
-from drc_export.onnx import to_onnx
+from drc_export.onnx import to_onnx, trace
 from drc_export.precision import to_half
 from drc_export.reference import Reference
 from drc_export.torchscript import to_torchscript
@@ -19,22 +18,22 @@ from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import OutputError, UsageError
 from drc_train.config import Config
-from drc_train.model.regions import RegionModel
 from drc_train.sampling.torch_engine import manifest_of
 from drc_train.training.checkpoint import load_model
+from drc_train.training.record import RunState
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What ``export`` wrote and how exact it is."""
+    """What ``export`` wrote, and how exact it is."""
 
     bundle: Path
     bytes: dict[str, int]
-    """Size of each graph's file."""
+    """Size of each graph's file, by name."""
     checks: list[Check]
-    """Empty where verification was turned off."""
+    """Empty if not verified."""
     backends: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    """For each graph, what each backend cannot take of it; an empty list means that it can take the graph."""
+    """Graph -> backend -> what the backend does not support; an empty list means that it supports the graph."""
 
 
 def export(
@@ -47,21 +46,21 @@ def export(
     torchscript: bool = False,
     precisions: Sequence[str] = ("fp32",),
 ) -> ExportReport:
-    """Exports a run as a bundle folder; it appears only after its graphs agree with float64 autograd.
+    """Exports a run as a bundle folder, which is written only if its graphs agree with float64 autograd.
 
     Args:
         run: the ``--out`` folder of ``drc train``.
-        bundle: the folder to make.
-        name: the bundle's name; None takes the folder's.
-        verified: whether to verify the graphs on fresh inputs first.
-        overwrite: replace a bundle that exists.
-        torchscript: add the same functions as TorchScript.
-        precisions: ``fp32``, and ``fp16`` to add graphs with their convolutions in float16.
+        bundle: the folder to write.
+        name: in the manifest; None takes the folder's name.
+        verified: whether to verify the graphs first.
+        overwrite: replace an existing bundle.
+        torchscript: add the graphs as TorchScript.
+        precisions: ``fp32``, and ``fp16`` to add graphs with float16 convolutions.
 
     Raises:
-        UsageError: a precision that there is not, or no fp32.
+        UsageError: an unknown precision, or no fp32.
         TrainingError: the run has no usable checkpoint.
-        VerificationError: a graph is out of tolerance; nothing was written.
+        VerificationError: a graph is out of tolerance; nothing is written.
         OutputError: the bundle exists already or cannot be written.
     """
     _check_precisions(precisions)
@@ -69,14 +68,15 @@ def export(
         raise OutputError(f"{bundle} exists already: give another --out, or --overwrite to replace it")
     model, config, state = load_model(run)
     functions = graphs(config)
-    files = {graph.name: to_onnx(graph, model) for graph in functions}
+    traced = {graph.name: trace(graph, model) for graph in functions}
+    files = {graph.name: to_onnx(graph, traced[graph.name]) for graph in functions}
     halves = []
     for graph in functions if "fp16" in precisions else []:
         half = to_half(files[graph.name])
-        if half != files[graph.name]:  # the prior has nothing that float16 would be used for
+        if half != files[graph.name]:  # prior_step has no convolutions
             halves.append(replace(graph, name=graph.name + HALF_PRECISION))
             files[halves[-1].name] = half
-    scripts = {graph.name: to_torchscript(graph, model) for graph in functions if torchscript}
+    scripts = {graph.name: to_torchscript(graph, traced[graph.name]) for graph in functions if torchscript}
     manifest = replace(
         _manifest(config, name or bundle.name, state),
         graphs={
@@ -87,7 +87,7 @@ def export(
     )
     checks: list[Check] = []
     if verified:
-        checks = _verify(Bundle(bundle, manifest, files, scripts), model, functions, halves)
+        checks = _verify(Bundle(bundle, manifest, files, scripts), Reference(model, traced), functions, halves)
         step = next(check for check in checks if check.output == "z_next")
         manifest = replace(
             manifest, metrics={"gradient_error": step.error, "gradient_float32_error": step.float32_error}
@@ -102,29 +102,27 @@ def _check_precisions(precisions: Sequence[str]) -> None:
         if precision not in PRECISIONS:
             raise UsageError(f"no precision {precision!r}: choose from {', '.join(PRECISIONS)}")
     if "fp32" not in precisions:
-        raise UsageError(
-            "every bundle has fp32 graphs, which fp16 ones are checked against: give --precision fp32,fp16"
-        )
+        raise UsageError("a bundle needs its fp32 graphs: give --precision fp32,fp16")
 
 
-def _manifest(config: Config, name: str, state: dict[str, Any]) -> Manifest:
-    about = state["about"]
+def _manifest(config: Config, name: str, state: RunState) -> Manifest:
+    about = state.about
     return replace(
         manifest_of(config, name),
         training={
-            "data": str(about["source"]),
-            "preset": str(about["preset"]),
-            "images": int(about["images"]),
-            "iterations": int(state["iteration"]),
-            "minutes": round(float(about["seconds"]) / 60, 1),
+            "data": about.source,
+            "preset": about.preset,
+            "images": about.images,
+            "iterations": state.iteration,
+            "minutes": round(about.seconds / 60, 1),
             "seed": config.train.seed,
             "version": __version__,
         },
     )
 
 
-def _verify(bundle: Bundle, model: RegionModel, functions: list[Graph], halves: list[Graph]) -> list[Check]:
-    engine, reference = OnnxRuntimeEngine(bundle), Reference(model)
+def _verify(bundle: Bundle, reference: Reference, functions: list[Graph], halves: list[Graph]) -> list[Check]:
+    engine = OnnxRuntimeEngine(bundle)
     checks = verify(engine, reference, functions)
     checks += verify(engine, reference, halves, tolerance=FLOAT16)
     if bundle.manifest.torchscript:

@@ -1,7 +1,7 @@
-"""Which backends can take a graph: their lists of operators with types and restrictions, and where each list comes from.
+"""Which backends support a graph: their operators with types and restrictions, as documented by their vendors.
 
-The lists hold what this project's graphs are made of or plausibly could be; an operator that a list does not know counts as
-not supported. Nothing here runs a backend: a list says what its maker documents.
+The lists cover the operators that this project's graphs use or might use; any other operator counts as not supported. No backend
+is run.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _TYPES: dict[int, str] = {
     TensorProto.INT64: "l",
     TensorProto.BOOL: "b",
 }
-# Data types that an operator takes, one letter each: f float32, h float16, i int32, l int64, b bool.
+# Data types that an operator supports, one letter each: f float32, h float16, i int32, l int64, b bool.
 _FLOAT, _NUMBER, _ANY, _BOOL = "fh", "fhil", "fhilb", "b"
 
 
@@ -55,19 +55,19 @@ _AXES = {
 
 @dataclass(frozen=True)
 class Backend:
-    """What one backend documents that it takes."""
+    """What one backend supports according to its documentation."""
 
     name: str
     source: str
-    """Where the list comes from."""
+    """The documents that list it."""
     opsets: tuple[int, int]
-    """Smallest and largest opset of ONNX."""
+    """Smallest and largest ONNX opset."""
     operators: Mapping[str, str]
-    """Operator to the letters of the data types that it takes."""
+    """Operator -> letters of its data types."""
     constant: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Operator to the inputs that must be weights of the file and not computed."""
+    """Operator -> inputs that must be constants of the file."""
     attributes: Mapping[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
-    """Operator and attribute to the values that are allowed; an attribute that is not listed is free."""
+    """(operator, attribute) -> allowed values; an attribute that is not listed may have any value."""
     index_types: str = "il"
     """Types of the indices of gathers and scatters."""
 
@@ -133,7 +133,7 @@ BACKENDS = (
 
 
 def report(graph: bytes) -> dict[str, list[str]]:
-    """For each backend, what it cannot take of an ONNX graph: an empty list means that it can take all of it.
+    """Backend -> what it does not support of an ONNX graph; an empty list means that it supports the graph.
 
     Args:
         graph: a serialised ONNX model with fixed shapes.
@@ -156,7 +156,7 @@ def _problems(backend: Backend, model: onnx.ModelProto) -> list[str]:
         if node.op_type == "Constant":
             weights.add(node.output[0])
         found += _node_problems(backend, node, types, weights)
-    return list(dict.fromkeys(found))  # one line for each kind of problem, in the graph's order
+    return list(dict.fromkeys(found))  # each problem once, in the graph's order
 
 
 def _node_problems(backend: Backend, node: NodeProto, types: dict[str, int], weights: set[str]) -> Iterator[str]:
@@ -166,17 +166,17 @@ def _node_problems(backend: Backend, node: NodeProto, types: dict[str, int], wei
         return
     for name in _data(node):
         if _letter(types, name) not in allowed:
-            yield f"{node.op_type} does not take {_type_name(types, name)}"
+            yield f"{node.op_type} does not support {_type_name(types, name)}"
     if node.op_type in ("Gather", "GatherElements", "ScatterElements"):
         if _letter(types, node.input[1]) not in backend.index_types:
-            yield f"{node.op_type} does not take indices of {_type_name(types, node.input[1])}"
+            yield f"{node.op_type} does not support indices of {_type_name(types, node.input[1])}"
     for place in backend.constant.get(node.op_type, ()):
         if place < len(node.input) and node.input[place] and node.input[place] not in weights:
             yield f"{node.op_type} needs its input {place} as a constant"
     for attribute in node.attribute:
         values = backend.attributes.get((node.op_type, attribute.name))
         if values is not None and onnx.helper.get_attribute_value(attribute) not in values:
-            yield f"{node.op_type} does not take {attribute.name} = {onnx.helper.get_attribute_value(attribute)!r}"
+            yield f"{node.op_type} does not support {attribute.name} = {onnx.helper.get_attribute_value(attribute)!r}"
 
 
 def _letter(types: dict[str, int], name: str) -> str:
@@ -188,7 +188,7 @@ def _type_name(types: dict[str, int], name: str) -> str:
 
 
 def _data(node: NodeProto) -> list[str]:
-    """The tensors that an operator's documented types are about; indices, shapes and conditions are not."""
+    """The tensors to which an operator's documented types apply: not its indices, shapes and conditions."""
     if node.op_type == "Constant":
         return list(node.output)
     if node.op_type == "Cast":

@@ -1,4 +1,4 @@
-"""The functions that are exported: the bundle's three graphs with their inputs and outputs by name."""
+"""The functions that become the graphs of a bundle, with named inputs and outputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,14 @@ from drc_train.sampling.langevin import posterior_step, prior_step
 
 @dataclass(frozen=True)
 class Graph:
-    """One graph of the bundle: a function of the model and its named inputs, with named outputs."""
+    """One graph of a bundle.
+
+    Attributes:
+        name: in the bundle.
+        function: of the model and the inputs, in the order of ``inputs``; returns the outputs in that of ``outputs``.
+        inputs: shapes by name.
+        outputs: names.
+    """
 
     name: str
     function: Callable[..., tuple[Tensor, ...]]
@@ -22,7 +29,7 @@ class Graph:
     outputs: tuple[str, ...]
 
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Fresh float32 inputs: standard normal z and noise, an image uniform in [-1, 1]."""
+        """Random float32 inputs: standard normal z and noise, an image uniform in [-1, 1]."""
         return tuple(
             torch.rand(shape, generator=generator) * 2 - 1
             if name == "image"
@@ -31,15 +38,20 @@ class Graph:
         )
 
     def shapes(self, model: RegionModel) -> dict[str, tuple[int, ...]]:
-        """The shapes of the outputs by name."""
+        """Shapes of the outputs by name."""
         found = self.function(model, *self.random_inputs(torch.Generator().manual_seed(0)))
         return {name: tuple(tensor.shape) for name, tensor in zip(self.outputs, found, strict=True)}
 
 
-def graphs(config: Config, batch: int = 1) -> list[Graph]:
-    """The graphs of a bundle for ``config``, each of fixed batch size ``batch`` (format: design, Bundle version 1)."""
+def graphs(config: Config) -> list[Graph]:
+    """The graphs of a bundle of version 1 for ``config``, at batch size 1.
+
+    Returns:
+        ``posterior_step`` (Eq. 13 with the image), ``render``, and ``prior_step``; the last one is absent with amortised
+        inference, whose prior N(0, I) needs no chain.
+    """
     size = config.model.image_size
-    latent, image = (batch, config.model.latent.total), (batch, 3, size, size)
+    latent, image = (1, config.model.latent.total), (1, 3, size, size)
 
     def step(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         z_next, value, regions = posterior_step(model, z, image, noise, config.train)
@@ -50,7 +62,7 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
         regions = model(z)
         mask = regions.mask
         mixed = mask * regions.foreground + (1 - mask) * regions.background
-        # without re-assignment both backgrounds are one tensor, and a graph's outputs have to be apart
+        # Without re-assignment both backgrounds are one tensor, but a graph needs distinct outputs.
         before = regions.background_before + 0 if not config.model.latent.reassignment else regions.background_before
         return mask, regions.foreground, regions.background, before, mixed
 
@@ -72,5 +84,4 @@ def graphs(config: Config, batch: int = 1) -> list[Graph]:
         ),
         Graph("prior_step", prior, {"z": latent, "noise": latent}, ("z_next", "energy")),
     ]
-    # with amortised inference the prior is N(0, I), which needs no chain
     return found if config.model.inference == "langevin" else found[:2]

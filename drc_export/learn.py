@@ -1,7 +1,7 @@
 """The child process of ``drc run --learn``: ``python -m drc_export.learn FRAMES RUN BUNDLE SECONDS``.
 
-Learns from a folder of frames, goes on from the run if there is one, exports and verifies, all within the seconds. Says how far
-it is with one line of JSON after another on stdout (``drc_runtime.pipeline.learn.LearnState``); an error is a line ``{"error": ...}``.
+Learns from a folder of frames, continues the run if there is one, exports and verifies, all within the seconds. Reports its
+progress in lines of JSON on stdout (``drc_runtime.pipeline.learn_state.LearnState``); an error is a line ``{"error": ...}``.
 """
 
 import json
@@ -15,14 +15,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from drc_runtime.errors import DRCError, TrainingError
-from drc_runtime.pipeline.learn import LearnState, Report
+from drc_runtime.pipeline.learn_state import LearnCallback, LearnState
 
 EXPORT_SHARE = 0.9
-"""Exporting and verifying takes about so much of the time that tracing and compiling the training step took before."""
+"""Estimated time of export and verification, relative to the time until the first iteration (tracing and compiling)."""
 LEAST_EXPORT_SECONDS = 10.0
-LINES_EVERY = 1.0
+REPORT_EVERY = 1.0
+"""Seconds."""
 NO_END = 10_000_000
-"""Iterations: the time ends learning."""
+"""Iterations; the time limit ends learning."""
 
 
 def learn_bundle(
@@ -31,23 +32,23 @@ def learn_bundle(
     bundle: Path,
     seconds: float,
     *,
-    report: Report,
+    report: LearnCallback,
     preset: str = "static-camera",
     overrides: Sequence[str] = (),
 ) -> bool:
-    """Learns from a folder of frames and exports the result.
+    """Learns from a folder of frames and exports a bundle.
 
     Args:
         frames: images in the order in which they were recorded.
-        run: the training run's folder; one that is there is continued, with new images if there are more by now.
-        bundle: the folder to make.
-        seconds: for everything; export is given what it is likely to take.
-        report: called as things go on.
-        preset: as ``drc_train.training.train.train`` takes it; a run that is there keeps its own.
+        run: the training run's folder; an existing run is continued, with the frames that are new.
+        bundle: the folder to write.
+        seconds: for everything; the estimated time of the export is reserved.
+        report: called with the progress.
+        preset: as for ``drc_train.training.train.train``; an existing run keeps its own.
         overrides: likewise.
 
     Returns:
-        False if it was interrupted: the checkpoint is saved then, and there is no bundle.
+        False if interrupted: the checkpoint is saved, but no bundle is written.
 
     Raises:
         TrainingError: the masks have collapsed, or the run cannot be continued.
@@ -59,20 +60,18 @@ def learn_bundle(
     from rich.console import Console
 
     from drc_export.bundle import export
-    from drc_train.training.checkpoint import STATE_FILE
-    from drc_train.training.train import train
+    from drc_train.training.record import STATE_FILE
+    from drc_train.training.train import Recipe, Reporting, train
 
     resume = (run / STATE_FILE).exists()
     with open(os.devnull, "w") as nowhere:
         learned = train(
             str(frames),
             run,
-            preset=None if resume else preset,
-            resume=resume,
-            overrides=() if resume else overrides,
+            recipe=Recipe() if resume else Recipe(preset, tuple(overrides)),
             iterations=NO_END,
-            on_iteration=_until(begun, seconds, report),
-            console=Console(file=nowhere),
+            resume=resume,
+            reporting=Reporting(Console(file=nowhere), _until(begun, seconds, report)),
         )
     if learned.interrupted:
         return False
@@ -83,8 +82,8 @@ def learn_bundle(
     return True
 
 
-def _until(begun: float, seconds: float, report: Report) -> Callable[[int, Mapping[str, float]], bool]:
-    """Reports once a second and ends learning when what is left of the time is what export needs."""
+def _until(begun: float, seconds: float, report: LearnCallback) -> Callable[[int, Mapping[str, float]], bool]:
+    """Reports every ``REPORT_EVERY`` seconds; returns False when only the time reserved for the export is left."""
     first, said = 0.0, 0.0
 
     def go_on(iteration: int, figures: Mapping[str, float]) -> bool:
@@ -92,7 +91,7 @@ def _until(begun: float, seconds: float, report: Report) -> Callable[[int, Mappi
         now = time.monotonic() - begun
         first = first or now
         left = seconds - max(LEAST_EXPORT_SECONDS, EXPORT_SHARE * first) - now
-        if now - said >= LINES_EVERY:
+        if now - said >= REPORT_EVERY:
             said = now
             share = figures.get("foreground_share", 0.0)
             report(LearnState("learning", now, now + max(left, 0), f": iteration {iteration}, {share:.1%} foreground"))
@@ -102,7 +101,7 @@ def _until(begun: float, seconds: float, report: Report) -> Callable[[int, Mappi
 
 
 def _interrupt_with_parent() -> None:
-    """A parent that was killed cannot say so; what is learned is saved all the same."""
+    """Interrupts this process when its parent has died, so that the checkpoint is saved."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(1)
@@ -110,14 +109,14 @@ def _interrupt_with_parent() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns 0, 1 after an error, or 130 if it was interrupted."""
+    """Returns 0, 1 after an error, or 130 if interrupted."""
     frames, run, bundle, seconds = arguments
 
     def say(message: Mapping[str, object]) -> None:
         try:
             print(json.dumps(message), flush=True)
         except BrokenPipeError:
-            pass  # nobody listens any more; _interrupt_with_parent ends this
+            pass  # the parent is gone; _interrupt_with_parent ends this process
 
     threading.Thread(target=_interrupt_with_parent, daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""A step with its gradient as one ONNX file: trace, rewrite the backward operators, fold the constants, convert."""
+"""Writes a step and its gradient as one ONNX file: trace, decompose the backward operators, fold constants, convert."""
 
 import logging
 import warnings
@@ -16,12 +16,12 @@ from drc_train.sampling.decompositions import export_decompositions
 OPSET = 18
 aten = torch.ops.aten
 
-TURNED_MATRICES = (torch.ops.aten.t.default, torch.ops.aten.permute.default)
-"""Not folded for matrices: a linear layer needs its weight both ways, and backends turn it on loading; the file holds it once."""
+TRANSPOSITIONS = (aten.t.default, aten.permute.default)
+"""Of a weight matrix they are not folded: a linear layer needs the matrix and its transpose, and the file stores it once."""
 
 
 def trace(graph: Graph, model: RegionModel) -> GraphModule:
-    """``graph.function`` as a graph of forward operators over its inputs alone: weights are constants of it."""
+    """Traces ``graph.function`` to forward operators whose only inputs are the graph's own; weights become constants."""
     inputs = graph.random_inputs(torch.Generator().manual_seed(0))
 
     def explicit(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -35,9 +35,12 @@ def trace(graph: Graph, model: RegionModel) -> GraphModule:
 
 
 def fold_constants(traced: GraphModule) -> int:
-    """Evaluates every node that depends on weights alone, once, and returns how many constants that made.
+    """Replaces every value that depends on weights alone by a constant, in place.
 
-    This is where the kernels of the upsampling layers and the turned kernels of the gradients become plain weights.
+    The kernels of the upsampling layers and the flipped kernels of the gradients become plain weights here.
+
+    Returns:
+        The number of constants added.
     """
     values = _constant_values(traced)
     constants: dict[Node, Node] = {}
@@ -67,7 +70,7 @@ def fold_constants(traced: GraphModule) -> int:
 
 
 def _constant_values(traced: GraphModule) -> dict[Node, Tensor]:
-    """What every node that depends on weights alone computes."""
+    """The value of every node that depends on weights alone."""
     values: dict[Node, Tensor] = {}
     for node in traced.graph.nodes:
         if node.op == "get_attr":
@@ -82,20 +85,24 @@ def _constant_values(traced: GraphModule) -> dict[Node, Tensor]:
 
 
 def _kept(node: Node, values: dict[Node, Tensor]) -> bool:
-    """Whether a constant node stays as it is: a weight, or a matrix of weights the other way round."""
+    """Whether a constant node stays: a weight, or the transpose of a weight matrix."""
     if node.op == "get_attr":
         return True
-    return node.target in TURNED_MATRICES and values[node].ndim == 2 and _kept(node.all_input_nodes[0], values)
+    return node.target in TRANSPOSITIONS and values[node].ndim == 2 and _kept(node.all_input_nodes[0], values)
 
 
 def _repeated_matrix(value: Tensor) -> Tensor | None:
-    """The one matrix that a batch of matrices repeats without copying it: a file should hold it once, not once a channel."""
+    """The matrix that an expanded batch repeats, if ``value`` is one: the file should store it once, not once a channel."""
     return value[0] if value.ndim == 3 and value.stride(0) == 0 else None
 
 
-def to_onnx(graph: Graph, model: RegionModel) -> bytes:
-    """Exports one graph as a self-contained ONNX file of fixed shapes (opset 18, no external data, no custom operators)."""
-    traced = trace(graph, model)
+def to_onnx(graph: Graph, traced: GraphModule) -> bytes:
+    """Converts a graph to a self-contained ONNX file: fixed shapes, opset 18, no external data, no custom operators.
+
+    Args:
+        graph: for the names and shapes of its inputs and outputs.
+        traced: what ``trace`` returns for it.
+    """
     inputs = graph.random_inputs(torch.Generator().manual_seed(0))
     logger = logging.getLogger("torch.onnx")
     level = logger.level

@@ -1,11 +1,11 @@
-"""Mixed precision written into the graph: convolutions in float16, everything else in float32.
+"""Mixed precision as part of the graph: convolutions in float16, everything else in float32.
 
-Normalisation, responsibilities, the sums of the energy, indices and the step of z stay in float32, because there float16 loses
-the gradient or overflows. So do the matrix products, under a hundredth of the work: with them in float16, 1 - cosine of a trained
-model's gradient was 0.27 where it is 0.002 without, late in a chain, where the energies' gradient and the likelihood's nearly
-cancel. So does everything that indices are computed from, the re-assignment generator's forward pass: a grid that is off by a
-thousandth of the image samples other pixels, and 1 - cosine of the gradient was 100 times as large. The casts are nodes of the
-graph, so that a backend without precision flags (TensorRT 11) does what one with them would do. Inputs and outputs stay float32.
+Normalisation, responsibilities, sums of the energy, indices and the update of z stay in float32, because float16 loses the
+gradient or overflows there. Matrix products stay in float32: they are under 1 % of the work, and late in a chain the
+gradients of energy and likelihood nearly cancel, so that float16 raised 1 - cosine of a trained model's gradient from 0.002
+to 0.27. Everything that indices are computed from, the forward pass of the re-assignment generator, stays in float32: a grid
+that is off by a thousandth of the image samples other pixels, and 1 - cosine was 100 times as large. The casts are nodes of
+the graph, so that backends without precision flags (TensorRT 11) compute the same. Inputs and outputs are float32.
 """
 
 import numpy as np
@@ -18,9 +18,9 @@ _LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half(graph: bytes) -> bytes:
-    """A graph as ``to_onnx`` writes it, with its convolutions in float16.
+    """Converts the convolutions of a graph of ``to_onnx`` to float16.
 
-    A convolution of which a weight is outside float16's range stays in float32. A graph without convolutions comes back as it is.
+    A convolution with a weight outside the range of float16 stays in float32. A graph without convolutions is returned unchanged.
     """
     model = onnx.load_from_string(graph)
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -52,7 +52,7 @@ def to_half(graph: bytes) -> bytes:
 
 
 def _behind_indices(model: ModelProto) -> set[str]:
-    """The tensors from which the indices of gathers and scatters are computed."""
+    """Names of the tensors from which indices of gathers and scatters are computed."""
     makers = {name: node for node in model.graph.node for name in node.output}
     pending = [node.input[1] for node in model.graph.node if node.op_type in INDEXED_OPERATORS]
     found: set[str] = set()
@@ -71,7 +71,7 @@ def _fits(weight: np.ndarray | None) -> bool:
 def _converted(
     model: ModelProto, node: NodeProto, weights: dict[str, np.ndarray], halves: dict[str, str]
 ) -> list[NodeProto]:
-    """The convolution in float16 between casts; ``halves`` remembers what has been cast already."""
+    """The convolution in float16 between casts; ``halves`` maps tensors that have been cast to their float16 names."""
     before = []
     for name in node.input:
         if not name or name in halves:

@@ -1,28 +1,31 @@
-"""What the model itself computes for fresh inputs, in float32 and in float64: what every backend is compared with."""
+"""Reference outputs of the model for random inputs, in float32 and float64; every backend is compared with them."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule
 
 from drc_export.graphs import Graph
 from drc_export.onnx import trace
 from drc_train.model.regions import RegionModel
 
 INPUTS = 6
+"""Random inputs per graph."""
 CHAIN_STEPS = 50
 EVERY = 25
+"""Steps between two latents of a chain that are candidates for the last input."""
 CLEAR = 1e-3
-"""Float32's own error up to which a chain's latent says something: where it has converged, the gradient is all rounding."""
+"""Largest error of float32 autograd at such a candidate; above it the chain has converged and the gradient is rounding."""
 NEIGHBOURS = 16
 NEARBY = 3e-6
-"""Relative distance of the neighbours of an input: what roundings add up to on the way through a network in float32."""
+"""Relative distance of a perturbed input: a few ulp, the size to which rounding errors grow in a float32 network."""
 
 
 class Example(NamedTuple):
-    """Inputs by name, and a graph's outputs in float32 and in float64."""
+    """Inputs by name, and a graph's outputs for them in float32 and float64."""
 
     inputs: dict[str, Tensor]
     float32: list[Tensor]
@@ -30,26 +33,33 @@ class Example(NamedTuple):
 
 
 class Deviation(NamedTuple):
-    """How far an output is from the one in float64."""
+    """Distance of an output from the float64 output."""
 
     error: float
-    """L2 norm of the difference over that of the float64 output."""
+    """L2 norm of the difference, relative to the L2 norm of the float64 output."""
     cosine: float
 
 
 class Reference:
-    """The model in both precisions; examples are computed once, however many backends are compared with them."""
+    """The model in float32 and float64; the examples of a graph are computed once.
 
-    def __init__(self, model: RegionModel, seed: int = 1) -> None:
-        self._model, self._seed = model, seed
+    Args:
+        model: the networks.
+        traced: graphs that have been traced already, by name.
+        seed: of the random inputs.
+    """
+
+    def __init__(self, model: RegionModel, traced: Mapping[str, GraphModule] | None = None, seed: int = 1) -> None:
+        self._model, self._traced, self._seed = model, traced or {}, seed
         self._exact = copy.deepcopy(model).double()
         self._found: dict[Callable[..., tuple[Tensor, ...]], list[Example]] = {}
 
     def examples(self, graph: Graph) -> list[Example]:
-        """``INPUTS`` fresh inputs of a graph, every other one without noise, and its outputs.
+        """``INPUTS`` random inputs of a graph, every second one without noise, and the outputs for them.
 
-        A step with an image has its last latent from a chain of ``CHAIN_STEPS`` steps towards an image that the model
-        draws: late in a chain likelihood and prior nearly cancel, and a coarse gradient shows.
+        The last input of a step with an image is a latent from a chain of up to ``CHAIN_STEPS`` steps on an image that the
+        model generates: late in a chain the gradients of likelihood and prior nearly cancel, which exposes an imprecise
+        gradient.
         """
         if graph.function not in self._found:
             random = torch.Generator().manual_seed(self._seed)
@@ -58,10 +68,11 @@ class Reference:
         return self._found[graph.function]
 
     def float32_nearby(self, graph: Graph, index: int, output: str) -> Deviation:
-        """How far float32 autograd, at inputs a few roundings away from an example, is at the most from float64 at the example.
+        """Largest float32 error over inputs perturbed by a few ulp, and the smallest cosine.
 
-        Where a difference, an activation or the place of a re-assigned pixel lies within a rounding of a corner, the gradient
-        has a step. Which side of it float32 is on is chance, and either is right.
+        The gradient is discontinuous at non-differentiable points: a difference of zero, an activation of zero, a
+        re-assigned pixel on the border between two source pixels. Within rounding of such a point a float32 backend may
+        return the gradient of either side, and both are valid.
         """
         random = torch.Generator().manual_seed(self._seed)
         example, place = self.examples(graph)[index], graph.outputs.index(output)
@@ -85,12 +96,12 @@ class Reference:
         return tensors
 
     def _late(self, graph: Graph, tensors: dict[str, Tensor], random: torch.Generator) -> dict[str, Tensor]:
-        """The latest latent of a chain without noise, every ``EVERY``th looked at, at which float32 autograd is clear."""
+        """The latest candidate of a chain without noise at which the error of float32 autograd is at most ``CLEAR``."""
         with torch.no_grad():
             regions = self._model(torch.randn(tensors["z"].shape, generator=random))
             image = regions.mask * regions.foreground + (1 - regions.mask) * regions.background
-        # what depends on weights alone is computed once; a fault in it would only give another latent to check at
-        step = trace(graph, self._model)
+        # The traced step is faster than autograd. If it is wrong, only another latent is checked.
+        step = self._traced[graph.name] if graph.name in self._traced else trace(graph, self._model)
         z, output = tensors["z"], graph.outputs[0]
         chosen = {**tensors, "image": image}
         for count in range(1, CHAIN_STEPS + 1):
@@ -109,7 +120,7 @@ class Reference:
 
 
 def deviation(example: Example, output: str, found: Tensor, truth: Tensor) -> Deviation:
-    """Of an output from its float64 value; ``z_next`` is taken as the step from z."""
+    """Distance of an output from its float64 value; of ``z_next`` the step from z is compared."""
     start = example.inputs["z"] if output == "z_next" else torch.zeros(())
     found, truth = ((it.detach() - start).double().flatten() for it in (found, truth))
     norm = truth.norm().clamp_min(1e-30)

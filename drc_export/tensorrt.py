@@ -1,7 +1,7 @@
-"""``drc export --trt``: TensorRT engines of a bundle's steps, built on the machine that will run them.
+"""Builds TensorRT engines of a bundle on the machine that will run them (``drc export --trt``).
 
-One way for TensorRT 10 and 11: a strongly typed network, so that the precision is the ONNX file's own (11 has nothing else).
-Only what the runtime runs is built: ``posterior_step`` in each precision of the bundle.
+Networks are strongly typed: TensorRT 11 supports nothing else, and the precision is then that of the ONNX file. Only the graphs
+that the runtime runs are built: ``posterior_step`` in each precision of the bundle.
 """
 
 import hashlib
@@ -27,8 +27,9 @@ from drc_runtime.errors import EngineError, OutputError, VerificationError
 
 GRAPHS = ("posterior_step", f"posterior_step{HALF_PRECISION}")
 INPUTS = 4
+"""Random inputs on which an engine is compared with onnxruntime."""
 Progress = Callable[[str], None]
-"""Called with a line that says what is being done and for how long it has been."""
+"""Called with a line that says which phase runs and for how many seconds the build has run."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,19 @@ class BuiltEngine:
 
 
 def build_engines(folder: Path, *, verified: bool = True, progress: Progress | None = None) -> list[BuiltEngine]:
-    """Builds and checks the engines of a bundle and puts them into its folder; its other files are not touched.
+    """Builds and verifies the engines of a bundle and writes them into its folder; other files stay as they are.
 
     Args:
         folder: a bundle.
-        verified: compare each engine with onnxruntime on fresh inputs, and remove it if it computes something else.
-        progress: told what goes on; from another thread as well.
+        verified: compare each engine with onnxruntime on random inputs, and remove it if it deviates.
+        progress: called with the progress, also from other threads.
 
     Raises:
         BundleError: no bundle, or a damaged one.
         MissingDependencyError: TensorRT or cuda-python is not installed.
-        EngineError: a version of TensorRT that is not supported, no GPU, or TensorRT refuses a graph.
-        VerificationError: an engine computes something else than its ONNX graph.
-        OutputError: the disk refuses a file, or another process is building here.
+        EngineError: unsupported version of TensorRT, no GPU, or TensorRT refuses a graph.
+        VerificationError: an engine deviates from its ONNX graph.
+        OutputError: a file cannot be written, or another process builds engines of this bundle.
     """
     bundle = Bundle.load(folder)
     tensorrt, device = load_tensorrt(), Cuda().device()
@@ -88,7 +89,7 @@ def _lock(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise OutputError(f"another drc export --trt is at work in {folder}: wait until it is done") from error
+        raise OutputError(f"another drc export --trt builds engines in {folder}: wait until it has finished") from error
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
     try:
@@ -98,11 +99,11 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def _build(tensorrt: Any, onnx: bytes, graph: str, cache_file: Path, progress: Progress | None) -> bytes:
-    """The serialised engine of one graph; the timings of its kernels are kept for the next build."""
+    """The serialised engine of one graph; kernel timings are cached for the next build."""
     logger = _logger(tensorrt)
-    tensorrt.init_libnvinfer_plugins(logger, "")  # scatter-add is a plugin
+    tensorrt.init_libnvinfer_plugins(logger, "")  # ScatterElements with add is a plugin
     builder = tensorrt.Builder(logger)
-    flag = getattr(tensorrt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # 11 knows no other networks
+    flag = getattr(tensorrt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)  # 11 has no flag: all networks are
     network = builder.create_network(0 if flag is None else 1 << int(flag))
     parser = tensorrt.OnnxParser(network, logger)
     if not parser.parse(onnx):
@@ -112,7 +113,7 @@ def _build(tensorrt: Any, onnx: bytes, graph: str, cache_file: Path, progress: P
         )
     config = builder.create_builder_config()
     if hasattr(tensorrt.BuilderFlag, "TF32"):
-        config.clear_flag(tensorrt.BuilderFlag.TF32)  # it keeps 10 bits of a number, and calls that float32
+        config.clear_flag(tensorrt.BuilderFlag.TF32)  # 10-bit mantissa
     cache = config.create_timing_cache(_read(cache_file))
     if not config.set_timing_cache(cache, False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
@@ -121,14 +122,14 @@ def _build(tensorrt: Any, onnx: bytes, graph: str, cache_file: Path, progress: P
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"TensorRT {tensorrt.__version__} cannot build graph {graph}: {_line(logger.errors)}")
-    with suppress(OutputError):  # only the next build would have been faster
+    with suppress(OutputError):  # the cache only speeds up the next build
         atomic_write(cache_file, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
 
 
 def _logger(tensorrt: Any) -> Any:
     class Logger(tensorrt.ILogger):  # type: ignore[misc]
-        """Keeps the errors, so that the last one can stand in the message; the rest of the talk is dropped."""
+        """Keeps the errors for the message of an exception and drops everything else."""
 
         def __init__(self) -> None:
             tensorrt.ILogger.__init__(self)
@@ -143,7 +144,7 @@ def _logger(tensorrt: Any) -> Any:
 
 def _monitor(tensorrt: Any, graph: str, progress: Progress) -> Any:
     class Monitor(tensorrt.IProgressMonitor):  # type: ignore[misc]
-        """Says how far the innermost phase is; TensorRT calls it from several threads."""
+        """Reports the progress of the innermost phase; TensorRT calls it from several threads."""
 
         def __init__(self) -> None:
             tensorrt.IProgressMonitor.__init__(self)
@@ -164,7 +165,7 @@ def _monitor(tensorrt: Any, graph: str, progress: Progress) -> Any:
 
 
 def _verify(bundle: Bundle, graph: str, entry: GraphEntry, path: Path) -> None:
-    """Compares the engine with onnxruntime on the same graph; one that is off, or cannot run, is removed."""
+    """Compares the engine with onnxruntime; removes it if it deviates or cannot run."""
     try:
         _compare(bundle, graph, entry)
     except (EngineError, VerificationError):

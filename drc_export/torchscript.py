@@ -1,25 +1,25 @@
-"""The exported functions as TorchScript: traced from the folded graph that ONNX gets, gradient inside, and frozen."""
+"""Writes a traced graph, gradient included, as frozen TorchScript."""
 
 import io
 import warnings
 
 import torch
+from torch.fx import GraphModule
 
 from drc_export.graphs import Graph
-from drc_export.onnx import trace
-from drc_train.model.regions import RegionModel
 
 
-def to_torchscript(graph: Graph, model: RegionModel) -> bytes:
-    """Exports one graph as a TorchScript file that takes and returns tensors in the order of ``graph``'s names.
+def to_torchscript(graph: Graph, traced: GraphModule) -> bytes:
+    """Converts a graph to a TorchScript file that takes and returns tensors in the order of ``graph``'s names.
 
-    What is traced holds no autograd any more, so no gradient can end as a constant; ``verify`` checks it all the same.
+    Args:
+        graph: for the shapes of its inputs.
+        traced: what ``drc_export.onnx.trace`` returns for it: without autograd, so no gradient can become a constant.
     """
     inputs = graph.random_inputs(torch.Generator().manual_seed(0))
-    module = trace(graph, model).eval()
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # TorchScript is kept, but no longer developed; its users know
-        traced = torch.jit.trace(module, inputs, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(torch.jit.freeze(traced), buffer)
+        warnings.simplefilter("ignore")  # that TorchScript is deprecated
+        script = torch.jit.trace(traced.eval(), inputs, check_trace=False)  # type: ignore[no-untyped-call]
+        torch.jit.save(torch.jit.freeze(script), buffer)
     return buffer.getvalue()

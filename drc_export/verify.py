@@ -1,4 +1,4 @@
-"""Checks an exported graph against the model: the same fresh inputs through the backend and through float64 autograd."""
+"""Verifies exported graphs: a backend's outputs for random inputs against float64 autograd."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +12,19 @@ from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import VerificationError
 
 FLOOR = 1e-6
-"""Relative errors below this are rounding, whatever float32 autograd happened to reach."""
+"""Relative errors up to this always pass: they are rounding."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a precision is held to."""
+    """Largest deviation that a precision may have."""
 
     ratio: float
-    """How much further from float64 than float32 autograd the backend may be, largest error against largest error."""
+    """Largest error of the backend relative to the largest error of float32 autograd."""
     ceiling: float
-    """Largest relative error, whatever the ratio allows."""
+    """Largest relative error in any case."""
     cosine: float
-    """Smallest cosine, unless float32 autograd itself is below it: then ``1 - cosine`` may be ``ratio`` times its own."""
+    """Smallest cosine; where float32 autograd is below it, ``1 - cosine`` may be ``ratio`` times that of float32 autograd."""
 
 
 FLOAT32 = Tolerance(ratio=3.0, ceiling=5e-2, cosine=1 - 1e-5)
@@ -33,14 +33,14 @@ FLOAT16 = Tolerance(ratio=float("inf"), ceiling=0.1, cosine=0.995)
 
 @dataclass(frozen=True)
 class Check:
-    """One output of one graph; errors are relative to float64 in the L2 norm, the largest over all inputs."""
+    """One output of one graph. Errors are the largest over all inputs, in the L2 norm relative to float64."""
 
     graph: str
     output: str
     error: float
     float32_error: float
     cosine: float
-    """Smallest over all inputs."""
+    """The smallest over all inputs."""
     float32_cosine: float
     worst_input: int
     tolerance: Tolerance = FLOAT32
@@ -48,7 +48,7 @@ class Check:
 
     @property
     def problem(self) -> str | None:
-        """What is out of tolerance, or None."""
+        """What is out of tolerance, in one line, or None."""
         where = f"{self.backend}, graph {self.graph}, output {self.output}, input {self.worst_input}"
         limit = min(max(self.tolerance.ratio * self.float32_error, FLOOR), self.tolerance.ceiling)
         if not self.error <= limit:
@@ -68,11 +68,11 @@ def verify(
     tolerance: Tolerance = FLOAT32,
     backend: str = "onnxruntime",
 ) -> list[Check]:
-    """Runs every graph on fresh inputs; ``z_next`` is compared as the step that it takes, first without and then with noise.
+    """Runs every graph on random inputs and compares all outputs; of ``z_next`` the step from z is compared.
 
     Raises:
-        VerificationError: an output is out of tolerance, not finite, or does not change with the inputs (a gradient that was
-            baked in as a constant).
+        VerificationError: an output is out of tolerance, not finite, or the same for all inputs (a gradient that was exported
+            as a constant).
     """
     checks = [check for graph in graphs for check in _verify_graph(engine, reference, graph, tolerance, backend)]
     problems = [check.problem for check in checks if check.problem]
@@ -100,16 +100,18 @@ def _verify_graph(
     for name, values in seen.items():
         if all(np.array_equal(values[0], value) for value in values[1:]):
             raise VerificationError(
-                f"{backend}, graph {graph.name}, output {name}: the same for every input, so it was baked in"
+                f"{backend}, graph {graph.name}, output {name}: the same for every input, so it was exported as a constant"
             )
     return [
-        _look_closer(replace(_summary(graph.name, name, row), tolerance=tolerance, backend=backend), reference, graph)
+        _with_nearby_errors(
+            replace(_summary(graph.name, name, row), tolerance=tolerance, backend=backend), reference, graph
+        )
         for name, row in rows.items()
     ]
 
 
-def _look_closer(check: Check, reference: Reference, graph: Graph) -> Check:
-    """What float32 autograd is off by around the worst input, where the input alone would not do."""
+def _with_nearby_errors(check: Check, reference: Reference, graph: Graph) -> Check:
+    """If the check fails, takes the error of float32 autograd over perturbations of the worst input into account."""
     if check.problem is None:
         return check
     nearby = reference.float32_nearby(graph, check.worst_input, check.output)

@@ -1,3 +1,76 @@
-"""Runs what ``drc_train`` learned: numpy, onnxruntime and OpenCV, never torch."""
+"""Runs what ``drc_train`` learned: numpy, onnxruntime and OpenCV, never torch.
+
+The names below are the public interface; ``docs/api.md`` shows each. They are imported on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+from drc_runtime.lazy import lazy_names
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "Callbacks",
+    "ConfigError",
+    "DRCError",
+    "EngineError",
+    "Extraction",
+    "Extractor",
+    "LearnOptions",
+    "MissingDependencyError",
+    "ModelOptions",
+    "OutputError",
+    "OutputOptions",
+    "RunReport",
+    "SourceError",
+    "Track",
+    "TrainingError",
+    "UsageError",
+    "VerificationError",
+    "WatchOptions",
+    "__version__",
+    "run",
+]
+
+if TYPE_CHECKING:
+    from drc_runtime.bundle.bundle import Bundle
+    from drc_runtime.errors import (
+        BundleError,
+        ConfigError,
+        DRCError,
+        EngineError,
+        MissingDependencyError,
+        OutputError,
+        SourceError,
+        TrainingError,
+        UsageError,
+        VerificationError,
+    )
+    from drc_runtime.inference.extraction import Extraction
+    from drc_runtime.inference.extractor import Extractor
+    from drc_runtime.inference.tracking import Track
+    from drc_runtime.pipeline.options import Callbacks, LearnOptions, ModelOptions, OutputOptions, WatchOptions
+    from drc_runtime.pipeline.report import RunReport
+    from drc_runtime.pipeline.run import run
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "drc_runtime.bundle.bundle": ("Bundle",),
+            "drc_runtime.errors": tuple(name for name in __all__ if name.endswith("Error")),
+            "drc_runtime.inference.extraction": ("Extraction",),
+            "drc_runtime.inference.extractor": ("Extractor",),
+            "drc_runtime.inference.tracking": ("Track",),
+            "drc_runtime.pipeline.options": (
+                "Callbacks",
+                "LearnOptions",
+                "ModelOptions",
+                "OutputOptions",
+                "WatchOptions",
+            ),
+            "drc_runtime.pipeline.report": ("RunReport",),
+            "drc_runtime.pipeline.run": ("run",),
+        },
+    )

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writes: a file is complete, or it is as it was before."""
 
 import os
 import tempfile
@@ -11,13 +11,13 @@ from drc_runtime.errors import OutputError
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path`` that takes its place when the block ends without an error.
+    """Yields a temporary path in the same folder; renames it to ``path`` when the block ends without an error.
 
     The temporary name keeps the suffix, because encoders choose the container by it. The file is synced to the disk
-    before it is renamed; on any exception it is removed and ``path`` is left as it was.
+    before the rename. After an exception it is removed, and ``path`` is unchanged.
 
     Raises:
-        OutputError: the folder does not exist, or the disk refuses the file.
+        OutputError: the folder does not exist, or the file cannot be written.
     """
     path = Path(path)
     try:
@@ -39,7 +39,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Writes ``data`` to ``path`` in one step.
+    """Writes ``data`` to ``path`` atomically.
 
     Raises:
         OutputError: as ``atomic_path``.

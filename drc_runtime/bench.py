@@ -1,4 +1,4 @@
-"""How long a bundle takes on this machine, beside OpenCV's background subtractors on the same frames."""
+"""Latency of a bundle on this machine, beside OpenCV's background subtractors on the same frames."""
 
 import time
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from drc_runtime.sources.open import open_source
 from drc_runtime.views.compose import overlay
 
 FRAME_SIZE = (720, 1280)
-_WARM_UP = 10  # rounds before the first that counts: pages, caches, the subtractors' models and the cold start
+_WARM_UP = 10  # rounds that are not counted: page faults, cold caches, the subtractors' first models, the cold start
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,22 @@ class Latency:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """Figures that mean something only together with the machine they were taken on.
+    """Latencies, with the machine and the versions that they hold for.
 
     Attributes:
         machine: processor, cores and system.
         versions: of drc, onnxruntime and OpenCV.
         bundle: the name in its manifest.
-        image_size: height and width of the network's image.
-        frame_size: height and width of the frames.
+        image_size: height and width of the network's input in pixels.
+        frame_size: height and width of the frames in pixels.
         track_steps: Langevin steps a frame.
-        threads: that the network and OpenCV could use.
-        frames: how many measurements the percentiles are of.
+        threads: number that the network and OpenCV could use.
+        frames: number of measurements behind each percentile.
         engine: the backend.
-        precision: of its convolutions.
-        latencies: ``step``: one run of ``posterior_step``; ``frame``: an image to its mask, at the image's size;
-            ``end to end``: the same and the overlay drawn; ``OpenCV MOG2`` and ``OpenCV KNN``: an image to its mask.
-            Decoding, writing and showing are in none of them.
+        precision: of its convolutions, ``fp32`` or ``fp16``.
+        latencies: ``step``: one run of ``posterior_step``; ``frame``: from an image to its mask at the image's size;
+            ``end to end``: ``frame`` and drawing the overlay; ``OpenCV MOG2`` and ``OpenCV KNN``: from an image to its mask.
+            None of them includes decoding, writing and showing.
     """
 
     machine: str
@@ -80,13 +80,13 @@ def bench(
     engine: str = "onnxruntime",
     precision: str = "fp32",
 ) -> BenchReport:
-    """Measures tracking at 1280 x 720, and background subtraction on the same frames right after it.
+    """Measures tracking at 1280 x 720, then background subtraction on the same frames.
 
     Args:
         bundle: the bundle's folder; the bundled ``scene`` if None.
-        clip: a video, repeated as needed and scaled to 1280 x 720; the bundled clip if None.
-        frames: how many to measure, at least 1.
-        threads: for the network and for OpenCV; all usable cores if None.
+        clip: a video, repeated as often as needed and scaled to 1280 x 720; the bundled clip if None.
+        frames: number of frames to measure, at least 1.
+        threads: of the network and of OpenCV; all usable cores if None.
         engine: the backend, see ``drc_runtime.engines.ENGINES``.
         precision: ``fp32``, or ``fp16`` if the bundle has it.
 
@@ -133,14 +133,14 @@ def _measure_bundle(engine: Engine, manifest: Manifest, clip: Path, frames: int)
             with clock.measure("frame"):
                 extraction = track.step(image)
             overlay(image, extraction.probability)
-        # The frame before has left its image and its latent in the inputs.
+        # The inputs still hold the image and the latent of this frame.
         with clock.measure("step"):
             step.run()
     return {name: clock.latency(name) for name in ("step", "frame", "end to end")}
 
 
 def _measure_subtractors(clip: Path, frames: int) -> dict[str, Latency]:
-    """Apart from the network, whose threads go on spinning for a moment after each run and would slow these down."""
+    """A separate loop, so that the network and the subtractors do not evict each other from the caches."""
     subtractors = {
         "OpenCV MOG2": cv2.createBackgroundSubtractorMOG2(),
         "OpenCV KNN": cv2.createBackgroundSubtractorKNN(),
@@ -170,7 +170,7 @@ class _Clock:
 
 def _images(clip: Path, count: int) -> Iterator[Image]:
     with open_source(str(clip)) as source:
-        # Kept at the clip's own size: a second of 720p would already be a hundred megabytes.
+        # Held at the clip's own size: one second of 720p takes 70 MB.
         images = [frame.image for frame in islice(source, count)]
     for image in islice(cycle(images), count):
         yield resize(image, FRAME_SIZE)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from drc_runtime.bundle.info import inspect_bundle
 from drc_runtime.errors import DRCError
 from drc_runtime.machine import machine_name
+from drc_runtime.packages import install_command
 from drc_runtime.samples import sample_bundle
 
 Status = Literal["ok", "absent", "warning", "broken"]
@@ -19,31 +20,32 @@ Status = Literal["ok", "absent", "warning", "broken"]
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. ``broken``: the runtime cannot work; ``warning``: it works, but not as it could."""
+    """One finding. ``broken``: the runtime cannot work; ``warning``: a part of it does not; ``absent``: optional and missing."""
 
     name: str
     status: Status
     detail: str
 
 
-# Packages that install the same module: the one installed last wins, and removing either breaks the other.
+# Distributions that install the same module: the last one installed overwrites the others, and removing one breaks the rest.
 _RIVALS = (
     ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
     ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
 )
-# What the extras bring, by distribution name; looked up without importing, because torch alone takes seconds.
+# Distribution -> the extra that installs it. Looked up without importing, because importing torch takes seconds.
 _OPTIONAL = {
-    "av": 'pip install "drc[video]" brings it',
-    "uvicorn": 'pip install "drc[web]" brings it',
-    "pyvirtualcam": 'pip install "drc[vcam]" brings it',
-    "torch": 'pip install "drc[train]" brings it',
-    "onnx": 'pip install "drc[export]" brings it',
-    "tensorrt": 'pip install "drc[trt]" brings it, for NVIDIA GPUs',
+    "av": "video",
+    "uvicorn": "web",
+    "pyvirtualcam": "vcam",
+    "torch": "train",
+    "onnx": "export",
+    "ray": "ray",
+    "tensorrt": "trt",
 }
 
 
 def examine() -> list[Check]:
-    """Looks at Python, the packages, the display and the bundled sample; never raises for what it finds."""
+    """Checks Python, the packages, the display, the cameras and the bundled sample; problems become findings, not errors."""
     return [
         Check("python", "ok", f"{platform.python_version()} at {sys.executable}"),
         Check("machine", "ok", f"{machine_name()} (the machine has {os.cpu_count()})"),
@@ -53,7 +55,7 @@ def examine() -> list[Check]:
         *_clashes(),
         _display(),
         _cameras(),
-        *(_optional(name, way_out) for name, way_out in _OPTIONAL.items()),
+        *(_optional(name, extra) for name, extra in _OPTIONAL.items()),
         _sample(),
     ]
 
@@ -98,13 +100,19 @@ def _clashes() -> list[Check]:
 
 def _display() -> Check:
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return Check("display", "absent", "no DISPLAY or WAYLAND_DISPLAY: drc run writes files and shows no window")
+        return Check(
+            "display", "absent", "no DISPLAY or WAYLAND_DISPLAY: drc run shows no window; write files or use --serve"
+        )
     try:
         framework = str(import_module("cv2").currentUIFramework())
     except Exception:  # noqa: BLE001 - as in _guarded; the opencv line reports it
         framework = ""
     if not framework:
-        return Check("display", "absent", "this OpenCV is built without windows (headless): drc run shows none")
+        return Check(
+            "display",
+            "absent",
+            "OpenCV is built without windows (headless): drc run shows none; write files or use --serve",
+        )
     return Check("display", "ok", framework)
 
 
@@ -118,9 +126,9 @@ def _cameras() -> Check:
     return Check("cameras", "ok" if found else "absent", ", ".join(found) or "no /dev/video*")
 
 
-def _optional(name: str, way_out: str) -> Check:
+def _optional(name: str, extra: str) -> Check:
     version = _version(name)
-    return Check(name, "ok", version) if version else Check(name, "absent", way_out)
+    return Check(name, "ok", version) if version else Check(name, "absent", f"optional: {install_command(extra)}")
 
 
 def _sample() -> Check:

@@ -1,23 +1,23 @@
-"""Every error that a user can cause or meet, as one family with an exit code.
+"""All errors that a user can cause or see.
 
-The command line prints ``str(error)`` as its only line on stderr, so a message says what was wrong and the way out.
+The command line prints ``str(error)`` as one line on stderr, so a message says what is wrong and what to do.
 """
 
 
 class DRCError(Exception):
-    """Base of all errors that this project raises on purpose; ``exit_code`` is what the command line returns."""
+    """Base class of all errors in this module. ``exit_code`` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class UsageError(DRCError):
-    """The arguments contradict each other or cannot work (exit code 2)."""
+    """Invalid arguments or an invalid combination of them (exit code 2)."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """A preset, a recipe or a ``--set`` value is not valid (exit code 2)."""
+    """An invalid preset, recipe or ``--set`` value (exit code 2)."""
 
 
 class SourceError(DRCError):
@@ -25,24 +25,24 @@ class SourceError(DRCError):
 
 
 class OutputError(DRCError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written."""
 
 
 class BundleError(DRCError):
-    """A bundle is missing, damaged, of another version, or holds what a bundle may not hold."""
+    """A bundle is missing, damaged, of another version, or has forbidden content."""
 
 
 class EngineError(DRCError):
-    """A backend cannot run a graph, or a tensor does not have the shape and type that the graph declares."""
+    """A backend cannot run a graph, or a tensor has another shape or type than the manifest says."""
 
 
 class MissingDependencyError(DRCError):
-    """An optional package is needed; the message names the extra that brings it."""
+    """An optional package is not installed; the message has the command that installs it."""
 
 
 class TrainingError(DRCError):
-    """Learning cannot start, continue or be resumed."""
+    """Training cannot start, continue or resume."""
 
 
 class VerificationError(DRCError):
-    """An exported graph does not compute what the model computes; no bundle is left behind."""
+    """An exported graph and the model disagree; no bundle is written."""

@@ -1,4 +1,4 @@
-"""What flows through a run: a frame, the source that it comes from, the sink that its result goes to."""
+"""The interfaces of a run: a frame, the source that it comes from, the sink that its result goes to."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class Frame:
 
     Attributes:
         image: ``(H, W, 3)`` uint8 RGB.
-        index: position in the source, from 0; a live source counts the frames that it dropped, too.
+        index: position in the source, from 0; a live source counts dropped frames too.
         seconds: presentation time; 0 for still images.
-        name: what outputs are called: ``00000`` for frames of a video, the file's stem for an image.
-        captured: ``time.monotonic()`` when the frame of a live source came; None for what lies on the disk.
+        name: of its outputs: ``00000`` for frames of a video, the file's stem for an image.
+        captured: ``time.monotonic()`` when the frame of a live source arrived; None for files.
     """
 
     image: Image
@@ -36,7 +36,7 @@ class Frame:
 
 
 class View(Protocol):
-    """What an output shows of a frame: ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, not to be written into."""
+    """What an output shows of a frame: ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, read-only."""
 
     def __call__(self, frame: Frame, extraction: "Extraction", /) -> NDArray[np.uint8]: ...
 
@@ -45,14 +45,14 @@ class Source(Protocol):
     """Where frames come from; a context manager that is iterated once.
 
     Attributes:
-        rate: frames a second; None for still images.
-        count: number of frames, as far as it is known before they are read.
-        live: a camera or a stream, of which only the latest frame matters.
-        paths: resolved files and folders that are read, so that no output takes their place.
-        failures: one line for each item that could not be read; the rest is read all the same.
-        dropped: frames of a live source that were replaced by a later one before they were asked for.
-        state: ``connecting``, ``live`` or ``lost``; what lies on the disk is always ``live``.
-        reconnects: how often a live source was lost and opened anew.
+        rate: frames per second; None for still images.
+        count: number of frames; None if it is not known before they are read.
+        live: whether it is a camera or a stream, of which only the latest frame matters.
+        paths: resolved files and folders that are read; no output may replace them.
+        failures: one line for each item that could not be read; the other items are read.
+        dropped: frames of a live source that a later one replaced before they were asked for.
+        state: ``connecting``, ``live`` or ``lost``; a file is always ``live``.
+        reconnects: how often a live source was lost and opened again.
         skipped: images that were left out because an earlier run has done them.
     """
 
@@ -65,6 +65,11 @@ class Source(Protocol):
     state: str = "live"
     reconnects: int = 0
     skipped: int = 0
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the frames are images that have nothing to do with each other, so that each starts from noise."""
+        return self.rate is None
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -80,9 +85,9 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Where results go; a context manager that keeps what it wrote on a clean exit only.
+    """Where results go; a context manager that closes on a clean exit and discards after an error.
 
-    ``close`` moves the result into place. ``discard`` leaves nothing half-written under a final name; what is already
+    ``close`` gives the result its final name. ``discard`` leaves nothing incomplete under a final name; what is already
     complete, such as the masks of earlier frames or a result that was closed before, stays.
     """
 

@@ -1,4 +1,4 @@
-"""Image files: which are images, in which order, and how they are decoded, always whole or not at all."""
+"""Image files: listing, decoding and writing. A truncated file is an error, never a partly grey image."""
 
 import re
 import struct
@@ -8,25 +8,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime.errors import SourceError
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-
-
-DEFLATE_LIMIT = 1032  # no data grow by more when they are unpacked
-
+from drc_runtime.atomic import atomic_write
+from drc_runtime.errors import OutputError, SourceError
 
 Image = NDArray[np.uint8]
+"""``(H, W, 3)`` uint8 RGB, if nothing else is said."""
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+DEFLATE_LIMIT = 1032  # the largest compression ratio that DEFLATE can reach
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The images of a folder (not of its subfolders) in natural order: frame2 before frame10.
+    """The image files of a folder, without subfolders, in natural order: frame2 before frame10.
 
     Raises:
         SourceError: the folder holds no image, or cannot be read.
     """
     try:
-        # Hidden files are not the user's images: macOS leaves ._a.jpg, a killed run its unfinished .part.png.
+        # Hidden files are no results or photos: macOS leaves ._a.jpg, a killed run leaves .NAME.part.png.
         visible = [path for path in Path(folder).iterdir() if not path.name.startswith(".")]
         found = [path for path in visible if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     except OSError as error:
@@ -37,16 +35,16 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """A sort key that orders runs of digits by their value."""
+    """A sort key that compares runs of digits by value."""
     parts = re.findall(r"\d+|\D+", name)
     return [(0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
 
 
 def read_image(path: Path) -> Image:
-    """Reads an image as ``(H, W, 3)`` uint8 RGB: EXIF rotation applied, 16 bits scaled to 8, alpha dropped.
+    """Reads an image as ``(H, W, 3)`` uint8 RGB. Applies the EXIF rotation, scales 16 bits to 8, drops alpha.
 
     Raises:
-        SourceError: the file is missing, not an image, or cut short.
+        SourceError: the file is missing, not an image, or truncated.
     """
     try:
         data = Path(path).read_bytes()
@@ -56,10 +54,10 @@ def read_image(path: Path) -> Image:
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decodes an encoded image as ``read_image`` does; ``name`` stands in the error.
+    """Decodes the bytes of an image file as ``read_image`` does; ``name`` is what the error calls it.
 
     Raises:
-        SourceError: not an image, or cut short.
+        SourceError: not an image, or truncated.
     """
     if not _is_whole(data):
         raise SourceError(f"{name} is cut short; copy or download it again")
@@ -72,8 +70,23 @@ def decode_image(data: bytes, name: str) -> Image:
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def write_png(path: Path, image: Image) -> None:
+    """Writes ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, as PNG, atomically.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    if image.ndim == 3:
+        order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        image = np.asarray(cv2.cvtColor(image, order), np.uint8)
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise OutputError(f"cannot write {path}: OpenCV cannot encode PNG on this machine; reinstall opencv-python")
+    atomic_write(path, data.tobytes())
+
+
 def _is_whole(data: bytes) -> bool:
-    """Older OpenCV fills the missing rest of a truncated file with grey and reports success: look for the end here."""
+    """Whether a JPEG or PNG has its end mark: older OpenCV fills the missing part with grey and reports no error."""
     if data.startswith(b"\xff\xd8\xff"):
         return data.find(b"\xff\xd9", _start_of_scan(data)) >= 0
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -82,9 +95,9 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _png_is_whole(data: bytes) -> bool:
-    """Whether the chunks reach the end mark within the data, and the data can hold the pixels that the header states.
+    """Whether the chunks lead to the end mark and the header states no more pixels than the data can hold.
 
-    OpenCV reserves gigabytes, and takes seconds, for what a damaged length or header promises.
+    Without this check OpenCV allocates gigabytes for a damaged length or header.
     """
     width, height, depth = struct.unpack_from(">IIB", data.ljust(25, b"\0"), 16)
     position = 8
@@ -94,7 +107,7 @@ def _png_is_whole(data: bytes) -> bool:
 
 
 def _start_of_scan(data: bytes) -> int:
-    """Where a JPEG's pixels begin; a thumbnail before them has an end marker of its own."""
+    """Offset of a JPEG's pixel data; a thumbnail before it has an end mark of its own."""
     position = 2
     while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
         fill = data[position + 1] == 0xFF

@@ -1,23 +1,19 @@
-"""What this process may use and what to call the machine beside a figure."""
+"""This machine: usable cores, memory of the process, and a one-line description for measurements."""
 
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def available_cores() -> int:
-    """The cores that this process may use: in a container often fewer than the machine has."""
+    """Number of cores that this process may use; in a container often fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def machine_name() -> str:
-    """Processor, usable cores and system in one line, to stand beside every recorded figure."""
+    """Processor, usable cores and operating system in one line. Every recorded measurement has it."""
     cores = available_cores()
     return f"{_processor()}, {cores} usable core{'s' * (cores > 1)}, {platform.system()} {platform.machine()}"
 
@@ -35,7 +31,7 @@ def _processor() -> str:
 
 
 def resident_bytes() -> int | None:
-    """What this process holds of the machine's memory, or None where ``/proc`` does not tell."""
+    """Resident memory of this process in bytes; None on systems without ``/proc``."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

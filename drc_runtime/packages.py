@@ -1,4 +1,4 @@
-"""Packages that only some users need, and how to install them; the one place that names the distribution."""
+"""Optional packages: imports them, or says how to install them. Only this module names the distribution."""
 
 from importlib import import_module
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from drc_runtime.errors import MissingDependencyError
 
 DISTRIBUTION = "drc"
-"""The name that ``pip install`` takes."""
+"""What ``pip install`` installs."""
 
 
 def install_command(extra: str) -> str:
-    """What to type to install the packages of an extra."""
+    """The command that installs the packages of an extra."""
     return f"pip install '{DISTRIBUTION}[{extra}]'"
 
 
@@ -23,9 +23,10 @@ def require(module: str, *, extra: str, purpose: str) -> Any:
         purpose: what needs it, as the first words of the message: ``--vcam``, ``drc train``.
 
     Raises:
-        MissingDependencyError: it is not installed, or a library that it needs cannot be loaded.
+        MissingDependencyError: it is not installed, or it cannot be imported.
     """
     try:
         return import_module(module)
-    except ImportError as error:
-        raise MissingDependencyError(f"{purpose} needs {module} ({error}): {install_command(extra)}") from error
+    except Exception as error:  # packages that load native libraries raise more than ImportError
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MissingDependencyError(f"{purpose} needs {module} ({reason}): {install_command(extra)}") from error

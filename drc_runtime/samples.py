@@ -1,4 +1,4 @@
-"""Where the bundled samples lie: beside the packages in a checkout, inside this package in an installed wheel."""
+"""Locates the bundled samples: beside the packages in a checkout, inside this package in an installed wheel."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ SAMPLES = ("scene", "sprites")
 
 
 def sample_path(name: str) -> Path:
-    """The clip of a sample.
+    """The video clip of a sample.
 
     Raises:
         UsageError: there is no sample of this name.

@@ -1,4 +1,4 @@
-"""Configuration of a learning run: every number that decides what is learned, validated, and the shipped presets."""
+"""The validated configuration of a training run, and the shipped presets."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -12,17 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 from drc_runtime.errors import ConfigError
 
 SMALLEST_MAP = 4
-"""Height and width of the map that the fully connected layer makes (Table S2)."""
-
+"""Height and width of the first map of a generator, after its fully connected layer (Table S2)."""
 
 Family = Literal["laplace", "gaussian"]
 
 
 class Likelihood(NamedTuple):
-    """Each region's density round its image (Appendix C.1)."""
+    """The density of a pixel around the image of its region (Appendix C.1)."""
 
     foreground: float
-    """Sigma of the foreground, in the network's range [-1, 1]."""
+    """Sigma of the foreground; images are in [-1, 1]."""
     background: float
     """Sigma of the background."""
     family: Family = "laplace"
@@ -36,16 +35,17 @@ class LatentConfig(_Section):
     """Dimensions of the latent variables (Table S1)."""
 
     foreground: PositiveInt
-    """Of each foreground slot."""
+    """Dimensions of each foreground slot."""
     background: PositiveInt
+    """Dimensions of the background."""
     reassignment: int = Field(ge=0)
-    """0 turns pixel re-assignment off: the background generator's image is used as it is."""
+    """Dimensions of the pixel re-assignment; 0 disables re-assignment."""
     foreground_slots: PositiveInt = 1
-    """Foreground slots that compete with each other and the background (Appendix G.2); 1 is the two-region model."""
+    """K, the number of foreground slots, which compete with each other and the background (Appendix G.2)."""
 
     @property
     def all_foreground(self) -> int:
-        """Of all foreground slots together."""
+        """Dimensions of all foreground slots together."""
         return self.foreground_slots * self.foreground
 
     @property
@@ -60,36 +60,40 @@ class ModelConfig(_Section):
     image_size: PositiveInt
     """Height and width in pixels: 4 times a power of two."""
     latent: LatentConfig
+    """Dimensions of the latent variables."""
     base_channels: PositiveInt
-    """Channels of the 4x4 map."""
+    """Channels of the generators' 4x4 map."""
     channels: tuple[PositiveInt, ...]
     """Channels after each doubling of the resolution."""
     background_channels: tuple[PositiveInt, ...] | None = None
-    """The background generator's own, where its image is simpler than the foreground's; None takes ``channels``."""
+    """As ``channels``, of the background generator alone; None uses ``channels``."""
     upsampling: Literal["nearest", "bilinear"]
+    """How the generators double the resolution."""
     foreground_bias: float = 0.0
-    """The foreground's mask logit before learning; below 0 the background gets a head start."""
+    """Initial mask logit of the foreground. Below 0 favours the background."""
     foreground_centre: float = Field(0.0, ge=0)
-    """How far the foreground's mask logit starts above ``foreground_bias`` in the image's centre, and below it in the corners:
-    for objects that stand in the middle, as GrabCut's rectangle has them. It is learned from there."""
+    """Initial offset of the foreground's mask logit: +this in the image's centre, -this in the corners. Learned afterwards.
+    For objects in the middle."""
     background_image: bool = False
-    """Whether the background generator adds to a learned image under changing light, which starts as the images' median."""
+    """Adds a learned image under changing light to the background generator. Starts at the median of the images."""
     foreground_categories: PositiveInt
+    """Length of the foreground's symbolic vector y (section 3.1)."""
     background_categories: PositiveInt
-    """Length of the symbolic vectors y that the energy models emit (section 3.1)."""
+    """Length of the background's symbolic vector y."""
     energy_width: PositiveInt = 200
+    """Hidden units of the foreground's and background's energy models."""
     reassignment_energy_width: PositiveInt = 200
+    """Hidden units of the re-assignment's energy model."""
     classifier_channels: PositiveInt = 64
-    """Channels of the auxiliary classifiers' first layer; doubled in each further one."""
+    """Channels of the first layer of the auxiliary classifiers; each further layer doubles them."""
     inference: Literal["langevin", "amortised"] = "langevin"
-    """How latents are found: chains under energy-based priors, or encoders under N(0, I) (a variational autoencoder, Table 2)."""
+    """Langevin chains under energy-based priors, or amortised encoders under N(0, I) (a variational autoencoder, Table 2)."""
     likelihood: Family = "laplace"
-    """Each channel's log-likelihood: -|difference| / (2 sigma^2), or gaussian: -difference^2 / (2 sigma^2)."""
+    """Log-likelihood of a channel: laplace is -|difference| / (2 sigma^2), gaussian is -difference^2 / (2 sigma^2)."""
     sigma: PositiveFloat = 0.25
-    """Scale of the likelihood."""
+    """Sigma of the likelihood; images are in [-1, 1]."""
     foreground_spread: float = Field(1.0, ge=1)
-    """The foreground's sigma over the background's. Above 1 the background has to be exact to win a pixel and wins it then,
-    the foreground need only be near: for a static camera."""
+    """Foreground sigma / background sigma. Above 1, only close matches go to the background; for static cameras."""
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> "ModelConfig":
@@ -101,7 +105,7 @@ class ModelConfig(_Section):
         return self
 
     def region_likelihood(self, sigma: float | None = None) -> Likelihood:
-        """Both regions' densities, where the background's scale is ``sigma``; None takes the model's own."""
+        """Both regions' densities, with ``sigma`` for the background; None uses the model's sigma."""
         return Likelihood((sigma or self.sigma) * self.foreground_spread, sigma or self.sigma, self.likelihood)
 
 
@@ -109,50 +113,62 @@ class TrainConfig(_Section):
     """The learner (Algorithm 1, Appendices B and C)."""
 
     iterations: PositiveInt
+    """EM iterations of the whole run."""
     batch_size: PositiveInt
+    """Images of an iteration, in each process."""
     seed: int = Field(0, ge=0)
+    """Seed of weights, chains, noise and the order of the images."""
     prior_steps: PositiveInt
-    """K0."""
+    """K0, Langevin steps of the prior chain in an iteration."""
     prior_step_size: PositiveFloat = 0.4
+    """Step size of the prior chain (Appendix B)."""
     posterior_steps: PositiveInt
-    """K1."""
+    """K1, Langevin steps of the posterior chain in an iteration."""
     posterior_step_size: PositiveFloat = 0.1
+    """s1, step size of the posterior chain (Appendix B), also of inference."""
     redraw: float = Field(0.0, ge=0, le=1)
-    """Chance that an image's posterior chain starts anew from noise when its turn comes; 1 is the short-run chain of Table 2."""
+    """Probability that a posterior chain restarts from noise at its turn. 1 is the short-run chain of Table 2."""
     follow: float = Field(0.0, ge=0, le=1)
-    """Chance that an image's posterior chain starts where its predecessor's stands, as tracking does: for the frames of a
-    recording, in order."""
+    """Probability that a posterior chain continues from the previous image's, as tracking does. For frames in order."""
     generator_rate: PositiveFloat
+    """Learning rate of generators, classifiers and encoders (Adam)."""
     energy_rate: PositiveFloat
+    """Learning rate of the energy models (Adam)."""
     beta1: float = Field(0.5, ge=0, lt=1)
+    """Adam's first decay rate, of both optimisers."""
     beta2: float = Field(0.999, ge=0, lt=1)
+    """Adam's second decay rate, of both optimisers."""
     m_step_sigma: PositiveFloat
     """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does."""
     final_m_step_sigma: PositiveFloat | None = None
-    """Where ``m_step_sigma`` has gone after ``annealing`` iterations, by equal factors; None keeps it."""
+    """Final m_step_sigma after geometric decay over ``annealing`` iterations. None keeps m_step_sigma."""
     annealing: PositiveInt = 1000
+    """Iterations of the decay to ``final_m_step_sigma``."""
     pseudo_label_weight: float = Field(0.1, ge=0)
+    """Weight of the pseudo-label loss (Eq. 22)."""
     total_variation_weight: float = Field(0.01, ge=0)
+    """Weight of the background's total variation (Eq. 23), in the E-step and the M-step."""
     orthogonal_weight: float = Field(1.0, ge=0)
+    """Weight of the orthogonal regularisation (Eq. 24)."""
     precision: Literal["auto", "float32", "tf32", "float16", "bfloat16"] = "auto"
-    """Of the E-step's convolutions; norms, likelihoods and the update are float32. ``auto`` is float32 on a CPU, and on a GPU
-    the fastest whose gradient is near enough to float32's, measured at the start (``drc_train.sampling.precision``)."""
+    """Precision of the E-step's convolutions; everything else is float32. ``auto`` is float32 on a CPU. On a GPU it is the
+    fastest whose gradient is close to float32's, measured at the start (``drc_train.sampling.precision``)."""
     share_weight: float = Field(0.0, ge=0)
-    """Weight of the mean foreground share in the M-step's loss: a gentle pull towards a smaller foreground."""
+    """Weight of the mean foreground share in the M-step's loss; above 0 favours a smaller foreground."""
     divergence_weight: float = Field(1.0, ge=0)
     """Weight of KL(q(z | x) | N(0, I)) with amortised inference; 1 is the evidence lower bound."""
     mirror: bool = False
-    """Whether each image is learned from as it is and mirrored left to right, with a chain for each."""
+    """Learns also from the mirror image (left to right) of each image, with a chain of its own."""
     averaging: float = Field(0.0, ge=0, lt=1)
-    """Decay of the exponential moving average of the generators that evaluation and export use; 0 uses the newest."""
+    """Decay of an exponential moving average of the weights, for evaluation and export. 0 uses the newest weights."""
 
     @property
     def sides(self) -> int:
-        """How many chains each image has: 2 where it is also learned from mirrored."""
+        """Chains of each image: 2 with ``mirror``, else 1."""
         return 2 if self.mirror else 1
 
     def m_step_sigma_at(self, iteration: int) -> float:
-        """Sigma of the M-step's loss in an iteration, counted from 0."""
+        """Sigma of the M-step's loss in an iteration, which is counted from 0."""
         if self.final_m_step_sigma is None:
             return self.m_step_sigma
         done = min(iteration / self.annealing, 1.0)
@@ -160,14 +176,16 @@ class TrainConfig(_Section):
 
 
 class SamplerConfig(_Section):
-    """Inference: posterior steps for one image from noise, and for a frame that starts at the last one's latent."""
+    """Langevin steps of inference."""
 
     cold_steps: PositiveInt = 300
+    """Steps for a single image, from noise."""
     track_steps: PositiveInt = 8
+    """Steps for a frame of a video, from the previous frame's latent."""
 
 
 class Config(_Section):
-    """One learning run, whole."""
+    """The configuration of a training run."""
 
     model: ModelConfig
     train: TrainConfig
@@ -177,15 +195,17 @@ class Config(_Section):
     def _settings_agree(self) -> "Config":
         if self.train.mirror and self.model.background_image:
             raise ValueError(
-                "a mirrored image has another background; leave train.mirror or model.background_image out"
+                "a mirrored image has another background: leave out train.mirror or model.background_image"
             )
         if self.model.inference == "amortised" and self.train.pseudo_label_weight:
-            raise ValueError("amortised inference has no energy models to emit labels; set train.pseudo_label_weight=0")
+            raise ValueError(
+                "amortised inference has no energy models that emit labels: set train.pseudo_label_weight=0"
+            )
         return self
 
 
 def preset_names() -> list[str]:
-    """The shipped presets."""
+    """Names of the shipped presets, sorted."""
     folder = resources.files("drc_train") / "presets"
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
@@ -194,7 +214,7 @@ def load_config(preset: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a preset by name, or a YAML file by path, and applies ``section.key=value`` overrides in order.
 
     Raises:
-        ConfigError: no such preset, not YAML, or a value that the configuration does not allow.
+        ConfigError: no such preset, not YAML, or a value that is not allowed.
     """
     if preset in preset_names():
         text = (resources.files("drc_train") / "presets" / f"{preset}.yaml").read_text()
@@ -212,10 +232,15 @@ def load_config(preset: str, overrides: Sequence[str] = ()) -> Config:
 
 
 def parse_config(values: dict[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:
-    """Validates plain values with ``section.key=value`` overrides applied in order; ``name`` stands in the error.
+    """Applies ``section.key=value`` overrides in order to plain values and validates the result.
+
+    Args:
+        values: the sections model, train and sampler; changed by the overrides.
+        name: where they come from, for the message.
+        overrides: in order.
 
     Raises:
-        ConfigError: a key is missing, unknown or out of range; the first one is named.
+        ConfigError: a key is missing, unknown or out of range; names the first one.
     """
     for override in overrides:
         _apply(values, override)

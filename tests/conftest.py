@@ -1,6 +1,7 @@
-"""Shared by all tests: a bundle small enough to make anew for each test, with answers known in closed form."""
+"""Shared by all tests: a tiny bundle whose results are known in closed form."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from drc_runtime.bundle.bundle import write_bundle
 from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler
+from drc_runtime.cli import main as command_line
+
+Drc = Callable[..., tuple[int, str, str]]
 
 SIZE = (8, 12)
 LATENT = 4
@@ -18,9 +22,9 @@ SIGMA = 1.0
 
 
 def toy_posterior_step() -> bytes:
-    """White foreground, black background, pi_f one half everywhere, posterior N(0, 1) over z.
+    """White foreground, black background, pi_f = 0.5 everywhere, posterior N(0, 1) over z.
 
-    So responsibility = sigmoid(sum of the channels / sigma^2): bright pixels are foreground.
+    Then responsibility = sigmoid(sum of the channels / sigma^2): bright pixels are foreground.
     """
     height, width = SIZE
     vector, image, plane = [1, LATENT], [1, 3, height, width], [1, 1, height, width]
@@ -103,7 +107,7 @@ def toy_manifest(graph: bytes) -> Manifest:
 
 @pytest.fixture(scope="session", autouse=True)
 def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the tests decode stays out of the user's cache."""
+    """Keeps the tests out of the user's cache of decoded images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRC_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -117,7 +121,21 @@ def toy_graph() -> bytes:
 
 @pytest.fixture
 def toy_bundle(tmp_path: Path, toy_graph: bytes) -> Path:
-    """A fresh toy bundle that the test may damage."""
+    """A new toy bundle, which the test may damage."""
     folder = tmp_path / "toy-bundle"
     write_bundle(folder, toy_manifest(toy_graph), {"posterior_step": toy_graph})
     return folder
+
+
+@pytest.fixture
+def drc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Drc:
+    """Runs the command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["drc", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            command_line.main()
+        captured = capsys.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return call

@@ -16,7 +16,7 @@ class MJPEGServer:
 
     Attributes:
         stalled: while set, connections stay open and nothing is sent.
-        corrupt_every: every so many-th frame is damaged in its middle; 0 for none.
+        corrupt_every: n damages every n-th frame in its middle; 0 damages none.
     """
 
     def __init__(self, draw: Draw, rate: float = 50, port: int = 0) -> None:

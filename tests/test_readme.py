@@ -5,9 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from drc_runtime.cli.main import COMMANDS, _load, app
+from drc_runtime.cli.main import COMMANDS, load_command
 from drc_train.config import load_config
 
 ROOT = Path(__file__).parents[1]
@@ -37,9 +36,8 @@ def test_a_command_of_the_documents_is_accepted(document: str, line: str) -> Non
     words = words[words.index("drc") + 1 :]
     if words[0].startswith("-"):
         return
-    assert words[0] in COMMANDS
-    command = _load(words[0])
-    command.make_context(words[0], words[1:])
+    name = next(name for name in (" ".join(words[:2]), words[0]) if name in COMMANDS)
+    load_command(name).make_context(name, words[name.count(" ") + 1 :])
     if "--preset" in words:
         preset = words[words.index("--preset") + 1]
         load_config(str(ROOT / preset) if preset.endswith(".yaml") else preset)
@@ -55,7 +53,6 @@ def test_links_within_the_project_lead_somewhere(document: Path) -> None:
 def test_the_readme_names_every_command() -> None:
     text = (ROOT / "README.md").read_text()
     assert [name for name in COMMANDS if f"drc {name}" not in text] == []
-    assert get_command(app) is not None
 
 
 @pytest.mark.parametrize("recipe", sorted(ROOT.glob("samples/*/recipe.yaml")), ids=lambda path: path.parent.name)

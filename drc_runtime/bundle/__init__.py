@@ -1,1 +1,1 @@
-"""What a bundle is: a folder of graphs, its manifest, and the checks before anything of it is used."""
+"""Bundles: a folder of ONNX graphs with a manifest, checked before use."""

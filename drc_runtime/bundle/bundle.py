@@ -1,4 +1,4 @@
-"""The bundle folder: a manifest and the graph files it names, checked before use and written in one step."""
+"""The bundle folder: reads and checks the manifest and the files that it names; writes a bundle atomically."""
 
 import hashlib
 import os
@@ -9,53 +9,38 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from drc_runtime.bundle.manifest import FORMAT, HALF_PRECISION, FileEntry, GraphEntry, LatentSizes, Manifest, Sampler
+from drc_runtime.bundle.manifest import HALF_PRECISION, MANIFEST, FileEntry, GraphEntry, Manifest
 from drc_runtime.bundle.onnx_check import check_model
 from drc_runtime.errors import BundleError, OutputError, UsageError
 
-__all__ = [
-    "FORMAT",
-    "PRECISIONS",
-    "Bundle",
-    "FileEntry",
-    "GraphEntry",
-    "LatentSizes",
-    "Manifest",
-    "Sampler",
-    "read_graph",
-    "read_manifest",
-    "write_bundle",
-]
-
 PRECISIONS = ("fp32", "fp16")
-_MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1 << 20
-_LARGEST_GRAPH = (1 << 31) - 1  # what a protobuf message can be
+_LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose every graph has been read once, hashed and looked through."""
+    """A bundle whose graphs have all been read and checked: hash and content."""
 
     folder: Path
     manifest: Manifest
     _graphs: Mapping[str, bytes]
     _torchscript: Mapping[str, bytes] = field(default_factory=dict)
-    """Of a bundle that is not written yet; otherwise read when asked for."""
+    """Only for a bundle that is not on the disk; otherwise ``torchscript_bytes`` reads the file."""
 
     @classmethod
     def load(cls, folder: Path) -> "Bundle":
         """Reads and checks a whole bundle.
 
         Raises:
-            BundleError: the folder is no bundle, a file is missing, too large, damaged, or reaches outside the folder.
+            BundleError: not a bundle, or a file is missing, too large, damaged or outside the folder.
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
         return cls(folder, manifest, {name: read_graph(folder, entry) for name, entry in manifest.graphs.items()})
 
     def graph_bytes(self, name: str) -> bytes:
-        """The graph ``name`` as it was when it was checked: the file is not read again.
+        """The ONNX bytes of the graph ``name``, as they were checked: the file is not read again.
 
         Raises:
             BundleError: the bundle has no graph of this name.
@@ -65,10 +50,12 @@ class Bundle:
         return self._graphs[name]
 
     def torchscript_bytes(self, name: str) -> bytes:
-        """The TorchScript file of the graph ``name``, read and checked now: it holds pickled data, so nobody reads it unasked.
+        """The TorchScript file of the graph ``name``, read and checked in this call.
+
+        ``load`` does not read it, because it holds pickled data: PyTorch runs what is in it.
 
         Raises:
-            BundleError: the bundle has none of this name, or it is missing, damaged or outside the folder.
+            BundleError: the bundle has no such file, or it is missing, damaged or outside the folder.
         """
         if name in self._torchscript:
             return self._torchscript[name]
@@ -79,10 +66,13 @@ class Bundle:
         return read_file(self.folder, self.manifest.torchscript[name])
 
     def at_precision(self, precision: str) -> "Bundle":
-        """The same bundle with each graph in the given precision (one of ``PRECISIONS``) under its plain name.
+        """The same bundle where each name, such as ``posterior_step``, stands for the graph of this precision.
+
+        Args:
+            precision: one of ``PRECISIONS``.
 
         Raises:
-            UsageError: no such precision.
+            UsageError: an unknown precision.
             BundleError: the bundle has no graphs of this precision.
         """
         if precision not in PRECISIONS:
@@ -99,27 +89,27 @@ class Bundle:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads the manifest of the bundle in ``folder``; the graphs are not looked at.
+    """Reads and checks the manifest of the bundle in ``folder``, but no graph.
 
     Raises:
-        BundleError: no folder, no manifest, or not a valid one.
+        BundleError: no folder, no manifest, or an invalid one.
     """
     if not folder.is_dir():
-        raise BundleError(f"no bundle at {folder}: a bundle is a folder with a manifest.json, as drc export writes it")
-    data = _read(folder, _MANIFEST, _LARGEST_MANIFEST)
+        raise BundleError(f"no bundle at {folder}: a bundle is a folder with a {MANIFEST}, as drc export writes it")
+    data = _read(folder, MANIFEST, _LARGEST_MANIFEST)
     try:
         return Manifest.parse(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise BundleError(f"{folder / _MANIFEST} is not UTF-8 text") from error
+        raise BundleError(f"{folder / MANIFEST} is not UTF-8 text") from error
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from error
 
 
 def read_graph(folder: Path, entry: GraphEntry) -> bytes:
-    """Reads one graph and checks the bytes that it returns.
+    """Reads one graph; checks its hash and that it is ONNX without external data and foreign operators.
 
     Raises:
-        BundleError: missing, too large, outside the folder, another hash than the manifest's, or not allowed.
+        BundleError: missing, too large, outside the folder, with another hash than in the manifest, or not allowed.
     """
     data = read_file(folder, entry)
     check_model(data, str(folder / entry.file))
@@ -130,7 +120,7 @@ def read_file(folder: Path, entry: GraphEntry | FileEntry) -> bytes:
     """Reads one file of a bundle and checks its hash.
 
     Raises:
-        BundleError: missing, too large, outside the folder, or another hash than the manifest's.
+        BundleError: missing, too large, outside the folder, or with another hash than in the manifest.
     """
     data = _read(folder, entry.file, _LARGEST_GRAPH)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
@@ -149,18 +139,18 @@ def write_bundle(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Writes a bundle so that ``folder`` holds either all of it or what it held before.
+    """Writes a bundle atomically: after an error ``folder`` is as it was before.
 
     Args:
-        folder: where the bundle goes; its parent must exist.
-        manifest: must describe exactly ``graphs``, hashes included.
-        graphs: the ONNX models by the names of the manifest.
-        torchscript: the TorchScript files, likewise.
-        overwrite: replace a bundle that is there already.
+        folder: the new folder; its parent must exist.
+        manifest: describes exactly ``graphs`` and ``torchscript``, with their hashes.
+        graphs: ONNX models by their names in the manifest.
+        torchscript: TorchScript files by their names in the manifest.
+        overwrite: replace an existing bundle. Anything else at ``folder`` is never replaced.
 
     Raises:
-        OutputError: something is at ``folder``, or the disk refuses the files.
-        BundleError: manifest and graphs do not make a bundle that ``Bundle.load`` would accept.
+        OutputError: ``folder`` exists, or a file cannot be written.
+        BundleError: ``Bundle.load`` would refuse this bundle.
     """
     folder = Path(folder).resolve()
     _refuse_existing(folder, overwrite)
@@ -180,7 +170,7 @@ def write_bundle(
             _write_synced(temporary / manifest.graphs[name].file, data)
         for name, data in torchscript.items():
             _write_synced(temporary / manifest.torchscript[name].file, data)
-        _write_synced(temporary / _MANIFEST, manifest.to_json().encode())
+        _write_synced(temporary / MANIFEST, manifest.to_json().encode())
         written = Bundle.load(temporary)
         for name in torchscript:
             written.torchscript_bytes(name)
@@ -215,8 +205,8 @@ def _refuse_existing(folder: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputError(f"{folder} exists already; choose another place or pass --overwrite")
-    # A wrong path must not cost a folder of something else.
-    if not (folder / _MANIFEST).is_file():
+    # A mistyped path must not delete a folder of other files.
+    if not (folder / MANIFEST).is_file():
         raise OutputError(f"{folder} is not a bundle, so it is not overwritten; choose another place")
 
 

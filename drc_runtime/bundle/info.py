@@ -1,4 +1,4 @@
-"""What is in a bundle, and whether each of its graphs is still the one that was exported."""
+"""The content of a bundle and the state of each file, for ``drc info``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,29 +11,29 @@ from drc_runtime.errors import BundleError
 
 @dataclass(frozen=True)
 class GraphInfo:
-    """One graph and what is wrong with it; ``problem`` is None if nothing is."""
+    """One graph; ``problem`` is the error that loading it raises, or None."""
 
     name: str
     entry: GraphEntry
     size: int
-    """Bytes on the disk, 0 if there is no such file."""
+    """Size of the file in bytes; 0 if it is missing."""
     problem: str | None
 
 
 @dataclass(frozen=True)
 class TorchScriptInfo:
-    """One TorchScript file and what is wrong with it; ``problem`` is None if nothing is."""
+    """One TorchScript file; ``problem`` is the error that reading it raises, or None."""
 
     name: str
     file: str
     size: int
-    """Bytes on the disk, 0 if there is no such file."""
+    """Size of the file in bytes; 0 if it is missing."""
     problem: str | None
 
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """A bundle's manifest and the state of its graphs."""
+    """A bundle's manifest and the state of its files."""
 
     folder: Path
     manifest: Manifest
@@ -42,12 +42,12 @@ class BundleInfo:
 
     @property
     def intact(self) -> bool:
-        """Whether every file is there, unchanged and allowed."""
+        """Whether every file is present, unchanged and allowed."""
         problems = [graph.problem for graph in self.graphs] + [item.problem for item in self.torchscript]
         return not any(problems)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+        """The object that ``drc info --json`` prints."""
         manifest = self.manifest
         return {
             "folder": str(self.folder),
@@ -69,10 +69,10 @@ class BundleInfo:
 
 
 def inspect_bundle(folder: Path) -> BundleInfo:
-    """Looks at every graph of a bundle, the damaged ones included.
+    """Checks every file of a bundle; a damaged file becomes a ``problem``, not an error.
 
     Raises:
-        BundleError: there is no manifest or it is not valid; damaged graphs are reported, not raised.
+        BundleError: no manifest, or an invalid one.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
@@ -85,7 +85,7 @@ def inspect_bundle(folder: Path) -> BundleInfo:
 
 
 def _inspect_torchscript(folder: Path, name: str, entry: FileEntry) -> TorchScriptInfo:
-    """Its hash only: the file is not loaded, because loading runs what it holds."""
+    """Checks the hash only: PyTorch would run what is in the file."""
     try:
         return TorchScriptInfo(name, entry.file, len(read_file(folder, entry)), None)
     except BundleError as error:

@@ -1,30 +1,30 @@
-"""The manifest of a bundle, version 1: what ``manifest.json`` must say, checked key by key."""
+"""The manifest of a bundle, version 1: the data and the check of ``manifest.json`` (docs/bundle.md describes each key)."""
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
+from drc_runtime.bundle.json_object import JsonObject, Scalar
 from drc_runtime.errors import BundleError
 
+MANIFEST = "manifest.json"
+"""The name of the manifest's file in the bundle folder."""
 FORMAT = "drc-bundle-1"
 HALF_PRECISION = "_fp16"
-"""Suffix of graphs that compute what those without it do, convolutions in float16; inputs and outputs stay float32."""
+"""Suffix of the graphs whose convolutions compute in float16; their inputs and outputs are float32, too."""
 LIKELIHOODS = ("laplace", "gaussian")
 Shape = tuple[int, ...]
 
-# A file name that means the same on every system and can neither leave the folder nor hide in it.
+# Valid on every operating system, not hidden, and without a separator: the file cannot lie outside the folder.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Far above every sensible image or latent vector; below it no declared shape can exhaust the memory by itself.
-_LARGEST_SIZE = 1 << 16
 
-# The tensors of the three graphs of version 1. B: batch, D: latent vector, H and W: image.
+# Name -> axes of the inputs, axes of the outputs. B: batch, D: latent vector, H and W: image.
 _VECTOR, _SCALAR, _PLANE, _IMAGE = "BD", "B", "B1HW", "B3HW"
-_GRAPHS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+GRAPHS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "posterior_step": (
         {"z": _VECTOR, "image": _IMAGE, "noise": _VECTOR},
         {
@@ -48,6 +48,7 @@ _GRAPHS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "prior_step": ({"z": _VECTOR, "noise": _VECTOR}, {"z_next": _VECTOR, "energy": _SCALAR}),
 }
+"""The graphs of version 1. A bundle must have ``posterior_step``; graphs of other names are not checked."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,12 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class LatentSizes:
-    """How many numbers of z belong to each generator; they are concatenated in this order (0: no re-assignment)."""
+    """The length of each part of z, concatenated in this order: foreground, background, pixel re-assignment (Sec. 3.3)."""
 
     foreground: int
     background: int
     reassignment: int
+    """0 where the model has no pixel re-assignment."""
     foreground_slots: int = 1
     """K, the number of foreground slots, which share ``foreground`` equally; 1 where a manifest does not say."""
 
@@ -101,16 +103,16 @@ class Sampler:
     step_size: float
     """Step size; the drift of a step is step_size^2 / 2 times the gradient."""
     sigma: float
-    """Scale of the likelihood in the network's range [-1, 1]."""
+    """Scale of the likelihood, in units of the network's range [-1, 1]."""
     cold_steps: int
-    """Steps from noise to a mask."""
+    """Steps from a sample of the prior to a mask."""
     track_steps: int
-    """Steps a frame when z is kept from the frame before."""
+    """Steps for each frame of a video, which starts from the z of the frame before."""
     foreground_spread: float = 1.0
-    """The foreground's sigma over the background's, which is ``sigma``; 1 where a manifest does not say."""
+    """Foreground sigma / background sigma, where the background's is ``sigma``; 1 if the manifest has no such key."""
     likelihood: str = "laplace"
-    """log p of each channel is -|difference| / (2 sigma^2), or for gaussian -difference^2 / (2 sigma^2); laplace where a manifest
-    does not say."""
+    """log p of each channel up to a constant. ``laplace``: -|x - g| / (2 sigma^2). ``gaussian``: -(x - g)^2 / (2 sigma^2). If the
+    manifest has no such key: ``laplace``."""
 
 
 @dataclass(frozen=True)
@@ -119,22 +121,24 @@ class Manifest:
 
     name: str
     image_size: tuple[int, int]
-    """Height and width of the network's image."""
+    """Height and width, in pixels, of the image that the network takes."""
     latent: LatentSizes
     sampler: Sampler
     graphs: dict[str, GraphEntry]
-    training: dict[str, str | int | float | bool | None] = field(default_factory=dict)
-    """Where the weights come from: data, iterations, seed, version."""
+    training: dict[str, Scalar] = field(default_factory=dict)
+    """How the weights were learned: data, iterations, seed, version."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """Figures measured on the exported model; any JSON."""
+    """Measurements of the exported model; any JSON."""
     torchscript: dict[str, FileEntry] = field(default_factory=dict)
-    """The same functions as TorchScript, by the names of ``graphs``, with inputs and outputs in the order given there."""
+    """TorchScript files by the names of ``graphs``: same function, inputs and outputs in the order that the graph's entry has."""
 
     def to_json(self) -> str:
-        """The text of ``manifest.json``; ``parse`` reads it back unchanged.
+        """The text of ``manifest.json``; ``parse`` returns an equal manifest.
+
+        ``torchscript`` and the likelihood are left out where they have their defaults, for readers that do not know them.
 
         Raises:
-            BundleError: a number in it is infinite or not a number, which JSON cannot say.
+            BundleError: a number is infinite or NaN, which JSON does not have.
         """
         try:
             values = {"format": FORMAT, **asdict(self)}
@@ -150,12 +154,12 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str) -> "Manifest":
-        """Reads ``manifest.json``. Keys that version 1 does not know are left alone.
+        """Checks and reads the text of ``manifest.json``. Keys that version 1 does not know are ignored.
 
         Raises:
-            BundleError: not JSON, another version, or a key that is missing or of the wrong kind, named by its path.
+            BundleError: not JSON, another version, or a key that is missing or wrong; the message has the key's path.
         """
-        root = _Node(_decode(text), "")
+        root = JsonObject.decode(text, MANIFEST)
         version = root.text("format")
         if version != FORMAT:
             raise BundleError(
@@ -181,8 +185,8 @@ class Manifest:
                 sampler.positive("sigma"),
                 sampler.size("cold_steps"),
                 sampler.size("track_steps"),
-                sampler.positive("foreground_spread") if "foreground_spread" in sampler.values else 1.0,
-                sampler.choice("likelihood", LIKELIHOODS) if "likelihood" in sampler.values else LIKELIHOODS[0],
+                sampler.positive("foreground_spread") if "foreground_spread" in sampler else 1.0,
+                sampler.choice("likelihood", LIKELIHOODS) if "likelihood" in sampler else LIKELIHOODS[0],
             ),
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
@@ -193,111 +197,20 @@ class Manifest:
         return manifest
 
 
-class _Node:
-    """A JSON object and where it stands in the manifest, so that each complaint can name the key."""
-
-    def __init__(self, values: Any, path: str) -> None:
-        if not isinstance(values, dict):
-            raise BundleError(f"manifest.json: {path or 'the whole'} must be an object")
-        self.values: dict[str, Any] = values
-        self.path = path
-
-    def refuse(self, key: str, why: str) -> NoReturn:
-        raise BundleError(f"manifest.json: {self._where(key)} {why}")
-
-    def child(self, key: str) -> "_Node":
-        return _Node(self._value(key), self._where(key))
-
-    def children(self) -> list[tuple[str, "_Node"]]:
-        return [(key, self.child(key)) for key in self.values]
-
-    def text(self, key: str) -> str:
-        value = self._value(key)
-        if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            self.refuse(key, "must be one line of text")
-        return value
-
-    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(key)
-        if value not in allowed:
-            self.refuse(key, f"is {value!r}, but this version of drc knows {', '.join(allowed)}")
-        return value
-
-    def positive(self, key: str) -> float:
-        value = self._value(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-            self.refuse(key, "must be a positive number")
-        return float(value)
-
-    def size(self, key: str, least: int = 1) -> int:
-        value = self._value(key)
-        if not _is_size(value, least):
-            self.refuse(key, f"must be a whole number from {least} to {_LARGEST_SIZE}")
-        return int(value)
-
-    def sizes(self, key: str) -> Shape:
-        value = self._value(key)
-        if not isinstance(value, list) or not value or not all(_is_size(item, 1) for item in value):
-            self.refuse(key, f"must be a list of whole numbers from 1 to {_LARGEST_SIZE}")
-        return tuple(value)
-
-    def scalars(self) -> dict[str, str | int | float | bool | None]:
-        for key, value in self.values.items():
-            if isinstance(value, dict | list):
-                self.refuse(key, "must be text, a number, true, false or null")
-        return self.values
-
-    def _value(self, key: str) -> Any:
-        if key not in self.values:
-            self.refuse(key, "is missing")
-        return self.values[key]
-
-    def _where(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path else key
+def _optional(root: JsonObject, key: str) -> list[tuple[str, JsonObject]]:
+    return root.child(key).children() if key in root else []
 
 
-def _decode(text: str) -> Any:
-    try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair parses but can never be printed
-        return value
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"manifest.json is not valid JSON ({str(error) or 'nested too deeply'})") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Parsers disagree on which of two equal keys counts, and another reader of the bundle might take the other one.
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return result
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is not a finite number")
-    return value
-
-
-def _is_size(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _LARGEST_SIZE
-
-
-def _optional(root: _Node, key: str) -> list[tuple[str, _Node]]:
-    return root.child(key).children() if key in root.values else []
-
-
-def _file(node: _Node) -> FileEntry:
+def _file(node: JsonObject) -> FileEntry:
     file, sha256 = node.text("file"), node.text("sha256")
-    if not _FILE_NAME.fullmatch(file) or file == "manifest.json":
+    if not _FILE_NAME.fullmatch(file) or file == MANIFEST:
         node.refuse("file", "must be a plain file name inside the bundle: letters, digits, '_', '-' and '.'")
     if not _SHA256.fullmatch(sha256):
         node.refuse("sha256", "must be 64 hexadecimal digits")
     return FileEntry(file, sha256)
 
 
-def _graph(node: _Node) -> GraphEntry:
+def _graph(node: JsonObject) -> GraphEntry:
     file = _file(node)
     inputs, outputs = node.child("inputs"), node.child("outputs")
     return GraphEntry(
@@ -309,27 +222,25 @@ def _graph(node: _Node) -> GraphEntry:
 
 
 def _check_graphs(manifest: Manifest) -> None:
-    """The graphs of version 1 must have the tensors and shapes that the sizes of image and latent vector imply."""
+    """The graphs of ``GRAPHS`` must have the tensors and shapes that ``image_size`` and ``latent`` imply."""
     if "posterior_step" not in manifest.graphs:
-        raise BundleError("manifest.json: graphs.posterior_step is missing")
+        raise BundleError(f"{MANIFEST}: graphs.posterior_step is missing")
     for name in manifest.torchscript:
         if name not in manifest.graphs:
-            raise BundleError(
-                f"manifest.json: torchscript.{name} has no graph of the same name that says what it takes"
-            )
+            raise BundleError(f"{MANIFEST}: torchscript.{name} has no graph of the same name that says what it takes")
     sizes = {"D": manifest.latent.total, "H": manifest.image_size[0], "W": manifest.image_size[1], "1": 1, "3": 3}
     for name, graph in manifest.graphs.items():
         kind = name.removesuffix(HALF_PRECISION)
-        if kind not in _GRAPHS:
+        if kind not in GRAPHS:
             continue
-        inputs, outputs = _GRAPHS[kind]
+        inputs, outputs = GRAPHS[kind]
         unknown = sorted(graph.inputs.keys() - inputs.keys())
         if unknown:
-            raise BundleError(f"manifest.json: graphs.{name}.inputs.{unknown[0]} is not an input of version 1")
+            raise BundleError(f"{MANIFEST}: graphs.{name}.inputs.{unknown[0]} is not an input of version 1")
         batch = graph.inputs.get("z", (1,))[0]
         for side, known, given in (("inputs", inputs, graph.inputs), ("outputs", outputs, graph.outputs)):
             for tensor, axes in known.items():
-                where = f"manifest.json: graphs.{name}.{side}.{tensor}"
+                where = f"{MANIFEST}: graphs.{name}.{side}.{tensor}"
                 expected = tuple(batch if axis == "B" else sizes[axis] for axis in axes)
                 if tensor not in given:
                     raise BundleError(f"{where} is missing")

@@ -1,15 +1,15 @@
-"""What an ONNX graph of a bundle may not hold, found in its bytes before any engine sees them.
+"""Refuses ONNX graphs with external data or custom operators, before an engine loads them.
 
-An engine that loads a graph follows external data to other files and custom operator domains to other code, so a
-bundle from a stranger must have neither. The protobuf wire format is walked here, because the runtime has no onnx
-package; only the messages that can lead to a tensor or to a domain are entered (onnx.proto, IR versions 3 to 14).
+External data makes an engine read other files, and a custom operator domain makes it run other code. A bundle from an
+unknown source must have neither. This module parses the protobuf wire format itself, because the runtime does not depend on
+the onnx package. It enters only messages that can contain a tensor or an operator domain (onnx.proto, IR versions 3 to 14).
 """
 
 from collections.abc import Iterator
 
 from drc_runtime.errors import BundleError
 
-# message -> {field number: the message it holds}. Everything else is skipped over by its length.
+# message -> {field number: type of the nested message}. All other fields are skipped.
 _MESSAGES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 8: "opset", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -26,19 +26,22 @@ _DOMAINS = (b"", b"ai.onnx")
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # fields of a tensor
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-# Real graphs nest about ten messages and have some ten thousand fields; the limits keep a hostile one cheap.
+# Real graphs nest about 10 messages deep and have about 10,000 fields; the limits bound the time for a hostile one.
 _DEEPEST = 64
 _MOST_FIELDS = 2_000_000
 
 
 def check_model(data: bytes, name: str) -> None:
-    """Refuses an ONNX model that could reach outside its own bytes; ``name`` stands in the message.
+    """Refuses an ONNX model with external data or custom operators. An engine may still refuse a model that passes.
+
+    Args:
+        data: the serialised ``ModelProto``.
+        name: first words of the error messages.
 
     Raises:
-        BundleError: external data, an operator domain other than ONNX's own, no graph, or bytes that are not an ONNX
-            model at all. What passes may still be a model that an engine refuses.
+        BundleError: external data, an operator domain other than ONNX's own, no graph, or not an ONNX model.
     """
-    # onnxruntime takes bytes with this mark for its own flatbuffer format, which nothing below would have checked.
+    # onnxruntime reads bytes with this mark as its own flatbuffer format, which the code below cannot check.
     if data[4:8] == b"ORTM":
         raise BundleError(f"{name} is in onnxruntime's own format; a bundle holds ONNX only")
     pending = [("model", 0, len(data), 1)]
@@ -72,9 +75,9 @@ def check_model(data: bytes, name: str) -> None:
 
 
 def _fields(data: bytes, start: int, end: int, name: str) -> Iterator[tuple[int, int, int, int]]:
-    """The fields of the message in ``data[start:end]``: number, wire type, value, end of the field.
+    """Yields number, wire type, value and end position of each field of the message in ``data[start:end]``.
 
-    The value of a length-delimited field is the position where its content starts, that of a varint the number.
+    The value is the number of a varint, or the start position of a length-delimited field's content.
     """
     position = start
     while position < end:
@@ -89,7 +92,7 @@ def _fields(data: bytes, start: int, end: int, name: str) -> Iterator[tuple[int,
             position = value + length
         elif wire in (_FIXED64, _FIXED32):
             position += 8 if wire == _FIXED64 else 4
-        else:  # groups, which ONNX does not have, and the two types that do not exist
+        else:  # groups, which ONNX does not use, and the two undefined wire types
             _require(False, name)
         _require(position <= end, name)
         yield number, wire, value, position

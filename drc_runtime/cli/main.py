@@ -1,4 +1,4 @@
-"""The ``drc`` entry point: the list of commands, each loaded when it is called, and one place that reports errors."""
+"""The ``drc`` entry point: the list of commands, each imported when it is called, and the one place that reports errors."""
 
 import os
 import sys
@@ -10,47 +10,57 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from drc_runtime import __version__
+from drc_runtime.cli.help import SETTINGS, make_command
 from drc_runtime.errors import DRCError, MissingDependencyError
+from drc_runtime.packages import install_command
 
 
 class Command(NamedTuple):
-    """A command: where its function is, what it does, and the extra that brings what it needs beyond the base."""
+    """A command: its function, its line in the list, and the extra that installs the packages it needs."""
 
     function: str
     help: str
     extra: str = ""
-    needs: str = ""
 
 
 COMMANDS = {
     "train": Command(
-        "drc_train.cli:train", "Learn from unlabelled images, a video or a named data set.", "train", "training"
+        "drc_train.cli.train:train", "Learn from unlabelled images, a video or a named data set.", "train"
     ),
-    "eval": Command(
-        "drc_train.cli:evaluate", "Measure IoU and Dice of a run or a bundle against masks.", "train", "training"
-    ),
-    "export": Command("drc_export.cli:export", "Turn a run into a verified bundle.", "export", "export"),
+    "export": Command("drc_export.cli.export:export", "Turn a run into a verified bundle.", "export"),
     "run": Command("drc_runtime.cli.run:run", "Cut out the foreground: camera, video, folder or image."),
+    "batch": Command("drc_runtime.cli.batch:batch", "Write the masks of a folder on a Ray cluster."),
+    "cameras": Command("drc_runtime.cli.cameras:cameras", "List the cameras of this machine."),
+    "info": Command("drc_runtime.cli.info:info", "Show what is in a bundle and whether it is intact."),
+    "doctor": Command("drc_runtime.cli.doctor:doctor", "Show what this machine can run and what clashes."),
     "bench": Command("drc_runtime.cli.bench:bench", "Measure the latency of a bundle on this machine."),
-    "info": Command("drc_runtime.cli.run:info", "Show what is in a bundle and whether it is intact."),
-    "doctor": Command("drc_runtime.cli.run:doctor", "Show what this machine can run and what clashes."),
-    "data": Command("drc_train.cli:data", "Write a data set in this project's folder form.", "train", "training"),
+    "compare": Command(
+        "drc_export.cli.compare:compare", "Compare the backends that can compute a posterior step.", "export"
+    ),
+    "eval": Command("drc_train.cli.evaluate:evaluate", "Measure IoU and Dice of masks against the truth.", "train"),
+    "ablate": Command("drc_train.cli.ablate:ablate", "Learn and measure the rows of the paper's Table 2.", "train"),
+    "data draw": Command("drc_train.cli.data:draw", "Write a synthetic data set with its true masks.", "train"),
+    "data convert": Command(
+        "drc_train.cli.data:convert", "Convert a downloaded data set to this project's folders.", "train"
+    ),
 }
-
-_SETTINGS = {"help_option_names": ["-h", "--help"]}
+GROUPS = {"data": "Write a data set in this project's folder form."}
 
 
 class LazyGroup(TyperGroup):
     """Lists the commands from ``COMMANDS`` alone and imports the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Puts the command itself in the place of the stub that stands in the list."""
-        name, stub, rest = super().resolve_command(ctx, args)
-        return name, _load(name) if name in COMMANDS else stub, rest
+        """Finds the command and replaces the stub in the list by the imported command."""
+        word, command, rest = super().resolve_command(ctx, args)
+        name = str(word)
+        while ctx.parent is not None:
+            name, ctx = f"{ctx.info_name} {name}", ctx.parent
+        return word, load_command(name) if name in COMMANDS else command, rest
 
 
-# Plain help comes up in 0.1 s; with rich's boxes it is twice that.
-app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, context_settings=_SETTINGS)
+# Plain help starts in 0.1 s; rich's boxes take twice as long.
+app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, context_settings=SETTINGS)
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,25 +79,33 @@ def _root(
 
 
 def _stub() -> None:
-    """Only its name and its help are ever used."""
+    """Stands in the list; only its name and its help are used."""
 
 
-for _name, _command in COMMANDS.items():
-    app.command(_name, help=_command.help)(_stub)
+def _list_commands() -> None:
+    groups = {"": app}
+    for name, command in COMMANDS.items():
+        group, _, word = name.rpartition(" ")
+        if group not in groups:
+            groups[group] = typer.Typer(cls=LazyGroup, rich_markup_mode=None, help=GROUPS[group])
+            app.add_typer(groups[group], name=group)
+        groups[group].command(word, help=command.help)(_stub)
 
 
-def _load(name: str) -> Any:
+_list_commands()
+
+
+def load_command(name: str) -> Any:
+    """Imports a command of ``COMMANDS``, such as ``run`` or ``data draw``, as a click command."""
     module, function = COMMANDS[name].function.split(":")
-    single = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS, add_completion=False)
-    single.command(name)(getattr(import_module(module), function))
-    return get_command(single)
+    return make_command(name.rpartition(" ")[2], getattr(import_module(module), function))
 
 
 def main() -> NoReturn:
     """Runs the command line: exit code 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
     arguments = sys.argv[1:] or ["--help"]
     try:
-        # Not standalone: usage errors come here as well, so that every error has one form. Exit codes are returned.
+        # Without standalone mode usage errors are raised, so that every error has one form; exit codes are returned.
         code = get_command(app)(arguments, prog_name="drc", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if type(code) is int else 0)
@@ -101,27 +119,25 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader has gone (drc info | head); the interpreter's own flush at exit must not complain about it.
+        # The reader has closed the pipe (drc info | head); the interpreter's flush at exit must not fail as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    # One line, and nothing in it (a file name, a manifest's text) can steer the terminal.
+    # One line without control characters: file names and manifests are untrusted and must not steer the terminal.
     line = "".join(character if character.isprintable() else " " for character in message)
     print(f"drc: {' '.join(line.split())}", file=sys.stderr)
     sys.exit(code)
 
 
 def _explained(error: ImportError, arguments: list[str]) -> DRCError:
-    """Says how to get a package that is missing; an import that fails inside this project is a bug and stays one."""
+    """Says how to install a missing package; a failed import of this project's own modules is a bug and is raised."""
     package = (error.name or "").partition(".")[0]
     if package in ("drc_runtime", "drc_train", "drc_export"):
         raise error
-    name = next((argument for argument in arguments if argument in COMMANDS), "")
-    command = COMMANDS.get(name)
-    if isinstance(error, ModuleNotFoundError) and command and command.extra:
-        return MissingDependencyError(
-            f'drc {name} needs the {command.needs} packages ({package} is missing): pip install "drc[{command.extra}]"'
-        )
+    name = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in COMMANDS), "")
+    extra = COMMANDS[name].extra if name else ""
+    if isinstance(error, ModuleNotFoundError) and extra:
+        return MissingDependencyError(f"drc {name} needs {package} ({error}): {install_command(extra)}")
     return MissingDependencyError(f"a package cannot be loaded ({error}); drc doctor shows which ones work")

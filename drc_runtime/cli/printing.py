@@ -1,24 +1,31 @@
-"""What commands print on stdout: columns for people, JSON for programs."""
+"""What commands print: columns for people and JSON for programs on stdout, problems on stderr."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 
 def print_rows(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Columns as wide as their widest cell; lines are never folded, so that they can be searched and cut."""
+    """Prints columns as wide as their widest cell; lines are never folded, so that grep and cut work on them."""
     cells = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_json(value: Any) -> None:
-    """One machine-readable object on stdout."""
-    print(json.dumps(value, indent=2))
+def print_json(value: dict[str, Any]) -> None:
+    """Prints one JSON object; paths become strings."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def print_problems(problems: Iterable[str]) -> None:
+    """Prints one line on stderr for each item that failed."""
+    for problem in problems:
+        print(f"drc: {plain(problem)}", file=sys.stderr)
 
 
 def plain(value: Any) -> str:
-    """Text in which nothing steers the terminal: manifests and file names come from strangers."""
+    """Text without control characters: manifests and file names are untrusted and must not steer the terminal."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,38 +1,36 @@
-"""The commands that need no training packages, each a thin shell over one public function."""
+"""The ``drc run`` command, over ``drc_runtime.pipeline.run.run``."""
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drc_runtime.cli.printing import plain, print_json, print_rows
+from drc_runtime.cli.options import (
+    LEARNING,
+    MODEL,
+    OUTPUT,
+    WATCHING,
+    EngineName,
+    Json,
+    Mask,
+    Model,
+    Precision,
+    Seed,
+    Soft,
+    Threads,
+)
+from drc_runtime.cli.printing import print_json, print_problems, print_rows
+from drc_runtime.cli.progress import reporting
 from drc_runtime.errors import UsageError
+from drc_runtime.pipeline.options import LearnOptions, ModelOptions, OutputOptions, WatchOptions, parse_duration
 
 if TYPE_CHECKING:
-    from drc_runtime.bundle.info import BundleInfo
-    from drc_runtime.pipeline.learn import LearnState
     from drc_runtime.pipeline.report import RunReport
-    from drc_runtime.pipeline.run import Progress
-
-EngineName = Annotated[
-    str,
-    typer.Option(
-        "--engine",
-        help="onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, or torchscript or tensorrt if exported so.",
-    ),
-]
-Precision = Annotated[str, typer.Option(help="fp32, or fp16 if the bundle has it.")]
-TERMINAL_EVERY, PLAIN_EVERY = 0.2, 30.0
-"""Seconds between two lines about learning, on a terminal and elsewhere."""
-Json = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
 
 
 def run(
+    context: typer.Context,
     source: Annotated[
         str | None,
         typer.Argument(
@@ -40,260 +38,186 @@ def run(
             help="webcam, webcam:1, /dev/video1, sample, an image, a folder, 'pics/*.jpg', a video, an rtsp/http URL, -.",
         ),
     ] = None,
-    model: Annotated[Path | None, typer.Option(metavar="BUNDLE", help="Default: the bundled sample.")] = None,
-    learn: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Learn a model of this very source first, all in TIME: 10m, 90s, 1h."),
-    ] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="With --learn: frames, run and bundles. Default: drc-learned/NAME."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Video (.mp4, .mov, .webm, .avi); for images a .png or a folder."),
-    ] = None,
-    masks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write one PNG mask a frame: 0 background, 255 foreground.")
-    ] = None,
-    soft: Annotated[bool, typer.Option("--soft", help="Masks keep the probabilities.")] = False,
+    model: Model = None,
+    engine: EngineName = "onnxruntime",
+    precision: Precision = "fp32",
+    mask: Mask = "responsibility",
     steps: Annotated[
-        int | None, typer.Option(help="Langevin steps a frame. Default: the bundle's own, or fewer if --fps wants so.")
+        int | None,
+        typer.Option(
+            help="Langevin steps a frame. Default: the bundle's, or fewer to keep up with --fps.", rich_help_panel=MODEL
+        ),
     ] = None,
     fps: Annotated[
-        float | None, typer.Option(help="Frames a second to choose the steps for. Default: a live source's own.")
+        float | None,
+        typer.Option(
+            help="Frame rate that the number of steps must keep up with. Default: a live source's own.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    raw: Annotated[
-        str | None, typer.Option(metavar="WxH[@FPS]", help="For SOURCE -: raw rgb24 frames instead of an image.")
+    threads: Threads = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Video (.mp4, .mov, .webm, .avi); for images a .png or a folder.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write one PNG mask a frame: 0 background, 255 foreground.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    soft: Soft = False,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            help="overlay, mask, side-by-side, blur, a colour name, #rrggbb, an image or a video. Default: overlay.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PROBABILITY",
+            help="Pixels with at least this probability are foreground. Default: 0.5.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    alpha: Annotated[
+        bool,
+        typer.Option(
+            "--alpha", help="--out keeps the transparency: .mov, .webm or a folder of PNG.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    audio: Annotated[
+        bool | None,
+        typer.Option(
+            "--audio/--no-audio", help="Copy the sound of a video file. Default: copy it.", rich_help_panel=OUTPUT
+        ),
     ] = None,
     log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Add one line of JSON a frame: steps, age, latencies, losses.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Append one JSON line a frame: steps, age, latencies.", rich_help_panel=OUTPUT
+        ),
     ] = None,
-    list_sources: Annotated[bool, typer.Option("--list", help="Name the cameras and end.")] = False,
-    mask: Annotated[
-        Literal["responsibility", "mixture"], typer.Option(help="Posterior of the foreground, or the network's pi_f.")
-    ] = "responsibility",
-    background: Annotated[
-        str, typer.Option(help="overlay, mask, side-by-side, blur, a colour name, #rrggbb, an image or a video.")
-    ] = "overlay",
-    threshold: Annotated[float, typer.Option(help="Probability from which on a pixel is foreground.")] = 0.5,
-    alpha: Annotated[
-        bool, typer.Option("--alpha", help="--out keeps the transparency: .mov, .webm or a folder of PNG.")
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that exist.", rich_help_panel=OUTPUT)
     ] = False,
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Keep the sound of a file.")] = True,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue a folder of images: skip what is complete.", rich_help_panel=OUTPUT),
+    ] = False,
     serve: Annotated[
         str | None,
-        typer.Option(metavar="[HOST:]PORT", help="Serve a page with the live view; 8000: this machine only."),
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Serve a page with the live view; without HOST for this machine only.",
+            rich_help_panel=WATCHING,
+        ),
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option(envvar="DRC_TOKEN", show_envvar=True, help="Of the page. Default: made anew, if HOST is given."),
+        typer.Option(
+            envvar="DRC_TOKEN",
+            show_envvar=True,
+            help="Access token for --serve. Default: random unless HOST is loopback.",
+            rich_help_panel=WATCHING,
+        ),
     ] = None,
-    vcam: Annotated[bool, typer.Option("--vcam", help="Other programs see the result as a camera.")] = False,
-    display: Annotated[bool, typer.Option("--display/--no-display", help="Allow a window.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a folder of images: what is complete is not done again.")
+    vcam: Annotated[
+        bool,
+        typer.Option("--vcam", help="Show the result as a camera to other programs.", rich_help_panel=WATCHING),
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. Default: all cores.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the Langevin noise.")] = 0,
-    engine: EngineName = "onnxruntime",
-    precision: Precision = "fp32",
-    ray: Annotated[
+    display: Annotated[
+        bool, typer.Option("--display/--no-display", help="Allow a window.", rich_help_panel=WATCHING)
+    ] = True,
+    learn: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="A folder's masks on a Ray cluster: auto, ray://host:10001, or local."),
+        typer.Option(
+            metavar="TIME",
+            help="Learn a model of this source first, within TIME: 90s, 10m, 1h.",
+            rich_help_panel=LEARNING,
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the frames, the run and the bundles of --learn. Default: drc-learned/NAME.",
+            rich_help_panel=LEARNING,
+        ),
+    ] = None,
+    raw: Annotated[
+        str | None, typer.Option(metavar="WxH[@FPS]", help="SOURCE - sends raw rgb24 frames instead of an image.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut out the foreground of a camera, video, folder or image; exit code 1 if any item failed."""
-    if list_sources:
-        _print_cameras(as_json)
-        return
+    """Cut out the foreground of a camera, video, folder or image; exit code 1 if any item failed.
+
+    Examples:
+      drc run sample --out scene.mp4                        bundled clip and model
+      drc run photo.jpg --model mine --out cut-out.png      RGBA
+      drc run clip.mp4 --model mine --alpha --out cut.mov   transparent, with sound
+      drc run images --model mine --masks masks --resume    skips what is complete
+      drc run webcam --learn 10m --serve 8000               learns this camera first
+    """
     if source is None:
-        raise UsageError("SOURCE is missing: webcam, sample, a path or an address; drc run --list names the cameras")
-    if ray is not None:
-        if masks is None:
-            raise UsageError("--ray writes masks: add --masks DIR, which all machines see")
-        others = {"--out": out, "--learn": learn, "--log": log, "--serve": serve, "--fps": fps, "--raw": raw}
-        if any(value is not None for value in others.values()) or alpha or vcam or overwrite or threshold != 0.5:
-            raise UsageError(
-                "--ray goes with --model, --masks, --soft, --steps, --mask, --seed, --engine and --precision"
-            )
-        options = {"soft": soft, "steps": steps, "mask": mask, "seed": seed, "engine": engine, "precision": precision}
-        _run_on_ray(source, ray, model, masks, options, as_json)
-        return
+        raise UsageError("SOURCE is missing: webcam, sample, a path or an address; drc cameras lists the cameras")
+    if serve is None and _from_environment(context, "token"):
+        token = None  # DRC_TOKEN is set for every run; only a token that was typed needs --serve
+    # Loaded after the checks above, because OpenCV takes most of the start-up time.
     from drc_runtime.pipeline.run import run as run_source
 
-    seconds = None
-    if learn is not None:
-        from drc_runtime.pipeline.learn import parse_duration
-
-        seconds = parse_duration(learn)
-    with _progress() as progress:
+    with reporting() as callbacks:
         report = run_source(
             source,
-            model=model,
-            learn=seconds,
-            keep=keep,
-            out=out,
-            masks=masks,
-            soft=soft,
-            steps=steps,
-            fps=fps,
+            model=ModelOptions(model, engine, precision, mask, steps=steps, rate=fps, threads=threads, seed=seed),
+            outputs=OutputOptions(
+                out, masks, soft, alpha, audio, background, threshold, log, overwrite=overwrite, resume=resume
+            ),
+            watch=WatchOptions(serve=serve, token=token, vcam=vcam, display=display),
+            learn=_learn_options(learn, keep),
             raw=raw,
-            log=log,
-            mask=mask,
-            background=background,
-            threshold=threshold,
-            alpha=alpha,
-            audio=audio,
-            serve=serve,
-            token=token if serve is not None else None,
-            vcam=vcam,
-            display=display,
-            overwrite=overwrite,
-            resume=resume,
-            threads=threads,
-            seed=seed,
-            engine=engine,
-            precision=precision,
-            progress=progress,
-            learning=_learning_line(),
-            notice=_notice,
+            callbacks=callbacks,
         )
     if as_json:
-        learned = str(report.learned) if report.learned else None
-        print_json({**asdict(report), "outputs": [str(path) for path in report.outputs], "learned": learned})
+        print_json(asdict(report))
     else:
         _print_run(report)
-    for failure in report.failures:
-        print(f"drc: {plain(failure)}", file=sys.stderr)
-    if report.interrupted and not report.live:  # a signal is how one ends a live source
+    print_problems(report.failures)
+    if report.interrupted and not report.live:  # a live source always ends by a signal
         raise typer.Exit(128 + (report.signal or 2))
     if report.failures:
         raise typer.Exit(1)
 
 
-def _run_on_ray(
-    source: str, address: str, model: Path | None, masks: Path, options: dict[str, Any], as_json: bool
-) -> None:
-    from drc_runtime.pipeline.batch import run_on_ray
-    from drc_runtime.samples import sample_bundle
-
-    with _progress() as progress:
-        report = run_on_ray(
-            source, address=address, model=model or sample_bundle("scene"), masks=masks, progress=progress, **options
-        )
-    if as_json:
-        print_json(asdict(report))
-    else:
-        print_rows(
-            [
-                ("items", str(report.items)),
-                ("written", f"{report.written} into {masks}"),
-                ("present", f"{report.present} that were there already"),
-            ]
-        )
-    for failure in report.failures:
-        print(f"drc: {plain(failure)}", file=sys.stderr)
-    if report.failures:
-        raise typer.Exit(1)
+def _from_environment(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "ENVIRONMENT"
 
 
-def info(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder that drc export wrote.")],
-    as_json: Json = False,
-) -> None:
-    """Show what is in a bundle and whether it is intact; exit code 1 if it is not."""
-    from drc_runtime.bundle.info import inspect_bundle
-
-    report = inspect_bundle(bundle)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        _print_info(report)
-    if not report.intact:
-        raise typer.Exit(1)
-
-
-def doctor(as_json: Json = False) -> None:
-    """Show what this machine can run and what clashes; exit code 1 if something that drc run needs is broken."""
-    from drc_runtime.doctor import examine, is_healthy
-
-    checks = examine()
-    if as_json:
-        print_json({"healthy": is_healthy(checks), "checks": [asdict(check) for check in checks]})
-    else:
-        print_rows((check.status, check.name, check.detail) for check in checks)
-    if not is_healthy(checks):
-        raise typer.Exit(1)
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress | None]":
-    """A progress line on stderr while a person is looking at it; otherwise nothing."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), TaskProgressColumn(show_speed=True), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=None)
-
-    def show(done: int, total: int | None) -> None:
-        bar.start()  # with the first frame: until then, the line belongs to learning
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()
-
-
-def _learning_line() -> "Callable[[LearnState], None]":
-    """How far learning is: one line that is written over on a terminal, elsewhere a line now and then."""
-    terminal, phase, said = sys.stderr.isatty(), "", 0.0
-
-    def show(state: "LearnState") -> None:
-        nonlocal phase, said
-        now = time.monotonic()
-        if state.phase == phase and now - said < (TERMINAL_EVERY if terminal else PLAIN_EVERY):
-            return
-        start, end = ("\r\x1b[2K", "") if terminal else ("", "\n")
-        print(f"{start}drc: {plain(str(state))}", end=end, file=sys.stderr, flush=True)
-        phase, said = state.phase, now
-
-    return show
-
-
-def _notice(line: str) -> None:
-    start = "\r\x1b[2K" if sys.stderr.isatty() else ""
-    print(f"{start}drc: {plain(line)}", file=sys.stderr, flush=True)
-
-
-def _print_cameras(as_json: bool) -> None:
-    from drc_runtime.sources.list_cameras import list_cameras
-
-    cameras = list_cameras()
-    if as_json:
-        print_json([camera._asdict() for camera in cameras])
-    elif cameras:
-        print_rows(cameras)
-    else:
-        print("no cameras found; connect one, or try: drc run sample")
+def _learn_options(learn: str | None, keep: Path | None) -> LearnOptions | None:
+    if learn is None:
+        if keep is not None:
+            raise UsageError("--keep names the folder of --learn: add --learn TIME, or leave --keep out")
+        return None
+    return LearnOptions(parse_duration(learn), keep)
 
 
 def _print_run(report: "RunReport") -> None:
     speed = f", {report.frames / report.seconds:.1f} frames/s" if report.frames > 1 and report.seconds else ""
     rows = [("frames", f"{report.frames} in {report.seconds:.1f} s{speed}")]
     if report.skipped:
-        rows.append(("skipped", f"{report.skipped} that an earlier run had done"))
+        rows.append(("skipped", f"{report.skipped} that an earlier run completed"))
     if report.dropped:
-        rows.append(("dropped", f"{report.dropped} that came while another one was at work"))
+        rows.append(("dropped", f"{report.dropped} that arrived while another frame was processed"))
     if report.reconnects:
-        rows.append(("lost", f"and opened again {report.reconnects} times; {report.state} at the end"))
+        rows.append(("reconnects", f"{report.reconnects}; {report.state} at the end"))
     if report.age_p50 is not None:
         rows.append(("age", f"{report.age_p50:.1f} ms from capture to output, p95 {report.age_p95:.1f} ms"))
     if report.frames:
@@ -307,43 +231,3 @@ def _print_run(report: "RunReport") -> None:
         rows.append(("learned", str(report.learned)))
     rows += [("written", str(path)) for path in report.outputs]
     print_rows(rows)
-
-
-def _print_info(report: "BundleInfo") -> None:
-    manifest = report.manifest
-    sampler, latent = manifest.sampler, manifest.latent
-    height, width = manifest.image_size
-    print_rows(
-        [
-            ("name", manifest.name),
-            ("image", f"{width} x {height}"),
-            (
-                "latent",
-                f"{latent.foreground} foreground + {latent.background} background"
-                f" + {latent.reassignment} re-assignment = {latent.total}",
-            ),
-            (
-                "sampler",
-                f"step size {sampler.step_size:g}, sigma {sampler.sigma:g},"
-                f" {sampler.cold_steps} steps from noise, {sampler.track_steps} a frame when tracking",
-            ),
-            *((f"training {key}", value) for key, value in manifest.training.items()),
-            *((f"metric {key}", value) for key, value in manifest.metrics.items()),
-        ]
-    )
-    for graph in report.graphs:
-        print()
-        print_rows(
-            [
-                (graph.name, f"{graph.entry.file}, {graph.size:,} bytes, {graph.problem or 'intact'}"),
-                *((f"  in  {name}", list(shape)) for name, shape in graph.entry.inputs.items()),
-                *((f"  out {name}", list(shape)) for name, shape in graph.entry.outputs.items()),
-            ]
-        )
-
-    if report.torchscript:
-        print()
-        print_rows(
-            (f"torchscript {it.name}", f"{it.file}, {it.size:,} bytes, {it.problem or 'intact'}")
-            for it in report.torchscript
-        )

@@ -1,4 +1,4 @@
-"""The backends behind one protocol, by name; each is imported when it is asked for."""
+"""The inference backends by name; each is imported on first use."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -14,21 +14,21 @@ ENGINES = {
     "torchscript": "drc_runtime.engines.torchscript:TorchScriptEngine",
     "tensorrt": "drc_runtime.engines.tensorrt:TensorRTEngine",
 }
-"""Name to the class, which is made with the bundle and the number of threads."""
+"""Name -> ``module:class``. The class is called with a bundle and the number of threads."""
 
 
 def load_engine(name: str, bundle: Bundle, threads: int | None = None) -> Engine:
-    """The backend ``name`` over a bundle's graphs.
+    """Creates the backend ``name`` for a bundle.
 
     Args:
-        name: one of ``ENGINES``.
-        bundle: what it runs.
-        threads: cores that a run may use; None takes all that this process may use. Backends without threads ignore it.
+        name: a key of ``ENGINES``.
+        bundle: its graphs are loaded when they are bound.
+        threads: CPU threads for one run; None: as many as ``available_cores``. TensorRT ignores it.
 
     Raises:
-        UsageError: no such backend.
+        UsageError: an unknown backend.
         MissingDependencyError: its package is not installed.
-        EngineError: it cannot work on this machine, or cannot run this bundle.
+        EngineError: it cannot work on this machine, or with this bundle.
     """
     if name not in ENGINES:
         raise UsageError(f"no engine {name!r}: choose one of {', '.join(ENGINES)}")

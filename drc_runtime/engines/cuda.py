@@ -1,32 +1,32 @@
-"""The few calls of the CUDA runtime that an engine makes through cuda-python, each with its status checked."""
+"""The calls of the CUDA runtime that the TensorRT engine needs, through cuda-python, with their status checked."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from drc_runtime.engines.protocol import Array
-from drc_runtime.errors import EngineError, MissingDependencyError
+from drc_runtime.errors import EngineError
+from drc_runtime.packages import require
 
 
 @dataclass(frozen=True)
 class Device:
-    """The graphics card that CUDA uses first."""
+    """The GPU that CUDA lists first."""
 
     name: str
     compute_capability: str
 
 
 class Cuda:
-    """The CUDA runtime on device 0. Addresses and handles are those of cuda-python."""
+    """The CUDA runtime on device 0. Addresses and handles are the ones of cuda-python."""
 
     def __init__(self) -> None:
-        """Finds cuda-python and a card.
+        """Loads cuda-python and checks that there is a GPU.
 
         Raises:
             MissingDependencyError: cuda-python is not installed.
-            EngineError: no card, or its driver does not answer.
+            EngineError: no GPU, or its driver does not answer.
         """
-        self._api = _load()
+        self._api = require("cuda.bindings.runtime", extra="trt", purpose="TensorRT")
         try:
             count = self._checked(self._api.cudaGetDeviceCount())
         except (EngineError, RuntimeError) as error:
@@ -35,49 +35,49 @@ class Cuda:
             raise EngineError("no NVIDIA GPU in this machine; use --engine onnxruntime")
 
     def device(self) -> Device:
-        """What device 0 is."""
+        """Name and compute capability of device 0."""
         properties = self._checked(self._api.cudaGetDeviceProperties(0))
         name = bytes(properties.name).split(b"\0")[0].decode("utf-8", "replace")
         return Device(name, f"{properties.major}.{properties.minor}")
 
     def allocate(self, size: int) -> int:
-        """``size`` bytes on the device."""
+        """Allocates ``size`` bytes on the device; returns their address."""
         return int(self._checked(self._api.cudaMalloc(size)))
 
     def free(self, address: int) -> None:
-        """Gives ``allocate``'s memory back. It runs when objects die, where nobody could catch an error."""
+        """Frees memory of ``allocate``. It runs in finalisers, where an error could not be caught: the status is ignored."""
         self._api.cudaFree(address)
 
     def stream(self) -> Any:
-        """A new stream; ``int`` of it is its handle."""
+        """Creates a stream; ``int(stream)`` is its handle."""
         return self._checked(self._api.cudaStreamCreate())
 
     def upload(self, address: int, array: Array, stream: Any) -> None:
-        """Copies ``array`` to the device, in the stream's order."""
+        """Queues a copy of ``array`` to the device."""
         kind = self._api.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._checked(self._api.cudaMemcpyAsync(address, array.ctypes.data, array.nbytes, kind, stream))
 
     def download(self, array: Array, address: int, stream: Any) -> None:
-        """Copies from the device into ``array``, in the stream's order."""
+        """Queues a copy from the device into ``array``."""
         kind = self._api.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._checked(self._api.cudaMemcpyAsync(array.ctypes.data, address, array.nbytes, kind, stream))
 
     def synchronise(self, stream: Any) -> None:
-        """Waits until the stream's work is done."""
+        """Waits until the stream has done all that is queued."""
         self._checked(self._api.cudaStreamSynchronize(stream))
 
     def begin_capture(self, stream: Any) -> None:
-        """From now on the stream's work is recorded instead of done."""
+        """Begins a CUDA graph: the stream records what is queued instead of doing it."""
         mode = self._api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._checked(self._api.cudaStreamBeginCapture(stream, mode))
 
     def end_capture(self, stream: Any) -> Any:
-        """What was recorded, ready to be launched."""
+        """Ends the recording; returns the CUDA graph."""
         graph = self._checked(self._api.cudaStreamEndCapture(stream))
         return self._checked(self._api.cudaGraphInstantiate(graph, 0))
 
     def launch(self, graph: Any, stream: Any) -> None:
-        """Does what ``end_capture`` returned."""
+        """Queues the CUDA graph of ``end_capture``."""
         self._checked(self._api.cudaGraphLaunch(graph, stream))
 
     def _checked(self, result: tuple[Any, ...]) -> Any:
@@ -85,12 +85,3 @@ class Cuda:
         if status != self._api.cudaError_t.cudaSuccess:
             raise EngineError(f"CUDA reports {getattr(status, 'name', status)}")
         return values[0] if values else None
-
-
-def _load() -> Any:
-    for module in ("cuda.bindings.runtime", "cuda.cudart"):  # its name since cuda-python 12.6, and before
-        try:
-            return import_module(module)
-        except ImportError as error:
-            missing = error
-    raise MissingDependencyError(f'TensorRT needs cuda-python ({missing}): pip install "drc[trt]"') from missing

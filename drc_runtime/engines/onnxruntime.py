@@ -1,4 +1,4 @@
-"""onnxruntime: the backend that every machine has, and its two roads to an NVIDIA card."""
+"""onnxruntime: the default backend, on the CPU; and its CUDA and TensorRT execution providers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,20 +11,24 @@ from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 
-ort.set_default_logger_severity(3)  # its warnings are for whoever exported the graph, who has checked it
+ort.set_default_logger_severity(3)  # errors only: its warnings are advice for the export
 
 
 class OnnxRuntimeEngine:
-    """Loads a graph of a bundle on first use and keeps it."""
+    """Runs a bundle on the CPU. A graph is loaded when it is first bound, and kept."""
 
     providers: Mapping[str, Mapping[str, str]] = {"CPUExecutionProvider": {}}
-    """Execution providers and their options, the preferred first; a run without the first of them is refused."""
+    """Execution providers and their options. The first must work; the others are for operators that it does not support."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        """``threads``: how many cores a run may use; None takes those that this process may run on.
+        """Checks that the provider exists.
+
+        Args:
+            bundle: the graphs.
+            threads: CPU threads for one run; None: as many as ``available_cores``.
 
         Raises:
-            MissingDependencyError: the installed onnxruntime was built without the provider.
+            MissingDependencyError: this build of onnxruntime does not have the provider.
         """
         built = ort.get_available_providers()
         if self._first not in built:
@@ -33,7 +37,7 @@ class OnnxRuntimeEngine:
                 "pip uninstall onnxruntime, then pip install onnxruntime-gpu"
             )
         self._bundle = bundle
-        # In a container that is limited to some cores, onnxruntime's own default counts all of the machine's
+        # onnxruntime's own default counts all cores of the machine, also in a container that may use only some.
         self._threads = threads or available_cores()
         self._sessions: dict[str, ort.InferenceSession] = {}
         self._inputs: dict[str, dict[str, Array]] = {}
@@ -54,7 +58,7 @@ class OnnxRuntimeEngine:
             return self._sessions[graph]
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
-        # Threads that spin between runs take the cores from decoding and drawing, and make no step faster.
+        # Without this, idle threads spin and take the cores from decoding and drawing; no step becomes faster.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = ort.InferenceSession(
@@ -62,13 +66,13 @@ class OnnxRuntimeEngine:
                 options,
                 providers=list(self.providers),
                 provider_options=[dict(it) for it in self.providers.values()],
-                enable_fallback=0,  # or a provider that fails in a run is left for the processor, with a line on stdout
+                enable_fallback=0,  # else a provider that fails is replaced by the CPU, with only a line on stdout
             )
         except Exception as error:
-            # onnxruntime raises a family of errors without a common base of its own
+            # onnxruntime's errors have no common base class
             raise EngineError(f"onnxruntime cannot load graph {graph}: {_first_line(error)}") from error
         if self._first not in session.get_providers():
-            # it says so in its log, which nobody reads, and goes on without it
+            # onnxruntime only logs this and continues without the provider
             raise EngineError(
                 f"onnxruntime could not start its {self._first}: no NVIDIA GPU here, or a library of CUDA, cuDNN or TensorRT "
                 "that it was built for is missing; use --engine onnxruntime"
@@ -80,20 +84,20 @@ class OnnxRuntimeEngine:
 
 
 class OnnxRuntimeCudaEngine(OnnxRuntimeEngine):
-    """The same on an NVIDIA card. Never run by us, for want of one."""
+    """Runs on an NVIDIA GPU. Untested on real hardware."""
 
-    # by default it multiplies with 10 bits of a number, and calls that float32
+    # Disables TF32 (10-bit mantissa).
     providers = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
 class OnnxRuntimeTensorRTEngine(OnnxRuntimeEngine):
-    """The same through TensorRT, what that does not take through CUDA. Never run by us, for want of a card."""
+    """Runs on an NVIDIA GPU with TensorRT; operators that it lacks run with CUDA. Untested on real hardware."""
 
     providers = {"TensorrtExecutionProvider": {}, **OnnxRuntimeCudaEngine.providers}
 
 
 def _check(graph: str, entry: GraphEntry, session: ort.InferenceSession) -> None:
-    """The file has to be what the manifest says, or bound buffers would be written past their end."""
+    """Refuses a graph whose tensors differ from the manifest: a run would write past the end of the bound buffers."""
     for kind, declared, found in (
         ("input", entry.inputs, session.get_inputs()),
         ("output", entry.outputs, session.get_outputs()),
@@ -105,7 +109,7 @@ def _check(graph: str, entry: GraphEntry, session: ort.InferenceSession) -> None
 
 
 class _Binding:
-    """Buffers are handed over by address once, so that a run copies and allocates nothing."""
+    """Passes the buffers' addresses to onnxruntime once, so that a run copies and allocates nothing."""
 
     def __init__(self, session: ort.InferenceSession, inputs: Mapping[str, Array], outputs: Mapping[str, Array]):
         self.inputs, self.outputs = inputs, outputs
@@ -120,7 +124,7 @@ class _Binding:
         try:
             self._session.run_with_iobinding(self._io)
         except Exception as error:
-            # as in _session: no common base
+            # as in _session: no common base class
             raise EngineError(f"onnxruntime failed: {_first_line(error)}") from error
 
 

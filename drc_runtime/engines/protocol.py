@@ -1,4 +1,4 @@
-"""What every backend offers: graphs bound once to fixed buffers, then run again and again without allocating."""
+"""The protocol of a backend: a graph is bound once to fixed buffers, and each run then allocates nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -14,18 +14,18 @@ Array = NDArray[np.float32]
 
 
 class BoundGraph(Protocol):
-    """A graph with its buffers. Write into ``inputs``, call ``run``, read ``outputs``."""
+    """A graph and its buffers. Write to ``inputs``, call ``run``, read ``outputs``."""
 
     @property
     def inputs(self) -> Mapping[str, Array]:
-        """Buffers by name, float32, C-contiguous; shared by every binding of the same graph."""
+        """Input buffers by name: float32, C-contiguous, shared by all bindings of the graph."""
 
     @property
     def outputs(self) -> Mapping[str, Array]:
-        """The buffers asked for, overwritten by every run."""
+        """The requested output buffers by name; each run overwrites them."""
 
     def run(self) -> None:
-        """Computes the outputs from what the inputs hold now.
+        """Computes the outputs from the current inputs.
 
         Raises:
             EngineError: the backend failed.
@@ -33,10 +33,10 @@ class BoundGraph(Protocol):
 
 
 class Engine(Protocol):
-    """A backend that has loaded a bundle's graphs."""
+    """A backend for the graphs of one bundle."""
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
-        """Binds ``graph`` so that only ``outputs`` are fetched.
+        """Binds ``graph``; a run then fetches only ``outputs``.
 
         Raises:
             EngineError: no such graph or output.
@@ -44,10 +44,10 @@ class Engine(Protocol):
 
 
 def graph_entry(bundle: Bundle, graph: str, outputs: Sequence[str]) -> GraphEntry:
-    """What the manifest says of ``graph``, which has to have all of ``outputs``.
+    """The manifest's entry of ``graph``, after a check that it has all of ``outputs``.
 
     Raises:
-        EngineError: no such graph or output; those that there are.
+        EngineError: no such graph or output.
     """
     entry = bundle.manifest.graphs.get(graph)
     if entry is None:

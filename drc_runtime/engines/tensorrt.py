@@ -1,4 +1,4 @@
-"""TensorRT: engines that ``drc export --trt`` built on this machine, with device buffers and the step as a CUDA graph."""
+"""TensorRT: runs the engine files that ``drc export --trt`` built on this machine; each run is one CUDA graph launch."""
 
 import weakref
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from drc_runtime.errors import EngineError
 
 
 class TensorRTEngine:
-    """Loads an engine on first use and keeps it."""
+    """Runs a bundle's TensorRT engines. A file is loaded when its graph is first bound, and kept."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        """``threads`` is for backends that run on the processor.
+        """Loads TensorRT and CUDA. ``threads`` is ignored: it is for CPU backends.
 
         Raises:
             MissingDependencyError: TensorRT or cuda-python is not installed.
-            EngineError: a version of TensorRT that is not supported, or no GPU.
+            EngineError: an unsupported version of TensorRT, or no GPU.
         """
         self._bundle = bundle
         self._tensorrt, self._cuda = load_tensorrt(), Cuda()
@@ -42,13 +42,13 @@ class TensorRTEngine:
 
 
 class _Loaded:
-    """An engine with its buffers on the device, at addresses that stay: what a CUDA graph needs."""
+    """An engine and its device buffers. Their addresses never change, as a CUDA graph requires."""
 
     def __init__(self, tensorrt: Any, cuda: Cuda, data: bytes, entry: GraphEntry, name: str) -> None:
         self.name, self._cuda = name, cuda
         logger = tensorrt.Logger(tensorrt.Logger.ERROR)
         tensorrt.init_libnvinfer_plugins(logger, "")  # scatter-add is a plugin
-        # each of these has to outlive the next
+        # each of these must outlive the next
         self._runtime = tensorrt.Runtime(logger)
         self._engine = self._runtime.deserialize_cuda_engine(data)
         if self._engine is None:
@@ -69,7 +69,7 @@ class _Loaded:
         self._runs = 0
 
     def execute(self) -> None:
-        """Queues one run: the first as it is, the second recorded as a CUDA graph, which the others launch at once."""
+        """Queues one run. The second run is recorded as a CUDA graph, which that run and all later ones launch."""
         self._runs += 1
         if self._runs == 2:
             self._graph = self._captured()
@@ -79,7 +79,7 @@ class _Loaded:
             raise EngineError(f"TensorRT failed in {self.name}")
 
     def _captured(self) -> Any:
-        """None for an engine that cannot be recorded: it is run launch by launch then."""
+        """Records a run; None if this engine cannot be recorded, which is then run without a CUDA graph."""
         try:
             self._cuda.begin_capture(self.stream)
             queued = self._context.execute_async_v3(int(self.stream))
@@ -89,7 +89,7 @@ class _Loaded:
         return graph if queued else None
 
     def _check(self, tensorrt: Any, declared: Mapping[str, tuple[int, ...]]) -> None:
-        """As in the onnxruntime engine: buffers of other sizes than the engine's would be written past their end."""
+        """Refuses an engine whose tensors differ from the manifest: it would write past the end of the buffers."""
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         found = {name: tuple(self._engine.get_tensor_shape(name)) for name in names}
         if found != dict(declared):

@@ -1,25 +1,25 @@
-"""TensorRT engines on the disk: which file belongs to which graph, and the record beside it that says what it was built for."""
+"""TensorRT engine files: their names, and the JSON record beside each, which says what it was built for and from."""
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from drc_runtime.atomic import atomic_write
 from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines.cuda import Device
-from drc_runtime.errors import EngineError, MissingDependencyError
+from drc_runtime.errors import EngineError
+from drc_runtime.packages import install_command, require
 
 SUPPORTED = (10, 11)
-"""Major versions of TensorRT."""
+"""Major versions of TensorRT that work."""
 REBUILD = "rebuild it here with drc export BUNDLE --trt"
 
 
 @dataclass(frozen=True)
 class EngineRecord:
-    """What an engine was built for and from; it works nowhere else."""
+    """What an engine was built for and from; it runs on the same GPU with the same TensorRT only."""
 
     gpu: str
     compute_capability: str
@@ -33,40 +33,42 @@ def load_tensorrt() -> Any:
     """The ``tensorrt`` package.
 
     Raises:
-        MissingDependencyError: not installed, or not loadable.
-        EngineError: a version that this project does not know.
+        MissingDependencyError: it is not installed, or a native library that it needs cannot be loaded.
+        EngineError: its major version is not in ``SUPPORTED``.
     """
-    try:
-        module = import_module("tensorrt")
-    except Exception as error:  # noqa: BLE001 - it loads native libraries on import, which may raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MissingDependencyError(f'TensorRT cannot be loaded ({reason}): pip install "drc[trt]"') from error
+    module = require("tensorrt", extra="trt", purpose="TensorRT")
     version = str(module.__version__)
     if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) not in SUPPORTED:
-        raise EngineError(f'TensorRT {version} is not supported: install 10.x or 11.x, pip install "tensorrt>=10,<12"')
+        raise EngineError(f"TensorRT {version} is not supported: install 10.x or 11.x with {install_command('trt')}")
     return module
 
 
 def engine_path(folder: Path, entry: GraphEntry) -> Path:
-    """Where the engine of a graph lies: beside its ONNX file."""
+    """The path of a graph's engine: beside its ONNX file."""
     return folder / f"{Path(entry.file).stem}.engine"
 
 
 def write_engine(path: Path, data: bytes, record: EngineRecord) -> None:
-    """Writes an engine and its record, each atomically; the record last, because it vouches for the engine.
+    """Writes an engine and then its record, each atomically: without a record an engine is not read.
 
     Raises:
-        OutputError: the disk refuses a file.
+        OutputError: a file cannot be written.
     """
     atomic_write(path, data)
     atomic_write(_record_path(path), (json.dumps(asdict(record), indent=2) + "\n").encode())
 
 
 def read_engine(path: Path, entry: GraphEntry, device: Device, version: str) -> bytes:
-    """The engine at ``path`` if it was built from ``entry``'s graph for this card and this TensorRT.
+    """Reads the engine at ``path`` after a check of its record.
+
+    Args:
+        path: from ``engine_path``.
+        entry: the graph that it must have been built from.
+        device: the GPU that it must have been built for.
+        version: the version of TensorRT that must have built it.
 
     Raises:
-        EngineError: there is none, or it was built for something else, or its file was damaged; how to rebuild it.
+        EngineError: no engine, built for or from something else, or damaged; the message says how to rebuild it.
     """
     try:
         values = json.loads(_record_path(path).read_text())

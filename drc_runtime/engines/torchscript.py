@@ -1,6 +1,6 @@
-"""TorchScript: for machines that have PyTorch anyway. Its files hold pickled data, so it runs only when asked for by name.
+"""TorchScript: runs a bundle with PyTorch. Its files hold pickled data, so a user must ask for this engine by name.
 
-PyTorch is imported inside the functions, after the file's hash has matched: nothing else of the runtime may need it.
+PyTorch is imported inside the functions: the rest of the runtime works without it.
 """
 
 import io
@@ -12,35 +12,35 @@ import numpy as np
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
-from drc_runtime.errors import EngineError, MissingDependencyError
+from drc_runtime.errors import EngineError
 from drc_runtime.machine import available_cores
+from drc_runtime.packages import require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class TorchScriptEngine:
-    """Loads a TorchScript file of a bundle on first use and keeps it."""
+    """Runs a bundle's TorchScript files on the CPU. A file is loaded when its graph is first bound, and kept."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        """``threads``: how many cores a run may use; None takes those that this process may run on.
+        """Sets PyTorch's number of threads.
+
+        Args:
+            bundle: the graphs.
+            threads: CPU threads for one run; None: as many as ``available_cores``.
 
         Raises:
             MissingDependencyError: PyTorch is not installed.
         """
-        try:
-            import torch
-        except ImportError as error:
-            raise MissingDependencyError(
-                f'the engine torchscript needs PyTorch ({error}): pip install "drc[train]", or use --engine onnxruntime'
-            ) from error
+        torch = require("torch", extra="train", purpose="--engine torchscript")
         torch.set_num_threads(threads or available_cores())
         self._bundle = bundle
         self._modules: dict[str, Any] = {}
         self._inputs: dict[str, dict[str, Array]] = {}
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
-        """As ``Engine.bind``; every run computes all outputs, and only those asked for are copied out."""
+        """As ``Engine.bind``. A run computes all outputs and copies the requested ones."""
         entry = graph_entry(self._bundle, graph, outputs)
         if graph not in self._modules:
             self._modules[graph] = _load(graph, self._bundle.torchscript_bytes(graph))
@@ -69,7 +69,9 @@ class _Binding:
             raise EngineError(f"TorchScript failed in graph {self._graph}: {_last_line(error)}") from error
         shapes = [tuple(tensor.shape) for tensor in found]
         if shapes != list(self._entry.outputs.values()):
-            raise EngineError(f"the TorchScript of {self._graph} returns {shapes}, which is not what the manifest says")
+            raise EngineError(
+                f"the TorchScript of {self._graph} returns {shapes}, unlike the manifest: export the bundle again"
+            )
         for name, tensor in zip(self._entry.outputs, found, strict=True):
             if name in self.outputs:
                 np.copyto(self.outputs[name], tensor.numpy())
@@ -85,5 +87,5 @@ def _load(graph: str, data: bytes) -> Any:
 
 
 def _last_line(error: Exception) -> str:
-    """TorchScript puts its own traceback first and what went wrong last."""
+    """TorchScript's errors begin with a traceback and end with the reason."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -1,33 +1,86 @@
-"""Capture, infer, show: the loop over frames, while one thread reads ahead and another draws and encodes."""
+"""The loop over frames: one thread reads ahead, this one extracts, another one draws and encodes."""
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from drc_runtime.errors import EngineError
-from drc_runtime.frames import Frame, Source
-from drc_runtime.inference.extraction import Extraction
+from drc_runtime.frames import Frame, Sink, Source
+from drc_runtime.pipeline.options import Progress
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
+    from drc_runtime.inference.extraction import Extraction
     from drc_runtime.sinks.window import WindowSink
 
 FRAMES_AHEAD = 2
-LOOK_SECONDS = 0.05
-MOST_ERRORS = 10
-"""So many frames in a row on which the network fails end a run."""
-FAILURES_KEPT = 100
-"""Lines in a report: a run may go on for weeks."""
-
-Extract = Callable[[Frame], Extraction]
+PAUSE_SECONDS = 0.05
+"""How often a paused run without a window looks at the controls."""
 
 
-def read_ahead(source: Source) -> Iterator[Frame]:
-    """The frames of ``source``, read by a thread that is at most ``FRAMES_AHEAD`` frames ahead; nothing is dropped.
+def process(
+    source: Source,
+    extract: "Callable[[Frame], Extraction | None]",
+    output: Sink,
+    controls: Controls,
+    *,
+    window: "WindowSink | None" = None,
+    progress: Progress | None = None,
+    keep_time: bool = False,
+) -> bool:
+    """Extracts and writes frames until the source ends, the window is closed or Ctrl-C is pressed.
 
-    What the source raises comes out here, after the frames before it.
+    Args:
+        source: where the frames come from.
+        extract: gives the foreground of a frame, or None for a frame to leave out.
+        output: gets every frame that has a foreground.
+        controls: hold the run while they say ``paused``.
+        window: shows every frame, in this thread.
+        progress: called after each frame with the number of frames done, skipped ones included, and their total.
+        keep_time: frames of a file come no faster than its own rate.
+
+    Returns:
+        Whether Ctrl-C ended it; what is finished is kept.
+    """
+    frames = paced(frames_of(source)) if keep_time else frames_of(source)
+    done = 0
+    try:
+        with closing(frames):
+            for frame in frames:
+                if wait_while_paused(controls, window) and source.live:
+                    continue  # this frame was captured before the pause
+                if window is not None and window.closed:
+                    break
+                extraction = extract(frame)
+                if extraction is None:
+                    continue
+                output.write(frame, extraction)
+                done += 1
+                if progress is not None:
+                    progress(done + source.skipped, source.count)
+                if window is not None:
+                    window.write(frame, extraction)
+                    if window.closed:
+                        break
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def frames_of(source: Source) -> Generator[Frame, None, None]:
+    """The frames of ``source``: a video is read ahead, a live source and images are read when they are asked for."""
+    if source.live or source.is_still:
+        yield from source
+    else:
+        yield from read_ahead(source)
+
+
+def read_ahead(source: Source) -> Generator[Frame, None, None]:
+    """The frames of ``source``, read by a thread that is at most ``FRAMES_AHEAD`` frames ahead; no frame is dropped.
+
+    An error of the source is raised here after the frames before it.
     """
     waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(FRAMES_AHEAD)
     stopped = threading.Event()
@@ -60,68 +113,24 @@ def read_ahead(source: Source) -> Iterator[Frame]:
         stopped.set()
 
 
-def frames_of(source: Source) -> Iterator[Frame]:
-    """Frames for the loop: live sources and images have their own way, videos are read ahead."""
-    return iter(source) if source.live or source.rate is None else read_ahead(source)
-
-
-def paced(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """The frames of a file, each no sooner after the one before than its time says: for those who watch."""
+def paced(frames: Iterator[Frame]) -> Generator[Frame, None, None]:
+    """Yields the frames of a file at the file's own rate, for viewers."""
     due, last = time.monotonic(), 0.0
     for frame in frames:
-        due = max(
-            due + frame.seconds - last, time.monotonic()
-        )  # what took longer, or was paused, is not caught up with
+        # The time of a slow frame or of a pause is not caught up.
+        due = max(due + frame.seconds - last, time.monotonic())
         last = frame.seconds
         time.sleep(max(0.0, due - time.monotonic()))
         yield frame
 
 
 def wait_while_paused(controls: Controls, window: "WindowSink | None") -> bool:
-    """Waits as long as the controls say so and the window is not closed; returns whether there was a wait."""
+    """Waits while the controls say ``paused`` and the window is open; returns whether it waited."""
     if not controls.settings.paused:
         return False
     while controls.settings.paused and not (window is not None and window.closed):
         if window is not None:
             window.idle()
         else:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(PAUSE_SECONDS)
     return True
-
-
-def chosen_with_a_frame(choose: Callable[[Frame], Extract]) -> Extract:
-    """The extraction that ``choose`` makes of the first frame on which that works."""
-    chosen: Extract | None = None
-
-    def extract(frame: Frame) -> Extraction:
-        nonlocal chosen
-        if chosen is None:
-            chosen = choose(frame)
-        return chosen(frame)
-
-    return extract
-
-
-def tolerant(extract: Extract, failures: list[str]) -> Callable[[Frame], Extraction | None]:
-    """Lets a live run or a folder survive a frame on which the network fails: None then, and a line in ``failures``.
-
-    Raises:
-        EngineError: ``MOST_ERRORS`` frames failed in a row.
-    """
-    in_a_row = 0
-
-    def attempt(frame: Frame) -> Extraction | None:
-        nonlocal in_a_row
-        try:
-            extraction = extract(frame)
-        except EngineError as error:
-            in_a_row += 1
-            if in_a_row >= MOST_ERRORS:
-                raise
-            if len(failures) < FAILURES_KEPT:
-                failures.append(f"{frame.name}: {error}")
-            return None
-        in_a_row = 0
-        return extraction
-
-    return attempt

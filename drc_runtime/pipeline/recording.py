@@ -1,5 +1,7 @@
-"""What ``--learn`` learns from: a folder of frames that differ, so that a scene in which nothing moves does not fill it."""
+"""Records what ``--learn`` learns from: frames that differ, so that a scene in which nothing moves does not fill a folder."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -7,25 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.atomic import atomic_write
-from drc_runtime.errors import OutputError
+from drc_runtime.errors import OutputError, TrainingError
+from drc_runtime.frames import Frame, Source
 from drc_runtime.images import Image, list_images, read_image
+from drc_runtime.pipeline.learn_state import LearnCallback, LearnState
 from drc_runtime.preprocess import resize
 
+WANTED = 500
+"""Frames that differ. With more of them a static camera's model hardly improves, and each is visited less often."""
+MORE = 100
+"""New frames that are wanted beside those of earlier recordings."""
+FEWEST = 16
+"""With fewer frames nothing can be told from the background."""
+LIVE_GAP = 0.2
+"""Seconds between recorded frames of a live source: neighbouring frames hardly differ."""
 THUMBNAIL = 32
 """Height and width at which frames are compared: small enough that a sensor's noise averages out."""
 DIFFERENCE = 16
 """Grey levels by which a pixel of the thumbnail has to differ."""
 PIXELS = 6
-"""So many pixels have to: 0.6 % of the frame."""
+"""Pixels of the thumbnail that have to differ: 0.6 % of the frame."""
 LONGEST_SIDE = 320
-"""Pixels; the static-camera preset learns at 64x64, and other presets at no more than this."""
+"""Pixels. The static-camera preset learns at 64x64, and other presets at no more than this."""
 JPEG_QUALITY = 95
 
 
 class Recording:
     """A folder of JPEG files ``00000.jpg``, ``00001.jpg``, ... in the order in which they were recorded.
 
-    Frames of earlier recordings in the folder count: a frame is kept only if it differs from all that are there.
+    A frame is kept only if it differs from all that are in the folder, those of earlier recordings included.
 
     Raises:
         OutputError: the folder cannot be made.
@@ -49,7 +61,7 @@ class Recording:
         return self._count
 
     def offer(self, image: Image) -> bool:
-        """Keeps ``image (H, W, 3)`` uint8 RGB if it differs from every frame that is kept; returns whether it did.
+        """Keeps ``image (H, W, 3)`` uint8 RGB if it differs from every frame that is kept; returns whether it does.
 
         Raises:
             OutputError: the file cannot be written.
@@ -72,6 +84,40 @@ class Recording:
             self._thumbnails = np.concatenate([self._thumbnails, np.empty_like(self._thumbnails)])
         self._thumbnails[self._count] = thumbnail
         self._count += 1
+
+
+def record(source: Source, frames: Iterator[Frame], recording: Recording, until: float, report: LearnCallback) -> None:
+    """Fills the recording: a live source until the wanted number is reached, a file evenly over its whole length.
+
+    Args:
+        source: whose frames they are.
+        frames: as many are taken as are needed.
+        recording: gets them.
+        until: by ``time.monotonic``; recording ends then at the latest.
+        report: called with the number of frames.
+
+    Raises:
+        TrainingError: fewer than ``FEWEST`` frames differ; what is recorded is kept.
+        OutputError, SourceError: a file cannot be written, the source cannot be read.
+    """
+    earlier = len(recording)
+    wanted = max(WANTED, earlier + MORE)
+    stride = 1 if source.live else max(1, (source.count or 0) // WANTED)
+    due = 0.0
+    report(LearnState("recording", earlier, wanted))
+    for frame in frames:
+        if (frame.seconds >= due) if source.live else (frame.index % stride == 0):
+            due = frame.seconds + LIVE_GAP
+            recording.offer(frame.image)
+            report(LearnState("recording", len(recording), wanted))
+        full = len(recording) >= wanted if source.live else len(recording) - earlier >= 2 * WANTED
+        if full or time.monotonic() > until:
+            break
+    if len(recording) < FEWEST:
+        raise TrainingError(
+            f"only {len(recording)} frames differed, {FEWEST} are the fewest to learn from; let things move before the camera, "
+            f"and repeat: what is recorded is kept in {recording.folder}"
+        )
 
 
 def _thumbnail(image: Image) -> NDArray[np.int16]:

@@ -1,15 +1,17 @@
-"""Folders of images as jobs that can be taken up again: what is complete, and was made in the same way, is not made twice."""
+"""Resumes a run over a folder of images: images whose results are complete and of the same settings are skipped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from drc_runtime import __version__
 from drc_runtime.atomic import atomic_write
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
+from drc_runtime.pipeline.options import DEFAULT_BACKGROUND, DEFAULT_THRESHOLD, ModelOptions, OutputOptions
 from drc_runtime.sources.files import FolderSource
 
 JOB_FILE = ".drc-job.json"
@@ -18,23 +20,23 @@ JOB_FILE = ".drc-job.json"
 class Job:
     """One run over a folder of images.
 
-    Each output folder gets a file that says how its results were made. Results appear whole or not at all, so an image is
-    done if every output folder has its result, made after this job began and after the image was last changed.
+    Each output folder gets a file with the settings of its results. Results appear whole or not at all, so an image is done
+    if every output folder has its result, written after this job began and after the image was last changed.
 
     Args:
         outputs: the folders, each of which gets ``NAME.png`` for every image.
-        settings: what decides the results: the bundle's hash, steps, seed and so on.
+        settings: all that decides the results: the bundle's hash, steps, seed and others.
     """
 
-    def __init__(self, outputs: Sequence[Path], settings: dict[str, Any]) -> None:
+    def __init__(self, outputs: Sequence[Path], settings: Mapping[str, Any]) -> None:
         self._outputs, self._settings = outputs, settings
         self._begun: dict[Path, int] = {}
 
     def check(self) -> None:
-        """Whether the job can be taken up again; output folders that are missing or empty begin with this run.
+        """Checks that every output folder is missing, empty, or written with these settings.
 
         Raises:
-            UsageError: results in an output folder are not those of this job, or were made with other settings.
+            UsageError: an output folder holds results of other settings, or of no run over a folder.
             OutputError: the folder cannot be read.
         """
         for folder in self._outputs:
@@ -49,22 +51,13 @@ class Job:
                 ) from error
             except OSError as error:
                 raise OutputError(f"cannot read {folder}: {error.strerror}") from error
-            if earlier != self._settings:
-                other = [
-                    key
-                    for key, value in self._settings.items()
-                    if not (isinstance(earlier, dict) and earlier.get(key) == value)
-                ]
-                what = ", ".join(other) or "settings"
-                raise UsageError(
-                    f"--resume: {folder} was made with another {what}; name another folder or --overwrite it"
-                )
+            self._compare(folder, earlier)
 
     def begin(self) -> None:
-        """Writes into the output folders how their results are made, where an earlier run has not.
+        """Writes the settings into the output folders that do not have them from an earlier run.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: they cannot be written.
         """
         for folder in self._outputs:
             if folder not in self._begun:
@@ -82,24 +75,46 @@ class Job:
         except OSError:
             return False
 
+    def _compare(self, folder: Path, earlier: Any) -> None:
+        if earlier == self._settings:
+            return
+        known = earlier if isinstance(earlier, dict) else {}
+        differing = [key for key, value in self._settings.items() if key not in known or known[key] != value]
+        what = ", ".join(differing) or "settings"
+        raise UsageError(f"--resume: {folder} was made with another {what}; name another folder or --overwrite it")
 
-def open_job(
-    source: Source, outputs: list[Path], bundle: Path, settings: dict[str, object], resume: bool
-) -> Job | None:
-    """The job of a run over a folder of images; None for other sources. ``settings`` are those beside the bundle.
+
+def open_job(source: Source, bundle: Path, model: ModelOptions, outputs: OutputOptions) -> Job | None:
+    """The job of a run over a folder of images; None for other sources. With ``--resume`` it skips what is done.
 
     Raises:
         UsageError: there is nothing to resume, see ``Job.check``.
         OutputError: an output folder cannot be read.
     """
     if not isinstance(source, FolderSource):
-        if resume:
-            raise UsageError("--resume goes on with a folder of images; an image or a video is done from its beginning")
+        if outputs.resume:
+            raise UsageError("--resume continues a folder of images; an image or a video is done from its beginning")
         return None
-    manifest = bundle / "manifest.json"  # which holds the graphs' hashes
-    digest = sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else None
-    job = Job(outputs, {"bundle": digest, "version": __version__, **settings})
-    if resume:
+    job = Job(outputs.paths, job_settings(bundle, model, outputs))
+    if outputs.resume:
         job.check()
         source.is_done = job.is_done
     return job
+
+
+def job_settings(bundle: Path, model: ModelOptions, outputs: OutputOptions) -> dict[str, Any]:
+    """All that decides the results of a run over a folder, as JSON values."""
+    manifest = bundle / MANIFEST  # it holds the graphs' hashes
+    return {
+        "bundle": sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else None,
+        "version": __version__,
+        "steps": model.steps,
+        "mask": model.mask,
+        "soft": outputs.soft,
+        "threshold": DEFAULT_THRESHOLD if outputs.threshold is None else outputs.threshold,
+        "alpha": outputs.alpha,
+        "seed": model.seed,
+        "background": outputs.background or DEFAULT_BACKGROUND,
+        "engine": model.engine,
+        "precision": model.precision,
+    }

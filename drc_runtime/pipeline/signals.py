@@ -1,4 +1,4 @@
-"""How a run is ended from outside: Ctrl-C and SIGTERM once finish what is open, a second time they quit at once."""
+"""Ctrl-C and SIGTERM: the first one ends a run in order, the second one ends the process at once."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 
-class Ending:
-    """While it is entered, the first signal raises KeyboardInterrupt if ``raising``; the second ends the process at once.
+class GracefulShutdown:
+    """A context manager in which the first signal raises KeyboardInterrupt if ``raising``; the second ends the process.
 
-    Outside the main thread, where Python allows no handlers, it does nothing.
+    Outside the main thread, where Python allows no signal handlers, it does nothing.
 
     Attributes:
         received: the first signal's number, or None.
-        raising: whether the first signal raises; False while outputs are being finished.
+        raising: whether the first signal raises; set it to False while outputs are completed.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Ending:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -34,7 +34,7 @@ class Ending:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
             os._exit(128 + number)
         self.received = number

@@ -1,4 +1,4 @@
-"""The sound of a file that is read, into the video that is written: copied if the container takes it, else encoded."""
+"""Copies the audio of the source file into the video that is written; encodes it if the container cannot hold its codec."""
 
 import subprocess
 import sys
@@ -10,8 +10,8 @@ PROGRAM = Path(__file__).with_name("audio_worker.py")
 PIPE_BYTES = 1 << 16
 
 
-class Sound:
-    """The first sound track of a file, read by a worker process and handed on as far as the images have come."""
+class AudioTrack:
+    """The first audio track of a file. A worker process reads it; ``mux_until`` writes it in step with the images."""
 
     def __init__(self, path: Path, worker: "subprocess.Popen[bytes]", source: Any, target: Any) -> None:
         self._path, self._worker, self._source, self._target = path, worker, source, target
@@ -23,12 +23,12 @@ class Sound:
 
     @classmethod
     def open(cls, path: Path, target: Any, copied: set[str]) -> Self | None:
-        """None if the file has no sound that can be read: a video without sound is better than none.
+        """Starts the worker; None if the file has no audio that can be read. The video is then written without audio.
 
         Args:
-            path: the file that is read.
-            target: the container, not yet begun, that is written.
-            copied: names of codecs that the container takes as they are.
+            path: the source file.
+            target: the open PyAV container to write to, before its first packet.
+            copied: names of the codecs that this container can hold; audio in another codec is encoded.
         """
         import av
 
@@ -53,7 +53,7 @@ class Sound:
         return None
 
     def mux_until(self, seconds: float) -> None:
-        """Hands on what begins before ``seconds``."""
+        """Writes the packets that begin before ``seconds``."""
         while (packet := self._waiting or self._next()) is not None:
             self._waiting = None
             if packet.pts * packet.time_base > seconds:
@@ -64,19 +64,19 @@ class Sound:
             self._target.mux(packet)
 
     def close(self) -> str | None:
-        """Ends the worker; what lies after the last image is left out.
+        """Ends the worker. Audio after the last image is not written.
 
         Returns:
-            What was wrong with the sound, or None.
+            One line if the audio is damaged, else None.
         """
         ended = self._waiting is None and self._next() is None
         code = self._worker.wait() if ended else 0
         self._source.close()
         _end(self._worker)
-        return f"the sound of {self._path} is damaged: it ends after {self._seconds:.1f} s" if code else None
+        return f"the audio of {self._path} is damaged: it ends after {self._seconds:.1f} s" if code else None
 
     def _next(self) -> Any:
-        """The next packet; None at the end, which is also where a worker that died stopped."""
+        """The next packet; None at the end of the audio, and where the worker crashed."""
         import av
 
         try:

@@ -1,28 +1,28 @@
-"""The worker process that reads the sound of a file: ``python sound_worker.py PATH ENCODER CODEC...``, NUT on stdout.
+"""The worker process that reads the audio of a file: ``python audio_worker.py PATH ENCODER CODEC...``, NUT on stdout.
 
-The first sound track is copied if its codec is one of CODEC..., else encoded with ENCODER. Times count from the first image,
-as a frame's do, wherever in the file's own time that lies. NUT is a container that can be written into a pipe and keeps times
-exactly. Like decoder.py this is run by its path: a damaged file that makes a demuxer or a decoder crash takes down only this.
+It copies the first audio track if its codec is one of CODEC..., else encodes it with ENCODER. Time 0 is the first image of the
+file, as for ``Frame.seconds``. NUT is a container that a pipe can carry and that keeps times exactly. Like decoder_worker.py
+this file is run by its path: if a damaged file crashes a demuxer or a decoder, only this process dies.
 """
 
 import os
 import sys
 from typing import Any
 
-NO_SOUND = 3
+NO_AUDIO = 3
 OPUS_RATE = 48_000
 
 
 def main(path: str, encoder: str, copied: list[str]) -> int:
-    """Returns ``NO_SOUND`` without having written anything if there is no sound track."""
+    """Returns ``NO_AUDIO`` and writes nothing if the file has no audio track."""
     import av
 
     pipe = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints must not end up between the packets
+    os.dup2(2, 1)  # what libraries print must not get between the packets
     with av.open(path) as source:
         track: Any = next(iter(source.streams.audio), None)
         if track is None:
-            return NO_SOUND
+            return NO_AUDIO
         images: Any = next(iter(source.streams.video), None)
         begun = images.start_time * images.time_base if images is not None and images.start_time else 0
         shift = round(begun / track.time_base)
@@ -35,7 +35,7 @@ def main(path: str, encoder: str, copied: list[str]) -> int:
 
 
 def copy(source: Any, track: Any, target: Any, shift: int) -> None:
-    """Hands the packets on as they are."""
+    """Writes the packets unchanged, except for their times."""
     stream = target.add_stream_from_template(track)
     for packet in source.demux(track):
         if packet.dts is None or packet.pts is None or is_before(packet, shift):
@@ -46,7 +46,7 @@ def copy(source: Any, track: Any, target: Any, shift: int) -> None:
 
 
 def encode(source: Any, track: Any, target: Any, encoder: str, shift: int) -> None:
-    """Decodes and encodes; what cannot be decoded is left out."""
+    """Decodes and encodes; skips packets that cannot be decoded."""
     import av
 
     stream = target.add_stream(encoder, rate=OPUS_RATE if encoder == "libopus" else track.rate)
@@ -66,18 +66,18 @@ def encode(source: Any, track: Any, target: Any, encoder: str, shift: int) -> No
 
 
 def is_before(packet: Any, shift: int) -> bool:
-    """Whether it lies before the first image; where that begins with the file, what a decoder needs first stays."""
+    """Whether it is before the first image. If that is at time 0, all packets stay: decoders need the first ones."""
     return bool(shift and packet.pts is not None and packet.pts < shift)
 
 
 def run(arguments: list[str]) -> int:
-    """The process's exit code: 1 where the file cannot be read further."""
+    """Returns the exit code: 1 if the file cannot be read to its end."""
     import av
 
     try:
         return main(arguments[0], arguments[1], arguments[2:])
     except BrokenPipeError:
-        return 0  # the video has ended before its sound
+        return 0  # the images ended before the audio
     except (av.FFmpegError, OSError):
         return 1
 

@@ -1,4 +1,4 @@
-"""The sink that writes a video through PyAV: exact timestamps, transparency, the sound of the file that is read."""
+"""The sink that writes a video with PyAV: exact timestamps, transparency, and the audio of the source file."""
 
 import math
 import os
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drc_runtime.errors import MissingDependencyError, OutputError, UsageError
+from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, Sink, View
+from drc_runtime.packages import require
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ OPAQUE = {".mp4": ("mp4", "libx264", "yuv420p"), ".mov": ("mov", "libx264", "yuv
 OPAQUE |= {".webm": ("webm", "libvpx-vp9", "yuv420p")}
 ALPHA = {".mov": ("mov", "prores_ks", "yuva444p10le"), ".webm": ("webm", "libvpx-vp9", "yuva420p")}
 """Suffix to container, encoder and pixel format."""
-SOUND_COPIED = {"mp4": {"aac", "mp3", "ac3"}, "mov": {"aac", "mp3", "ac3"}, "webm": {"opus", "vorbis"}}
+AUDIO_COPIED = {"mp4": {"aac", "mp3", "ac3"}, "mov": {"aac", "mp3", "ac3"}, "webm": {"opus", "vorbis"}}
 USUAL_TICKS = 90_000
-"""A second, in most containers: times of a variable rate that are counted so, or in milliseconds, stay exact."""
-MOST_TICKS = 1 << 30  # H.264 writes twice their number in 32 bits
+"""Ticks a second in most containers: times that are multiples of 1/90,000 s or 1/1,000 s stay exact."""
+MOST_TICKS = 1 << 30  # H.264 stores twice this number in 32 bits
 CLUSTERS = {"cluster_time_limit": "1000", "flush_packets": "1"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
@@ -33,32 +34,28 @@ def require_av() -> Any:
     Raises:
         MissingDependencyError: PyAV is not installed.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingDependencyError("this needs PyAV; install it with: pip install 'drc[video]'") from error
-    return av
+    return require("av", extra="video", purpose="this video")
 
 
 def part_of(path: Path) -> Path:
-    """Where a video is written until it is complete."""
+    """The temporary name of a video until it is complete."""
     return path.with_name(path.name + ".part")
 
 
 class AvVideoSink(Sink):
-    """Frames at their own times, as ``path.part`` until the video is complete; an error leaves that file.
+    """Writes frames at their own times into ``path.part``, renamed on completion; after an error that file stays.
 
     Args:
         path: ends in a key of ``OPAQUE``, or of ``ALPHA`` if ``alpha``.
-        rate: frames a second; sets the ticks in which times are counted, so that a constant rate is exact.
-        view: what is written of a frame; RGBA if ``alpha``.
-        alpha: the video keeps the transparency.
-        sound: a file whose first sound track is kept, or None.
-        live: writes fragments or clusters of a second, so that the file plays even if the process is killed.
-        failures: gets a line when the video is closed if its sound could not be read to the end.
+        rate: frames a second; sets the time base so that times of a constant rate are exact.
+        view: makes the image from a frame and its extraction; RGBA if ``alpha``.
+        alpha: the video has an alpha channel.
+        audio: the file whose first audio track is copied into the video, or None.
+        live: writes fragments or clusters of one second, so that the file plays even if the process is killed.
+        failures: on close, gets a line if the audio could not be read to its end.
 
     Raises:
-        UsageError: the suffix cannot hold this.
+        UsageError: a video with this suffix cannot hold this.
         MissingDependencyError: PyAV is not installed.
         OutputError: the file cannot be written.
     """
@@ -70,7 +67,7 @@ class AvVideoSink(Sink):
         view: View,
         *,
         alpha: bool,
-        sound: Path | None,
+        audio: Path | None,
         live: bool,
         failures: list[str],
     ) -> None:
@@ -82,17 +79,17 @@ class AvVideoSink(Sink):
         self._view = view
         self._container_name, self._encoder, self._pixels = kinds[path.suffix.lower()]
         self._live = live
-        # Whole ticks a frame at the constant rate, and fine enough for any other.
+        # A whole number of ticks for each frame at the constant rate, and fine ticks for variable rates.
         ticks = math.lcm(rate.numerator, USUAL_TICKS)
         if ticks > MOST_TICKS:
             ticks = rate.numerator * -(-USUAL_TICKS // rate.numerator)
         self._time_base = Fraction(1, ticks)
         self._stream: Any = None
-        self._sound: Any = None
-        self._sound_file = sound
+        self._audio: Any = None
+        self._audio_file = audio
         self._failures = failures
         self._last = -1
-        self._begun = False  # the file appears with the first packet, some frames after the first frame
+        self._begun = False  # whether the first packet, and with it the file, has been written
         self._size = (0, 0)
         pieces = CLUSTERS if self._container_name == "webm" else FRAGMENTS
         try:
@@ -115,20 +112,20 @@ class AvVideoSink(Sink):
             self._last = max(round(Fraction(frame.seconds) / self._time_base), self._last + 1)
             video.pts, video.time_base = self._last, self._time_base
             self._mux(self._stream.encode(video))
-            if self._sound is not None:
-                self._sound.mux_until(frame.seconds)
+            if self._audio is not None:
+                self._audio.mux_until(frame.seconds)
         except OSError as error:
             raise OutputError(f"cannot write {self._part}: {error.strerror or error}") from error
 
     def close(self) -> None:
         if self._stream is None:
             self.discard()
-            self._part.unlink(missing_ok=True)  # nothing was written into it
+            self._part.unlink(missing_ok=True)  # it is empty
             return
         try:
-            if self._sound is not None:
-                self._sound.mux_until(float(self._last * self._time_base + 1 / self._rate))
-                if (failure := self._sound.close()) is not None:
+            if self._audio is not None:
+                self._audio.mux_until(float(self._last * self._time_base + 1 / self._rate))
+                if (failure := self._audio.close()) is not None:
                     self._failures.append(failure)
             self._mux(self._stream.encode(None))
             self._container.close()
@@ -139,14 +136,14 @@ class AvVideoSink(Sink):
             raise OutputError(f"cannot complete {self._path}: {error.strerror or error}; see {self._part}") from error
 
     def discard(self) -> None:
-        """Keeps the part that is written: it may be all that is left of a long run."""
+        """Keeps the part that is written: it may be the only result of a long run."""
         try:
-            if self._sound is not None:
-                self._sound.close()
+            if self._audio is not None:
+                self._audio.close()
             if self._stream is not None:
                 self._mux(self._stream.encode(None))
             self._container.close()
-        except (OSError, ValueError):  # closed before, or the disk that failed fails again
+        except (OSError, ValueError):  # closed already, or the disk fails again
             return
 
     def _open(self, image: Any) -> None:
@@ -156,21 +153,21 @@ class AvVideoSink(Sink):
         stream.width, stream.height, stream.pix_fmt = width, height, self._pixels
         stream.codec_context.time_base = stream.time_base = self._time_base
         if self._encoder == "libx264":
-            # Without frames that are stored out of order: with them the container's duration, counted in the order of
-            # storage, ends before the last frames of a variable rate, and players leave those out.
+            # Without B-frames: with them the container's duration, counted in the order of storage, ends before the last
+            # frames of a variable rate, and players skip those frames.
             stream.options = {"crf": "18", "preset": "veryfast", "bf": "0"}
         elif self._encoder == "libvpx-vp9":
-            # Alternate reference frames and transparency exclude each other in libvpx.
+            # libvpx supports no alternate reference frames with an alpha channel.
             stream.options = {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"}
         else:
             stream.options = {"profile": "4444", "alpha_bits": "16"}
         if self._live:
             stream.gop_size = max(1, round(self._rate))
         self._stream = stream
-        if self._sound_file is not None:
-            from drc_runtime.sinks.audio import Sound
+        if self._audio_file is not None:
+            from drc_runtime.sinks.audio import AudioTrack
 
-            self._sound = Sound.open(self._sound_file, self._container, SOUND_COPIED[self._container_name])
+            self._audio = AudioTrack.open(self._audio_file, self._container, AUDIO_COPIED[self._container_name])
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:

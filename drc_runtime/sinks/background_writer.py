@@ -15,14 +15,20 @@ FINISH_SECONDS = 0.2
 
 
 class BackgroundWriter(Sink):
-    """Hands frames to other sinks through a short queue; a full queue holds the caller back, nothing is dropped.
+    """Passes frames to other sinks through a short queue. A full queue blocks the caller; no frame is dropped.
 
-    What a sink raises comes out of the next ``write`` or of ``close``, and the sinks that are still open are discarded.
+    An error of a sink is raised again by the next ``write`` or by ``close``, and the sinks that are still open are discarded.
+
+    Args:
+        sinks: get every frame, in this order.
+        waiting: the queue; None makes one for ``FRAMES_WAITING`` frames.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], *, waiting: "queue.Queue[tuple[Frame, Extraction] | None] | None" = None
+    ) -> None:
         self._sinks = sinks
-        self._queue: queue.Queue[tuple[Frame, Extraction] | None] = queue.Queue(FRAMES_WAITING)
+        self._queue = queue.Queue(FRAMES_WAITING) if waiting is None else waiting
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="drc-writer", daemon=True)
         self._thread.start()
@@ -49,8 +55,8 @@ class BackgroundWriter(Sink):
             sink.discard()
 
     def _finish(self) -> None:
-        # More than once: Ctrl-C within an earlier put can have left the queue's condition with a waiter that is gone,
-        # which then takes the one wake-up that the thread needs.
+        # Repeated, because the thread can miss a wake-up: Ctrl-C within an earlier put can leave a waiter in the queue's
+        # condition that is gone and takes the next notification.
         while self._thread.is_alive():
             try:
                 self._queue.put_nowait(None)
@@ -60,7 +66,7 @@ class BackgroundWriter(Sink):
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
-            # After an error the queue is still emptied, or the caller would wait for ever to add to it.
+            # After an error the queue is still emptied, so that the caller does not block in put.
             if self._error is None:
                 try:
                     for sink in self._sinks:

@@ -1,4 +1,4 @@
-"""A few lines of text in a corner of an image, readable on any image."""
+"""Draws lines of text into the upper left corner of an image."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ SMALLEST, LARGEST = 0.4, 1.0
 
 
 def draw_caption(image: Image, lines: Sequence[str]) -> None:
-    """Draws ``lines`` into the upper left corner of ``image`` (uint8, three channels), on a darkened ground.
+    """Draws ``lines`` into ``image``, ``(H, W, 3)`` uint8, on a darkened rectangle.
 
-    What does not fit is cut off; characters that OpenCV's font lacks become question marks.
+    Text that does not fit is cut off. Characters outside ASCII become question marks: OpenCV's font lacks them.
     """
     height, width = image.shape[:2]
     scale = min(max(height / 720 * 0.6, SMALLEST), LARGEST)

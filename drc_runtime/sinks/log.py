@@ -1,4 +1,4 @@
-"""One record for each frame: ages and latencies for the report and, if wanted, a file of JSON lines."""
+"""The log of a run: a file of JSON lines, one for each frame and one for each event."""
 
 import json
 import os
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drc_runtime.errors import OutputError
+from drc_runtime.frames import Frame, Sink, Source
 
 if TYPE_CHECKING:
-    pass
+    from drc_runtime.inference.extraction import Extraction
 
 
 class RunLog:
-    """A file of JSON lines that is added to; every line is written at once, so that a killed run tears the last at most.
+    """A file to which JSON lines are appended. Each line is written at once, so a killed run truncates the last one at most.
 
     Raises:
         OutputError: the file cannot be opened, or the disk is full.
@@ -23,18 +24,12 @@ class RunLog:
         self._path = path
         try:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            size = os.fstat(self._handle).st_size
-            if size:
-                os.lseek(self._handle, -1, os.SEEK_END)
-                if os.read(self._handle, 1) != b"\n":
-                    os.write(
-                        self._handle, b"\n"
-                    )  # what an earlier run left torn must not take this one's first line along
+            self._end_last_line()
         except OSError as error:
             raise OutputError(f"cannot write the log {path}: {error.strerror}; choose another place") from error
 
     def write(self, record: dict[str, Any]) -> None:
-        """Adds one line, beginning with the time of day in seconds since 1970."""
+        """Appends one line; its first key is ``time``, in seconds since 1970."""
         line = json.dumps({"time": round(time.time(), 3), **record}).encode() + b"\n"
         try:
             written = os.write(self._handle, line)
@@ -46,3 +41,51 @@ class RunLog:
     def close(self) -> None:
         """Closes the file."""
         os.close(self._handle)
+
+    def _end_last_line(self) -> None:
+        """A line that an earlier run left truncated must not damage the first line of this run."""
+        if not os.fstat(self._handle).st_size:
+            return
+        os.lseek(self._handle, -1, os.SEEK_END)
+        if os.read(self._handle, 1) != b"\n":
+            os.write(self._handle, b"\n")
+
+
+class LogSink(Sink):
+    """Appends one record for each frame; belongs behind the sinks whose time the record gives.
+
+    Args:
+        log: is closed by its owner, because notices go into it too.
+        source: its state is in each record.
+    """
+
+    def __init__(self, log: RunLog, source: Source) -> None:
+        self._log, self._source = log, source
+
+    def write(self, frame: Frame, extraction: "Extraction") -> None:
+        age = None if frame.captured is None else 1000 * (time.monotonic() - frame.captured)
+        latency = dict(extraction.milliseconds)
+        if age is not None:
+            # The rest of the age: the wait before extraction; drawing, encoding and the wait before them.
+            latency["capture"] = (extraction.begun - (frame.captured or 0)) * 1000
+            latency["output"] = age - latency["capture"] - sum(extraction.milliseconds.values())
+        self._log.write(
+            {
+                "frame": frame.index,
+                "seconds": round(frame.seconds, 6),
+                "steps": extraction.steps,
+                "log_posterior": round(extraction.log_posterior, 3),
+                "foreground_share": round(extraction.foreground_share, 5),
+                "age_ms": None if age is None else round(age, 2),
+                "latency_ms": {name: round(value, 2) for name, value in latency.items()},
+                "state": self._source.state,
+                "reconnects": self._source.reconnects,
+                "dropped": self._source.dropped,
+            }
+        )
+
+    def close(self) -> None:
+        pass
+
+    def discard(self) -> None:
+        pass

@@ -1,18 +1,21 @@
-"""Where results go: checked before the first frame is read, so that nothing a user had is lost, then opened."""
+"""Opens the sinks of a run: files, the page and the virtual camera, whose packages are loaded only if they are asked for."""
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Sink, Source
-from drc_runtime.images import IMAGE_SUFFIXES
-from drc_runtime.sinks.av_video import ALPHA, OPAQUE, AvVideoSink, part_of, require_av
-from drc_runtime.sinks.opencv_video import CODECS, VideoSink
+from drc_runtime.sinks.av_video import OPAQUE, AvVideoSink
+from drc_runtime.sinks.opencv_video import CODECS, OpenCVVideoSink
 from drc_runtime.sinks.png import ImageSink, MaskSink
 from drc_runtime.views.controls import Controls
 from drc_runtime.views.views import Views
 
-VIDEOS = CODECS.keys() | OPAQUE.keys()
+if TYPE_CHECKING:
+    from drc_runtime.sinks.statistics import RunStatistics
+    from drc_runtime.sinks.web.server import PageServer
+
+VIDEO_SUFFIXES = CODECS.keys() | OPAQUE.keys()
 
 
 def open_sinks(
@@ -26,10 +29,20 @@ def open_sinks(
     alpha: bool = False,
     audio: bool = True,
 ) -> list[Sink]:
-    """The sinks for checked outputs.
+    """The sinks of outputs that ``check_outputs`` has passed.
 
-    What is written is the view that the run was started with; of still images that is the cut-out where ``overlay`` was
-    asked for: an image is kept for use, not for looking at.
+    ``out`` gets the view that the run started with. Where that is ``overlay``, still images get the cut-out instead: an
+    image is written for further use, an overlay is for viewing.
+
+    Args:
+        source: whose frames they get.
+        views: of the frames.
+        controls: their threshold decides binary masks.
+        out: a video, a PNG or a folder, or None.
+        masks: a folder, or None.
+        soft: masks keep the probability.
+        alpha: ``out`` gets the cut-out with its transparency.
+        audio: a video keeps the sound of the file that is read.
 
     Raises:
         OutputError: a folder cannot be made, or a file cannot be written there.
@@ -39,93 +52,76 @@ def open_sinks(
         sinks.append(MaskSink(masks, soft=soft, controls=controls))
     if out is None:
         return sinks
-    if source.rate is None or out.suffix.lower() not in VIDEOS:
-        use = alpha or controls.views[0] == "overlay"
-        sinks.append(ImageSink(out, views.cutout if use else views.started))
-    elif uses_av(out):
-        # What cannot be read a second time is written so that it plays even if this process is killed.
-        sound = next((path for path in sorted(source.paths) if path.is_file()), None) if audio else None
+    if source.is_still or out.suffix.lower() not in VIDEO_SUFFIXES:
+        cut_out = alpha or controls.views[0] == "overlay"
+        return [*sinks, ImageSink(out, views.cutout if cut_out else views.started)]
+    assert source.rate is not None
+    if uses_av(out):
+        track = audio_of(source) if audio else None
         view = views.cutout if alpha else views.started
-        live = not source.paths
-        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, sound=sound, live=live, failures=source.failures))
+        live = not source.paths  # what cannot be read a second time plays even if this process is killed
+        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, audio=track, live=live, failures=source.failures))
     else:
-        sinks.append(VideoSink(out, source.rate, views.started, hold=source.live))
+        sinks.append(OpenCVVideoSink(out, source.rate, views.started, hold=source.live))
     return sinks
 
 
 def uses_av(out: Path) -> bool:
-    """Whether PyAV writes this video; OpenCV's writer keeps neither the sound nor a variable rate."""
+    """Whether PyAV writes this video; OpenCV's writer keeps neither the audio nor a variable rate."""
     return out.suffix.lower() in OPAQUE and find_spec("av") is not None
 
 
-def check_outputs(
-    source: Source, *, out: Path | None, masks: Path | None, background: str, overwrite: bool, alpha: bool = False
-) -> None:
-    """Refuses outputs that do not fit the source, that would replace what is read, or that exist already.
+def audio_of(source: Source) -> Path | None:
+    """The file whose audio a video can keep; None for sources that are not a file."""
+    return next((path for path in sorted(source.paths) if path.is_file()), None)
+
+
+def open_page(serve: str, token: str | None) -> "PageServer":
+    """Takes the page's port, so that a port in use is reported before anything is loaded; a context manager.
+
+    Args:
+        serve: ``[HOST:]PORT``.
+        token: access token; None makes a random one unless only this machine reaches the page.
 
     Raises:
-        UsageError: as said above.
-        MissingDependencyError: only PyAV writes such a video, and it is not installed.
-        OutputError: the place cannot be looked at.
+        UsageError: the address or the token is not valid.
+        MissingDependencyError: the web packages are not installed.
+        OutputError: the port is taken.
     """
-    inputs = set(source.paths)
-    if Path(background).is_file():
-        inputs.add(Path(background).resolve())
-    try:
-        if out is not None:
-            _check_kind(source, out, alpha)
-            if out.suffix.lower() in IMAGE_SUFFIXES | VIDEOS:
-                _check_file(out, inputs, overwrite)
-            else:
-                _check_folder("--out", out, source, overwrite)
-        if masks is not None:
-            _check_folder("--masks", masks, source, overwrite)
-        if out is not None and masks is not None and masks.resolve() in (out.resolve(), out.resolve().parent):
-            if source.rate is None or masks.resolve() == out.resolve():
-                raise UsageError(f"--out {out} and --masks {masks} would overwrite each other; name two folders")
-    except OSError as error:
-        raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
+    from drc_runtime.sinks.web.server import PageServer
+
+    return PageServer(serve, token)
 
 
-def _check_kind(source: Source, out: Path, alpha: bool) -> None:
-    suffix = out.suffix.lower()
-    if source.rate is not None:
-        if alpha and suffix not in ALPHA and suffix:
-            raise UsageError(
-                f"--out {out}: {suffix} holds no transparency; use {' or '.join(ALPHA)}, or a folder for PNG"
-            )
-        if not alpha and suffix not in VIDEOS:
-            known = " or ".join(sorted(VIDEOS))
-            raise UsageError(f"--out {out}: a video is written as {known}; for images use --masks DIR")
-        if suffix in VIDEOS - CODECS.keys():
-            require_av()
-    elif suffix in VIDEOS:
-        raise UsageError(f"--out {out}: images do not become a video; name a .png or a folder")
-    elif suffix in IMAGE_SUFFIXES - {".png"}:
-        raise UsageError(f"--out {out}: a cut-out needs transparency; name a .png or a folder")
-    elif suffix == ".png" and any(path.is_dir() for path in source.paths):
-        raise UsageError(f"--out {out}: a folder of images becomes a folder; leave out {suffix}")
+def open_watching_sinks(
+    source: Source,
+    views: Views,
+    controls: Controls,
+    statistics: "RunStatistics",
+    *,
+    page: "PageServer | None",
+    vcam: bool,
+) -> list[Sink]:
+    """The sinks of the virtual camera and of the page, which starts to answer.
 
+    Args:
+        source: a camera, a stream or a video.
+        views: the page and the virtual camera show the view that ``controls`` name.
+        controls: the page changes them.
+        statistics: the page shows their figures.
+        page: from ``open_page``.
+        vcam: whether a virtual camera is asked for.
 
-def _check_file(path: Path, inputs: set[Path], overwrite: bool) -> None:
-    if path.is_dir():
-        raise UsageError(f"--out {path} is a folder; name a file")
-    if path.resolve() in inputs or (path.exists() and any(path.samefile(read) for read in inputs)):
-        raise UsageError(f"--out {path} is an input of this run; choose another name")
-    if path.exists() and not overwrite:
-        raise UsageError(f"--out {path} exists; choose another name or add --overwrite")
-    if path.suffix.lower() in VIDEOS and part_of(path).exists() and not overwrite:
-        raise UsageError(f"{part_of(path)} is what a broken run left; move it away or add --overwrite")
+    Raises:
+        MissingDependencyError: pyvirtualcam is not installed.
+        OutputError: the page does not come up.
+    """
+    sinks: list[Sink] = []
+    if vcam:
+        from drc_runtime.sinks.virtual_camera import VirtualCameraSink
 
-
-def _check_folder(option: str, folder: Path, source: Source, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{option} {folder} is a file; name a folder")
-    # The result of an image has the image's name; that of a video's frame cannot be mistaken for the video.
-    read_from = {read if read.is_dir() else read.parent for read in source.paths} if source.rate is None else set()
-    if any(folder.samefile(place) for place in read_from):
-        raise UsageError(f"{option} {folder} is where the images are read from; choose another folder")
-    if not overwrite and any(folder.iterdir()):
-        raise UsageError(f"{option} {folder} is not empty; choose another folder or add --overwrite")
+        assert source.rate is not None
+        sinks.append(VirtualCameraSink(source.rate, views.shown))
+    if page is not None:
+        sinks.append(page.start(views.shown, controls, statistics.figures))
+    return sinks

@@ -1,4 +1,4 @@
-"""The sink that writes a video, which appears under its name when it is complete."""
+"""The sink that writes a video with OpenCV, atomically."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-SMALLEST_SIDE = 16  # one macroblock; OpenCV 5.0's MJPG writer corrupts the heap on 4x4
+SMALLEST_SIDE = 16  # one macroblock; OpenCV 5.0's MJPG writer corrupts the heap for 4x4
 
 
-class VideoSink(Sink):
-    """Frames as ``view`` shows them, as a video of constant rate.
+class OpenCVVideoSink(Sink):
+    """Writes what ``view`` returns as a video of constant rate.
 
-    The first frame sets the size, made even at the right and at the bottom because of the codecs' halved colour; later
-    frames of another size are fitted in with black bars.
+    The first frame sets the size, rounded up to even numbers because the codecs store colour at half the size. Later frames
+    of another size are fitted with black bars.
 
     Args:
         path: ends in ``.mp4`` or ``.avi``.
         rate: frames a second.
-        hold: repeats a frame until its successor is due. For live sources, which drop frames: without it the video
-            would run too fast.
+        view: makes the image from a frame and its extraction.
+        hold: repeats a frame until the next one is due. For live sources, which drop frames: without it the video
+            would play too fast.
 
     Raises:
-        UsageError: the suffix is neither.
-        OutputError: the file cannot be written or came out incomplete.
+        UsageError: another suffix.
+        OutputError: the file cannot be written or is incomplete.
     """
 
     def __init__(self, path: Path, rate: Fraction, view: View, *, hold: bool = False) -> None:
@@ -89,7 +90,7 @@ class VideoSink(Sink):
             raise OutputError(f"cannot write {self._path}: OpenCV has no {codec} encoder for {width}x{height} here")
 
     def _is_complete(self) -> bool:
-        """OpenCV's writer does not report a full disk, but the index at the end of the file is missing then."""
+        """OpenCV's writer does not report a full disk, but then the index at the end of the file is missing."""
         written = cv2.VideoCapture(str(self._temporary), cv2.CAP_FFMPEG)
         try:
             return written.isOpened() and round(written.get(cv2.CAP_PROP_FRAME_COUNT)) == self._written
@@ -98,4 +99,4 @@ class VideoSink(Sink):
 
 
 class _Discarded(Exception):
-    """Thrown into the pending file so that it is removed."""
+    """Ends the pending ``atomic_path`` so that it removes the file."""

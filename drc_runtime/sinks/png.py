@@ -1,15 +1,11 @@
-"""Sinks that write one PNG for each frame; every file appears whole or not at all."""
+"""Sinks that write one PNG file for each frame, each atomically."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from drc_runtime.atomic import atomic_write
 from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, Sink, View
+from drc_runtime.images import Image, write_png
 from drc_runtime.views.compose import binary
 from drc_runtime.views.controls import Controls
 
@@ -18,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class MaskSink(Sink):
-    """``folder/NAME.png``, 8 bits, at the frame's size: 0 and 255 after the threshold; the probability if ``soft``.
+    """Writes ``folder/NAME.png``, 8 bits, at the frame's size: 255 for foreground and 0 for background.
 
     Args:
-        folder: made if it does not exist.
-        soft: no threshold.
-        controls: whose threshold holds, frame by frame; one half if None.
+        folder: created if it does not exist.
+        soft: writes the probability, 0 to 255, without a threshold.
+        controls: gives the threshold for each frame; None: 0.5.
 
     Raises:
-        OutputError: the folder cannot be made, or a file cannot be written.
+        OutputError: the folder cannot be created, or a file cannot be written.
     """
 
     def __init__(self, folder: Path, *, soft: bool = False, controls: Controls | None = None) -> None:
@@ -38,7 +34,7 @@ class MaskSink(Sink):
     def write(self, frame: Frame, extraction: "Extraction") -> None:
         write_png(self._folder / f"{frame.name}.png", extraction.probability if self._soft else self._mask(extraction))
 
-    def _mask(self, extraction: "Extraction") -> NDArray[np.uint8]:
+    def _mask(self, extraction: "Extraction") -> Image:
         return binary(extraction.probability, self._controls.settings.threshold)
 
     def close(self) -> None:
@@ -49,14 +45,14 @@ class MaskSink(Sink):
 
 
 class ImageSink(Sink):
-    """Images as PNG, RGB or RGBA as ``view`` gives them.
+    """Writes what ``view`` returns, RGB or RGBA, as PNG.
 
     Args:
-        path: a file ending in ``.png``, for a source of one image, or a folder that gets ``NAME.png``.
-        view: what is written of a frame.
+        path: a file that ends in ``.png``, for a source of one image; or a folder, created if needed, for ``NAME.png``.
+        view: makes the image from a frame and its extraction.
 
     Raises:
-        OutputError: the folder cannot be made, or a file cannot be written.
+        OutputError: the folder cannot be created, or a file cannot be written.
     """
 
     def __init__(self, path: Path, view: View) -> None:
@@ -76,23 +72,8 @@ class ImageSink(Sink):
         pass
 
 
-def write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Writes ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, in one step.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    if image.ndim == 3:
-        order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        image = np.asarray(cv2.cvtColor(image, order), np.uint8)
-    done, data = cv2.imencode(".png", image)
-    if not done:
-        raise OutputError(f"cannot write {path}: OpenCV cannot encode PNG on this machine; reinstall opencv-python")
-    atomic_write(path, data.tobytes())
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; choose another place") from error
+        raise OutputError(f"cannot create the folder {folder}: {error.strerror}; choose another place") from error

@@ -1,32 +1,34 @@
-"""How a run is doing: the figures that the window and the page show."""
+"""What a run counts and times: for the window and the page while it goes on, for the report at its end."""
 
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drc_runtime.frames import Frame, Sink, Source
 from drc_runtime.machine import resident_bytes
-from drc_runtime.sinks.log import RunLog
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
 
 LATEST = 150
-"""Of so many latest frames: a few seconds, so that a figure follows what happens."""
+"""Frames that ``Figures`` cover: a few seconds, so that a figure follows changes."""
+FRAMES_KEPT = 10_000
+"""Frames that the report's percentiles cover, the latest ones: a run may go on for weeks."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """A moment of a run.
+    """The state of a run at one moment.
 
     Attributes:
         state, reconnects, dropped: of the source, see ``Source``.
-        frames: that came out so far.
-        fps: frames a second over the latest ones; None before the second.
+        frames: frames written so far.
+        fps: frames per second over the latest ones; None before the second frame.
         age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
         steps: Langevin steps of the latest frame.
         failures: items that could not be read, and frames on which the network failed.
@@ -47,36 +49,91 @@ class Figures:
     seconds: float
 
 
-class Health(Sink):
-    """The last of a run's sinks, which any thread may ask for figures.
+@dataclass
+class Totals:
+    """What a whole run has counted and timed.
 
-    Args:
-        source: whose state is told.
-        failures: the list to which the run adds a line for each frame that failed.
+    Attributes:
+        frames: frames with a mask.
+        skipped: images of a folder that an earlier run had done.
+        failures: one line for each item that failed; the run failed in part unless it is empty.
+        dropped: frames of a live source that arrived while an earlier one was processed.
+        live: whether the source is a camera or a stream.
+        state, reconnects: of the source at the end, see ``Source``.
+        age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
+        seconds: from the call to the end.
+        steps: Langevin steps of the last frame.
+        first_mask_seconds: from the call to the first mask, loading included; None without frames.
+        milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last 10,000 frames; None without frames.
+        foreground_share: mean share of foreground pixels, in [0, 1].
     """
 
-    def __init__(self, source: Source, failures: list[str]) -> None:
-        self._source, self._failures = source, failures
+    frames: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+    dropped: int = 0
+    live: bool = False
+    state: str = "live"
+    reconnects: int = 0
+    age_p50: float | None = None
+    age_p95: float | None = None
+    seconds: float = 0.0
+    steps: int = 0
+    first_mask_seconds: float | None = None
+    milliseconds_p50: float | None = None
+    milliseconds_p95: float | None = None
+    foreground_share: float = 0.0
+
+
+class RunStatistics(Sink):
+    """The last sink of a run: a frame that it gets has passed all others. Any thread may ask for figures.
+
+    Args:
+        source: its state, its failures and its dropped frames are reported.
+        failures: the growing list of frames on which the network failed, see ``FrameExtractor``.
+        started: when the run was called, by ``clock``; None means now.
+        clock: seconds, as ``time.monotonic``, by which frames and extractions give their times.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        failures: Sequence[str] = (),
+        *,
+        started: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._failures, self._clock = source, failures, clock
+        self._begun = clock()
+        self._started = self._begun if started is None else started
+        self._dropped_before = source.dropped  # while a model was learned from the source
         self._lock = threading.Lock()
         self._times: deque[float] = deque(maxlen=LATEST)
-        self._ages: deque[float] = deque(maxlen=LATEST)
+        self._ages: deque[float] = deque(maxlen=FRAMES_KEPT)
+        self._milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
         self._frames = self._steps = 0
-        self._begun = time.monotonic()
+        self._share = 0.0
+        self._first_mask: float | None = None
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
-        now = time.monotonic()
+        milliseconds, share = sum(extraction.milliseconds.values()), extraction.foreground_share
+        now = self._clock()
         with self._lock:
             self._times.append(now)
             if frame.captured is not None:
                 self._ages.append(1000 * (now - frame.captured))
+            self._milliseconds.append(milliseconds)
+            if self._first_mask is None:
+                self._first_mask = extraction.begun + milliseconds / 1000 - self._started
             self._frames += 1
             self._steps = extraction.steps
+            self._share += (share - self._share) / self._frames
 
     def figures(self) -> Figures:
-        """What is known now."""
+        """The state of the run now."""
         with self._lock:
             times, frames, steps = list(self._times), self._frames, self._steps
-            age_p50, age_p95 = percentiles(self._ages)
+            age_p50, age_p95 = percentiles(list(self._ages)[-LATEST:])
         return Figures(
             state=self._source.state,
             reconnects=self._source.reconnects,
@@ -88,7 +145,29 @@ class Health(Sink):
             steps=steps,
             failures=len(self._failures) + len(self._source.failures),
             memory=resident_bytes(),
-            seconds=time.monotonic() - self._begun,
+            seconds=self._clock() - self._begun,
+        )
+
+    def totals(self) -> Totals:
+        """What the run has counted and timed; for a run that has ended."""
+        age_p50, age_p95 = percentiles(self._ages)
+        milliseconds_p50, milliseconds_p95 = percentiles(self._milliseconds)
+        return Totals(
+            frames=self._frames,
+            skipped=self._source.skipped,
+            failures=[*self._failures, *self._source.failures],
+            dropped=self._source.dropped - self._dropped_before,
+            live=self._source.live,
+            state=self._source.state,
+            reconnects=self._source.reconnects,
+            age_p50=age_p50,
+            age_p95=age_p95,
+            seconds=self._clock() - self._started,
+            steps=self._steps,
+            first_mask_seconds=self._first_mask,
+            milliseconds_p50=milliseconds_p50,
+            milliseconds_p95=milliseconds_p95,
+            foreground_share=self._share,
         )
 
     def close(self) -> None:
@@ -98,55 +177,8 @@ class Health(Sink):
         pass
 
 
-FRAMES_KEPT = 10_000  # the latest ones: a run may go on for weeks
-
-
-class Meter(Sink):
-    """The last of a run's sinks: what it sees is done. Ages are taken here, and records written.
-
-    Attributes:
-        ages: milliseconds from a live frame's capture to the end of its last output, of the latest frames.
-    """
-
-    def __init__(self, source: Source, log: RunLog | None) -> None:
-        self.ages: deque[float] = deque(maxlen=FRAMES_KEPT)
-        self._source, self._log = source, log
-
-    def write(self, frame: Frame, extraction: "Extraction") -> None:
-        age = None if frame.captured is None else 1000 * (time.monotonic() - frame.captured)
-        if age is not None:
-            self.ages.append(age)
-        if self._log is None:
-            return
-        latency = dict(extraction.milliseconds)
-        if age is not None:
-            # what is left of the age: the wait in the slot, and then drawing and encoding with their wait
-            latency["capture"] = (extraction.begun - (frame.captured or 0)) * 1000
-            latency["output"] = age - latency["capture"] - sum(extraction.milliseconds.values())
-        self._log.write(
-            {
-                "frame": frame.index,
-                "seconds": round(frame.seconds, 6),
-                "steps": extraction.steps,
-                "log_posterior": round(extraction.log_posterior, 3),
-                "foreground_share": round(extraction.foreground_share, 5),
-                "age_ms": None if age is None else round(age, 2),
-                "latency_ms": {name: round(value, 2) for name, value in latency.items()},
-                "state": self._source.state,
-                "reconnects": self._source.reconnects,
-                "dropped": self._source.dropped,
-            }
-        )
-
-    def close(self) -> None:
-        pass
-
-    def discard(self) -> None:
-        pass
-
-
-def percentiles(values: deque[float]) -> tuple[float, float] | tuple[None, None]:
-    """The 50th and the 95th, or None where there are no values."""
+def percentiles(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
+    """The 50th and the 95th percentile, or None where there are no values."""
     if not values:
         return None, None
     p50, p95 = np.percentile(values, [50, 95])

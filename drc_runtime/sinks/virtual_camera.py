@@ -1,45 +1,33 @@
-"""The sink that other programs see as a camera (``--vcam``): needs the extra ``drc[vcam]`` and the system's own device."""
+"""The sink of ``--vcam``: a virtual camera that other programs can use. It needs the extra ``vcam`` and a system device."""
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drc_runtime.errors import MissingDependencyError, OutputError
+from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, Sink, View
+from drc_runtime.packages import require
 from drc_runtime.views.fit import fit
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
 
 
-def require_virtual_camera() -> Any:
-    """The ``pyvirtualcam`` module.
-
-    Raises:
-        MissingDependencyError: it is not installed.
-    """
-    try:
-        import pyvirtualcam
-    except ImportError as error:
-        raise MissingDependencyError("--vcam needs pyvirtualcam; install it with: pip install 'drc[vcam]'") from error
-    return pyvirtualcam
-
-
 class VirtualCameraSink(Sink):
-    """Sends frames to a virtual camera, whose size the first frame sets, made even; later ones are fitted in.
+    """Sends frames to a virtual camera. The first frame sets its size, rounded up to even; later frames are fitted.
 
     Args:
-        rate: frames a second that the camera states.
-        view: what it shows of a frame.
+        rate: the camera's nominal frames a second.
+        view: makes the image from a frame and its extraction.
 
     Raises:
         MissingDependencyError: pyvirtualcam is not installed.
-        OutputError: with the first frame, if the system has no virtual camera.
+        OutputError: in the first ``write``, if the system has no virtual camera.
     """
 
     def __init__(self, rate: Fraction, view: View) -> None:
-        self._module = require_virtual_camera()
+        self._module = require("pyvirtualcam", extra="vcam", purpose="--vcam")
         self._rate, self._view = rate, view
         self._camera: Any = None
         self._size = (0, 0)

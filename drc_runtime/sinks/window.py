@@ -1,4 +1,4 @@
-"""The window in which a person watches a run, and whether there can be one."""
+"""The window that shows a run, and the check that this machine can open one."""
 
 import os
 import subprocess
@@ -15,9 +15,8 @@ import numpy as np
 
 from drc_runtime.errors import OutputError
 from drc_runtime.frames import Frame, Sink, View
-from drc_runtime.images import Image
+from drc_runtime.images import Image, write_png
 from drc_runtime.sinks.caption import draw_caption
-from drc_runtime.sinks.png import write_png
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.views.controls import Controls
 
@@ -37,8 +36,8 @@ PROBE = "import cv2; cv2.namedWindow('drc'); cv2.destroyAllWindows()"
 def display_available() -> bool:
     """Whether a window can be opened.
 
-    OpenCV ends the whole process where it cannot reach the display server, and its Linux wheels speak X11 only, so a
-    set variable proves nothing: another process tries first.
+    OpenCV ends the whole process if it cannot reach the display server, and its Linux wheels support only X11. So a
+    child process opens a window first; DISPLAY alone proves nothing.
     """
     if not sys.platform.startswith("linux"):
         return True
@@ -52,16 +51,16 @@ def display_available() -> bool:
 
 
 class WindowSink(Sink):
-    """Shows frames with a caption; belongs to the main thread and to a machine with a display.
+    """Shows frames with a caption. Only for the main thread, and only if ``display_available``.
 
-    A file is shown no faster than its ``rate``, a still image (no rate) until a key is pressed. Space pauses, b goes to
-    the next view, s saves what is shown as a PNG in the current folder; q, Escape and closing the window set ``closed``.
+    A file is shown no faster than its ``rate``; a still image (no rate) stays until a key is pressed. Space pauses, b selects
+    the next view, s saves the shown image as PNG in the current folder. q, Escape and closing the window set ``closed``.
 
     Args:
-        view: what is shown of a frame.
-        controls: which the keys change.
-        figures: for the caption.
-        rate, live: of the source.
+        view: makes the image from a frame and its extraction.
+        controls: the settings that the keys change.
+        figures: the numbers in the caption.
+        rate, live: those of the source.
     """
 
     def __init__(
@@ -74,7 +73,8 @@ class WindowSink(Sink):
         self._size = (0, 0)
         self._latest: tuple[Frame, Extraction] | None = None
         self._message, self._message_until = "", 0.0
-        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # the wheels' Qt misses its fonts, and says so
+        # The Qt in OpenCV's wheels has no fonts and warns about it.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
@@ -87,7 +87,7 @@ class WindowSink(Sink):
             self._wait(self._pause_milliseconds())
 
     def idle(self) -> None:
-        """While nothing new comes, because the run is paused: looks for keys and follows the controls."""
+        """For a paused run: handles keys and shows changes of the controls."""
         if self._latest is not None:
             self._show()
         self._wait(PAUSED_MILLISECONDS)
@@ -105,7 +105,7 @@ class WindowSink(Sink):
         if self._size != shown.shape[:2]:
             self._size = (shown.shape[0], shown.shape[1])
             cv2.resizeWindow(TITLE, self._size[1], self._size[0])
-        # The conversion makes a copy, which may be written into.
+        # The conversion makes a copy: the view's image must not be written to.
         image = np.asarray(cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), np.uint8)
         draw_caption(image, self._caption())
         cv2.imshow(TITLE, image)
@@ -125,7 +125,7 @@ class WindowSink(Sink):
         return [line for line in lines if line]
 
     def _pause_milliseconds(self) -> int:
-        """How long this frame stays at least."""
+        """The minimum time to show this frame."""
         if self._live:
             return 1
         assert self._rate is not None
@@ -135,7 +135,7 @@ class WindowSink(Sink):
         return wait
 
     def _wait(self, milliseconds: int) -> int:
-        """Waits for a key and does what it says; notices when the window is closed by its button."""
+        """Waits for a key and handles it; sets ``closed`` if the window was closed."""
         key = cv2.waitKey(milliseconds) & 0xFF
         if key == PAUSE_KEY and self._rate is not None:
             self._controls.toggle_pause()
@@ -153,7 +153,7 @@ class WindowSink(Sink):
         frame, extraction = self._latest
         try:
             path = save_snapshot(self._view(frame, extraction), frame)
-        except OutputError as error:  # what a person asked for by a key does not end a run
+        except OutputError as error:  # a failed snapshot does not end the run
             self._say(str(error))
         else:
             self._say(f"saved {path}")
@@ -164,15 +164,15 @@ class WindowSink(Sink):
     def _visible(self) -> bool:
         try:
             return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:  # some window systems answer so for a window that is gone
+        except cv2.error:  # some window systems raise this for a closed window
             return False
 
 
 def save_snapshot(image: Image, frame: Frame) -> Path:
-    """Writes ``drc-NAME.png`` into the current folder, or ``drc-NAME-2.png`` and so on where that exists.
+    """Writes ``drc-NAME.png`` into the current folder; if it exists, ``drc-NAME-2.png``, and so on.
 
     Raises:
-        OutputError: the folder does not take it.
+        OutputError: the file cannot be written.
     """
     path, number = Path(f"drc-{frame.name}.png"), 1
     while path.exists():

@@ -1,4 +1,4 @@
-"""This side of the worker process in which videos and cameras are decoded (``decoder.py`` is the other side)."""
+"""Decodes videos and cameras in a worker process, whose program is ``decoder_worker.py``."""
 
 import json
 import math
@@ -20,26 +20,26 @@ from drc_runtime.sources.decoder_worker import FRAME
 from drc_runtime.sources.watchdog import Watchdog
 
 PROGRAM = Path(__file__).with_name("decoder_worker.py")
-PIPE_BYTES = 1 << 20  # the most that Linux grants; its default of 64 KiB halves the throughput
+PIPE_BYTES = 1 << 20  # the largest pipe that Linux allows; its default of 64 KiB halves the throughput
 UNSTATED_RATE = Fraction(25)
 OPENING_SECONDS = 15.0
-"""What a live source may take to its first frame; longer than the network's own limit in the worker."""
+"""Time limit for the first frame of a live source; longer than the worker's network timeout."""
 
 
 class Decoder:
-    """A running decoder; reading its pipe slowly is what holds it back.
+    """A running worker process. It waits whenever the pipe is full, so it decodes no faster than its frames are read.
 
     Args:
         kind: ``camera``, ``file`` or ``stream``.
         target: number, path or address.
-        name: what errors call it.
-        refusal: the error's text if not even a first frame can be had.
-        patience: seconds without a frame after which the worker is ended, for live sources; None waits for ever.
+        name: what error messages call it.
+        refusal: the error message if there is no first frame.
+        patience: for live sources, the seconds without a frame after which the worker is killed; None: no limit.
         spawned: called with this decoder before the wait for the first frame, so that another thread can interrupt it.
 
     Attributes:
-        rate: frames a second, exact; 25 where nothing is stated.
-        count: number of frames that the container declares, or None.
+        rate: frames a second, exact; 25 if the container states none.
+        count: number of frames that the container states, or None.
 
     Raises:
         SourceError: there is no first frame.
@@ -56,8 +56,8 @@ class Decoder:
         spawned: Callable[["Decoder"], None] | None = None,
     ) -> None:
         self.name, self._patience = name, patience
-        # -P: the folder of decoder.py must not shadow what it imports. A process group of its own: Ctrl-C is for
-        # this process, which then decides how the run ends.
+        # -P: the files beside the program must not shadow the modules that it imports. A process group of its own:
+        # Ctrl-C goes to this process only, which then ends the run in order.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(PROGRAM), kind, target],
             stdin=subprocess.DEVNULL,
@@ -87,10 +87,10 @@ class Decoder:
     def frames(self) -> Iterator[tuple[int, float, Image]]:
         """Yields position, presentation time in seconds and ``(H, W, 3)`` uint8 RGB for every frame, in order.
 
-        A position that is left out is a frame that could not be decoded.
+        A missing position is a frame that could not be decoded.
 
         Raises:
-            SourceError: the worker died; the error names the frame that it had reached.
+            SourceError: the worker died; the message says after how many frames.
         """
         header = bytearray(FRAME.size)
         done = 0
@@ -111,7 +111,7 @@ class Decoder:
         )
 
     def close(self) -> None:
-        """Ends the worker at once, whatever it is doing."""
+        """Kills the worker."""
         if self._watchdog is not None:
             self._watchdog.close()
         self._process.kill()
@@ -119,7 +119,7 @@ class Decoder:
         self._pipe.close()
 
     def interrupt(self) -> None:
-        """Ends the worker while another thread reads from it; that thread sees the end of the pipe."""
+        """Kills the worker while another thread reads from it; that thread sees the end of the pipe."""
         self._process.kill()
 
     def _fill(self, buffer: bytearray | memoryview) -> bool:
@@ -130,13 +130,13 @@ class Decoder:
         return self._watchdog.within(seconds) if self._watchdog is not None and seconds is not None else nullcontext()
 
     def _ending(self) -> str | None:
-        """How the worker died, or None if it ended in order."""
+        """The signal that killed the worker, in words, or None if it ended by itself."""
         code = self._process.wait()
         return f"crashed with {signal.Signals(-code).name}" if code < 0 else None
 
 
 def exact_rate(stated: float) -> Fraction:
-    """The fraction that a container's rounded frame rate stands for: 29.97 is 30000/1001."""
+    """The exact fraction for a container's rounded frame rate: 29.97 is 30000/1001."""
     if not (math.isfinite(stated) and 0.01 <= stated <= 1000):
         return UNSTATED_RATE
     whole = max(1, round(stated))

@@ -1,10 +1,10 @@
-"""The worker process that decodes a video or a camera: ``python decoder.py KIND TARGET``, frames on stdout.
+"""The worker process that decodes a video or a camera: ``python decoder_worker.py KIND TARGET``, frames on stdout.
 
-OpenCV's decoders can corrupt the heap on a damaged file and abort; here they take down a process that holds nothing.
-The file is run by its path and imports cv2 and numpy only, so that it starts in a fraction of a second.
+OpenCV's decoders can corrupt the heap on a damaged file and abort; then only this process dies. This file is run by its path
+and imports only cv2 and numpy, so that it starts in a fraction of a second.
 
-What it writes: one line of JSON ``{"rate": float, "count": float}``, then for each frame ``FRAME`` and the RGB pixels,
-then ``FRAME`` with height 0. An output that stops earlier means that the process died.
+Output: one line of JSON ``{"rate": float, "count": float}``; for each frame ``FRAME`` and the RGB pixels; at the end ``FRAME``
+with height 0. Output without that end means that the process died.
 """
 
 import json
@@ -21,18 +21,18 @@ import numpy as np
 FRAME = struct.Struct("<QIId")  # position in the source, height, width, presentation time in seconds
 NETWORK_TIMEOUT_MILLISECONDS = 10_000
 NETWORK_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
-# OpenCV reports a frame that it cannot decode just as it does the end of a file; asked again, it goes on behind it.
+# OpenCV reports a frame that it cannot decode like the end of the file; the next read continues after that frame.
 MISSES_AT_THE_END = {"file": 250, "stream": 1, "camera": 1}
 
 
 def open_capture(kind: str, target: str) -> cv2.VideoCapture:
-    """Opens ``camera`` N, ``file`` PATH or ``stream`` URL; the caller finds out by reading whether that worked."""
+    """Opens ``camera`` N, ``file`` PATH or ``stream`` URL. A failure shows in the first read."""
     if kind == "camera":
         capture = cv2.VideoCapture(int(target))
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
     if kind == "file":
-        # Left to choose for itself, OpenCV reads "frame01.mp4" as the first of numbered images.
+        # Without the backend's name OpenCV reads "frame01.mp4" as the first of numbered images.
         return cv2.VideoCapture(target, cv2.CAP_FFMPEG)
     os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", NETWORK_OPTIONS)
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
@@ -40,8 +40,8 @@ def open_capture(kind: str, target: str) -> cv2.VideoCapture:
 
 
 def main(kind: str, target: str) -> int:
-    """Streams the frames; returns 1 without having written anything if there are none."""
-    # Whatever a library prints must not end up between the frames.
+    """Writes the frames to stdout; returns 1 and writes nothing if there are none."""
+    # What libraries print must not get between the frames.
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     capture = open_capture(kind, target)
@@ -66,7 +66,7 @@ def main(kind: str, target: str) -> int:
 
 
 def frames(capture: cv2.VideoCapture, misses_at_the_end: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields position and ``(H, W, 3)`` uint8 BGR, which the next frame overwrites."""
+    """Yields position and ``(H, W, 3)`` uint8 BGR. The next frame overwrites the image."""
     position = misses = 0
     image: np.ndarray | None = None
     while capture.isOpened() and misses < misses_at_the_end:
@@ -79,7 +79,7 @@ def frames(capture: cv2.VideoCapture, misses_at_the_end: int) -> Iterator[tuple[
 
 
 def end_with_parent() -> None:
-    """A worker that waits for a silent camera does not find out by writing that nobody listens any more."""
+    """Exits when the parent process has died: a worker that waits for a silent camera would not notice."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(1)
@@ -92,5 +92,5 @@ if __name__ == "__main__":
         code = main(*sys.argv[1:])
     except BrokenPipeError:
         code = 0
-    # Without interpreter shutdown: releasing a stalled camera can block for as long as it stalls.
+    # Skips the interpreter's shutdown: releasing a stalled camera can block while it stalls.
     os._exit(code)

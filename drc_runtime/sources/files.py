@@ -1,4 +1,4 @@
-"""Sources that lie on the disk: an image, a folder of images, a video. No frame of theirs is dropped or made up."""
+"""Sources on the disk: an image, a folder of images, a video. No frame is dropped or repeated."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ class ImageSource(Source):
     """One image, read when the source is opened.
 
     Raises:
-        SourceError: it is missing, not an image, or cut short.
+        SourceError: it is missing, not an image, or truncated.
     """
 
     rate = None
@@ -37,17 +37,17 @@ class ImageSource(Source):
 
 
 class FolderSource(Source):
-    """The images of a folder in natural order; one that cannot be read is put down in ``failures`` and left out.
+    """The images of a folder in natural order. One that cannot be read is skipped and gets a line in ``failures``.
 
     Args:
-        folder: where they are.
-        images: those to take, in their order; None takes all of the folder.
+        folder: the folder.
+        images: the images to read, in this order; None: all images of the folder.
 
     Attributes:
-        is_done: images for which this is true are left out, and counted in ``skipped``; None takes them all.
+        is_done: images for which it returns true are skipped and counted in ``skipped``; None: none.
 
     Raises:
-        SourceError: there are no images, or two whose results would have the same name.
+        SourceError: no images, or two images whose results would have the same name.
     """
 
     rate = None
@@ -86,7 +86,7 @@ class VideoSource(Source):
     """Every frame of a video file, decoded in a worker process.
 
     Raises:
-        SourceError: when opened, it is missing or not a video; while iterating, the decoder died of it.
+        SourceError: on opening, it is missing or not a video; while iterating, the decoder crashed.
     """
 
     live = False
@@ -116,8 +116,8 @@ class VideoSource(Source):
                 self.failures.append(f"{self._path} is damaged: {which} could not be decoded")
             expected = index + 1
             yield Frame(image, index, seconds, f"{index:05d}")
-        # AVI states the number of its frames; in other containers the number is an estimate, or counts frames that
-        # an edit list hides.
+        # Only AVI states its exact number of frames; other containers estimate it, or count frames that an edit list
+        # hides.
         missing = self._path.suffix.lower() == ".avi" and self.count is not None and expected < self.count
         if self._cut_short or missing:
             of = f" of {self.count}" if missing else ""
@@ -128,15 +128,14 @@ class VideoSource(Source):
 
 
 def _both_ends(path: Path) -> frozenset[Path]:
-    """The file, and the symbolic link through which it was named: neither is to be overwritten."""
+    """The file and the symbolic link that names it: a run must overwrite neither."""
     return frozenset({path.resolve(), path.parent.resolve() / path.name})
 
 
 def is_cut_short(file: BinaryIO) -> bool:
-    """Whether the last of the file's top-level boxes (MP4, MOV) or chunks (AVI) runs past its end.
+    """Whether the last top-level box (MP4, MOV) or chunk (AVI) extends past the end of the file.
 
-    OpenCV decodes such a file as far as it goes and calls that the end. What recorders append after the last box
-    or chunk is let be.
+    OpenCV decodes a truncated file without an error. Data that a recorder appended after the last box or chunk is ignored.
     """
     size = file.seek(0, 2)
     file.seek(0)
@@ -152,10 +151,10 @@ def is_cut_short(file: BinaryIO) -> bool:
         if not riff and length == 1:
             length = _integer(">Q", head, 8)
         foreign = not head.startswith(b"RIFF") if riff else not head[4:8].isalnum()
-        if foreign or length < 8:  # a length of 0 means: up to the end of the file
+        if foreign or length < 8:  # length 0: the box extends to the end of the file
             return False
         position += length
-    return position > size + 8  # some writers count a header too much
+    return position > size + 8  # some writers count one header twice
 
 
 def _integer(layout: str, data: bytes, offset: int) -> int:

@@ -1,4 +1,4 @@
-"""The cameras of this machine by name: ``drc run --list``."""
+"""Lists the cameras of this machine, for ``drc cameras``."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,18 @@ VIDEO_DEVICES = Path("/sys/class/video4linux")
 
 
 class CameraName(NamedTuple):
-    """A camera as the operating system lists it."""
+    """One camera."""
 
     source: str
-    """What to write as SOURCE."""
+    """The SOURCE that opens it, such as ``webcam:0``."""
     device: str
     name: str
 
 
 def list_cameras(folder: Path = VIDEO_DEVICES) -> list[CameraName]:
-    """The capture devices that Linux knows, by number; empty where there are none, or on other systems.
+    """The cameras that Linux lists, by number; empty on other operating systems.
 
-    A camera has further devices for its metadata, which carry its name but no images; ``index`` tells them apart.
+    A camera also has devices for its metadata, with its name but without images: their ``index`` is not 0.
     """
     found = []
     for device in folder.glob("video*"):

@@ -1,4 +1,4 @@
-"""Live sources: cameras and network streams. Only the latest frame matters; a lost source is opened again, for ever."""
+"""Live sources: cameras and network streams. They keep only the latest frame and reconnect until they are closed."""
 
 import re
 import threading
@@ -12,31 +12,31 @@ from drc_runtime.sources.backoff import Backoff
 from drc_runtime.sources.decoder import Decoder
 
 STALL_SECONDS = 4.5
-"""A live source that sends nothing for so long is lost: with the time to notice it, under 5 seconds."""
+"""A live source is lost after this time without a frame; with the watchdog's delay this is under 5 seconds."""
 WELL_SECONDS = 5.0
-"""A connection that held for so long ends the growth of the waits between attempts."""
+"""A connection that lasted longer resets the backoff."""
 
 Notice = Callable[[str], None]
 Connect = Callable[[Callable[[Decoder], None]], Decoder]
-"""Opens a decoder; calls its argument with it as soon as there is something that ``interrupt`` can end."""
+"""Opens a decoder; passes it to its argument before the first frame, so that ``interrupt`` can end the wait."""
 
 
 class LiveSource(Source):
-    """A camera or a stream: a thread empties the decoder all the time and leaves the latest frame in one slot.
+    """A camera or a stream. A thread reads all frames and keeps the latest one.
 
-    A decoder that ends, dies or stalls is replaced by a new one after a wait that grows from 0.5 to 30 seconds. Nothing is
-    shown in between: no frame is made up.
+    When a decoder ends, crashes or stalls, a new one is opened, after waits that grow from 0.5 to 30 seconds. Until then the
+    source yields no frames.
 
     Args:
         connect: opens a decoder.
-        notice: called with a line, from any thread, when the source is lost and when it is back.
+        notice: called with one line, from any thread, when the source is lost and when it is back.
 
     Attributes:
         state: ``connecting``, ``live`` or ``lost``.
-        reconnects: how often the source was opened anew.
+        reconnects: how often a new decoder was opened.
 
     Raises:
-        SourceError: it cannot be opened the first time.
+        SourceError: the first attempt to open it failed.
     """
 
     count = None
@@ -59,7 +59,7 @@ class LiveSource(Source):
         self._reader = threading.Thread(target=self._receive, name="drc-camera", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        if self._reader.ident is None:  # a run that has learned takes up where it left off
+        if self._reader.ident is None:  # else: a second loop, after learning, continues with the same thread
             self._reader.start()
         while (frame := self._next()) is not None:
             yield frame
@@ -84,7 +84,9 @@ class LiveSource(Source):
     def _next(self) -> Frame | None:
         with self._changed:
             while self._slot is None and not self._closed.is_set():
-                self._changed.wait(0.5)  # with a limit, because Ctrl-C does not get through an endless wait everywhere
+                self._changed.wait(
+                    0.5
+                )  # with a timeout, because on some systems Ctrl-C does not interrupt a wait without one
             frame, self._slot = self._slot, None
             return frame
 
@@ -99,7 +101,7 @@ class LiveSource(Source):
                 self._reopen(backoff, ending)
 
     def _drain(self) -> str:
-        """Passes frames on until there are no more; returns why."""
+        """Stores frames until the decoder ends; returns the reason."""
         try:
             for _, _, image in self._decoder.frames():
                 now = time.monotonic()
@@ -136,10 +138,10 @@ class LiveSource(Source):
 
 
 def open_camera(number: int, notice: Notice | None = None) -> LiveSource:
-    """Opens the camera that the operating system lists at ``number``.
+    """Opens the camera with this number.
 
     Raises:
-        SourceError: there is none, or another program holds it.
+        SourceError: there is no such camera, or another program uses it.
     """
     refusal = f"no camera {number} can be opened; connect one or close the program that uses it, or try: drc run sample"
 
@@ -155,9 +157,9 @@ def open_stream(address: str, notice: Notice | None = None) -> LiveSource:
     """Opens an ``rtsp://`` or ``http://`` stream.
 
     Raises:
-        SourceError: nothing that can be decoded answers there, or it is a recording, of which frames would be lost.
+        SourceError: no video at this address, or it is a recording, whose frames would be dropped.
     """
-    name = re.sub(r"//[^/@]*@", "//", address)  # a password does not belong into a message
+    name = re.sub(r"//[^/@]*@", "//", address)  # without the password
     refusal = f"no video comes from {name}; check the address and that this machine reaches it"
 
     def connect(spawned: Callable[[Decoder], None]) -> Decoder:

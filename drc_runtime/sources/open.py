@@ -1,4 +1,4 @@
-"""What a user writes as SOURCE, opened."""
+"""Opens what a user writes as SOURCE."""
 
 import glob
 import os
@@ -17,21 +17,20 @@ STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
 def open_source(spec: str, *, raw: str | None = None, notice: Notice | None = None) -> Source:
-    """Opens what a user names.
+    """Opens a source.
 
     ``webcam``, ``webcam:N`` and ``/dev/videoN`` are cameras; an rtsp or http address is a stream; ``sample`` and
     ``sample:NAME`` are bundled clips; ``-`` is standard input. Anything else is a path: an image, a folder of images,
-    a video, or a pattern such as ``pics/*.jpg``. A file or folder that is itself called ``webcam`` is reached as
-    ``./webcam``.
+    a video, or a pattern such as ``pics/*.jpg``. A file or folder with the name ``webcam`` is ``./webcam``.
 
     Args:
-        spec: as said above.
+        spec: one of these.
         raw: the layout of raw frames on standard input, see ``RawLayout.parse``.
-        notice: called with a line, from any thread, when a live source is lost and when it is back.
+        notice: called with one line, from any thread, when a live source is lost and when it is back.
 
     Raises:
-        UsageError: the word is none of these.
-        SourceError: it names something that is not there or cannot be read.
+        UsageError: not a valid camera or address, or ``raw`` without ``-``.
+        SourceError: it does not exist or cannot be read.
     """
     if raw is not None and spec != "-":
         raise UsageError(f"--raw describes frames on standard input; write - instead of {spec}")
@@ -68,7 +67,7 @@ def _open_path(path: Path) -> Source:
 
 
 def _open_pattern(pattern: str) -> Source:
-    """The images that a pattern names; a single match is opened as if it had been named itself."""
+    """The images that match a pattern; a single match is opened like a path."""
     found = sorted(
         (Path(name) for name in glob.glob(pattern, recursive=True) if os.path.exists(name)),
         key=lambda path: natural_key(str(path)),

@@ -1,4 +1,4 @@
-"""Standard input as a source: one encoded image, or raw frames from another program."""
+"""Standard input: one image file, or raw frames from another program."""
 
 import os
 import re
@@ -20,7 +20,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class RawLayout:
-    """Frames of rgb24: ``height * width * 3`` bytes each, one after the other."""
+    """The layout of raw frames: rgb24, ``height * width * 3`` bytes each, without anything between them."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class RawLayout:
         """Reads ``WIDTHxHEIGHT`` or ``WIDTHxHEIGHT@FPS``; FPS may be ``30``, ``29.97`` or ``30000/1001``.
 
         Raises:
-            UsageError: it is none of these, or a number is out of range.
+            UsageError: another form, or a number out of range.
         """
         match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})(?:@([0-9]{1,9}(?:\.[0-9]{1,6}|/[0-9]{1,9})?))?", text)
         try:
@@ -48,10 +48,10 @@ class RawLayout:
 
 
 class StdinImage(Source):
-    """One encoded image, read to its end when the source is opened.
+    """One image file, read when the source is opened.
 
     Raises:
-        SourceError: nothing comes, or it is not an image.
+        SourceError: no data, or not an image.
     """
 
     rate = None
@@ -79,7 +79,7 @@ class StdinImage(Source):
 
 
 class RawStream(Source):
-    """Raw frames; the program that writes them is held back, nothing is dropped."""
+    """Raw frames. None is dropped: the program that writes them waits while the pipe is full."""
 
     count = None
     live = False
@@ -107,7 +107,10 @@ class RawStream(Source):
             index += 1
 
     def _fill(self, buffer: memoryview) -> int:
-        """Without Python's buffered stdin: a thread that waits in it makes the interpreter abort when it ends."""
+        """Reads until the buffer is full or the input ends; returns the number of bytes.
+
+        It avoids ``sys.stdin.buffer``: Python aborts on exit if a thread waits in it.
+        """
         got = 0
         while got < len(buffer) and (count := self._pipe.readinto(buffer[got:])):
             got += count

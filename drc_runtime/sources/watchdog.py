@@ -1,4 +1,4 @@
-"""Ends a wait that takes too long: a read from a camera that hangs cannot be given up from within."""
+"""A time limit for blocking calls that have none, such as a read from a camera that hangs."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ LOOK_SECONDS = 0.1
 
 
 class Watchdog:
-    """Calls ``act`` once if a watched wait is not over in time; a thread of its own looks ten times a second.
+    """Calls ``act`` once, from its own thread, if a call takes longer than its limit. Precision: 0.1 seconds.
 
     Attributes:
-        barked: ``act`` was called.
+        barked: whether ``act`` was called.
     """
 
     def __init__(self, act: Callable[[], None]) -> None:
@@ -25,7 +25,7 @@ class Watchdog:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Watches what is done inside; cheap enough for every frame."""
+        """Limits the time of the ``with`` block; cheap enough for every frame."""
         self._deadline = time.monotonic() + seconds
         try:
             yield
@@ -33,7 +33,7 @@ class Watchdog:
             self._deadline = None
 
     def close(self) -> None:
-        """Stops looking."""
+        """Ends the thread."""
         self._done.set()
         if threading.current_thread() is not self._thread:
             self._thread.join()

@@ -1,1 +1,1 @@
-"""What a person sees of a frame and its mask, and the controls that change it."""
+"""Views: images made from a frame and its mask, and the controls that change them."""

@@ -1,6 +1,6 @@
-"""Image and foreground probability -> what a person sees: overlay, cut-out, another background.
+"""Composes an image and its foreground probability: overlay, cut-out, another background.
 
-Images are ``(H, W, 3)`` uint8 RGB, probabilities ``(H, W)`` uint8 of the same size, 255 = certainly foreground.
+Images are ``(H, W, 3)`` uint8 RGB, probabilities ``(H, W)`` uint8 of the same size, 255 = foreground.
 """
 
 import re
@@ -26,16 +26,16 @@ COLOURS: dict[str, Colour] = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
     "grey": (128, 128, 128),
-    "green": (0, 177, 64),  # as of a green screen
+    "green": (0, 177, 64),  # green screen
     "blue": (0, 71, 187),
 }
 
 
 def overlay(image: Image, probability: Probability) -> Image:
-    """The foreground lifted out: the rest is dim and without colour, and a thin bright line runs along the edge."""
+    """Background dark and grey, foreground unchanged, with a thin bright line along the edge."""
     grey = cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), alpha=BACKGROUND_BRIGHTNESS)
     result = _blend(image, np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8), probability)
-    # The mask less its erosion, not its contours: those cost a hundred times as much where the mask is noisy.
+    # Mask minus erosion, because cv2.findContours takes a hundred times as long for a noisy mask.
     _, mask = cv2.threshold(probability, 127, 255, cv2.THRESH_BINARY)
     thickness = max(1, round(min(image.shape[:2]) / 360))
     inner = cv2.erode(mask, np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8))
@@ -44,24 +44,24 @@ def overlay(image: Image, probability: Probability) -> Image:
 
 
 def mask_alone(image: Image, probability: Probability) -> Image:
-    """White where the foreground is, else black: ``(H, W, 3)``."""
+    """``(H, W, 3)``: white where the probability is at least 0.5, else black."""
     return np.asarray(cv2.cvtColor(binary(probability, 0.5), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def side_by_side(image: Image, probability: Probability) -> Image:
-    """The image and its overlay next to each other: ``(H, 2 W, 3)``."""
+    """``(H, 2 W, 3)``: the image, and its overlay on the right."""
     return np.concatenate([image, overlay(image, probability)], axis=1)
 
 
 def binary(probability: Probability, threshold: float) -> Probability:
-    """255 where the probability is ``threshold``, a share of 255, or more; else 0."""
+    """255 where probability / 255 is at least ``threshold``, else 0."""
     return np.asarray(cv2.threshold(probability, threshold * 255 - 1e-6, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def rebalance(probability: Probability, threshold: float) -> Probability:
-    """Shifts the log-odds so that ``threshold``, above 0 and below 1, becomes one half; what is certain stays certain.
+    """Adds a constant to the log-odds so that ``threshold``, above 0 and below 1, becomes 0.5; 0 and 255 do not change.
 
-    This is what another prior share of foreground does to a posterior, and it keeps the edges soft.
+    This is the posterior under another prior share of foreground. Soft edges stay soft.
     """
     if threshold == 0.5:
         return probability
@@ -72,12 +72,12 @@ def rebalance(probability: Probability, threshold: float) -> Probability:
 
 
 def cutout(image: Image, probability: Probability) -> Image:
-    """The image with the probability as its transparency: ``(H, W, 4)`` uint8 RGBA, colours not premultiplied."""
+    """``(H, W, 4)`` uint8 RGBA: the image with the probability as alpha, not premultiplied."""
     return np.dstack([image, probability])
 
 
 def replace_background(image: Image, probability: Probability, background: Colour | Image | Literal["blur"]) -> Image:
-    """The foreground before a colour, before another image (scaled to fill, its edges cropped) or before a blur."""
+    """Replaces the background by a colour, by an image (scaled and cropped to fill the frame) or by its own blur."""
     if isinstance(background, str):
         behind = _blur(image, probability)
     elif isinstance(background, tuple):
@@ -88,12 +88,10 @@ def replace_background(image: Image, probability: Probability, background: Colou
 
 
 def parse_background(spec: str) -> Background:
-    """The function that a ``--background`` value stands for.
-
-    A name in ``BACKGROUNDS`` or ``COLOURS``, ``#rrggbb``, or the path of an image.
+    """The view for a value of ``--background``: a name in ``BACKGROUNDS`` or ``COLOURS``, ``#rrggbb``, or the path of an image.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: none of these.
         SourceError: the image cannot be read.
     """
     if spec in BACKGROUNDS:
@@ -123,7 +121,7 @@ BACKGROUNDS: dict[str, Background] = {
 
 
 class _ImageBackground:
-    """Keeps the background at the size of the last frame, because scaling it costs more than all the rest."""
+    """Caches the background at the size of the last frame: scaling takes longer than composing."""
 
     def __init__(self, background: Image) -> None:
         self._original = background
@@ -136,11 +134,11 @@ class _ImageBackground:
 
 
 def _blend(front: Image, behind: Image, probability: Probability) -> Image:
-    """``front`` where the probability is 255, ``behind`` where it is 0; may write into ``behind``."""
+    """``front`` where the probability is 255, ``behind`` where it is 0. Writes to ``behind``."""
     left, top, width, height = cv2.boundingRect(probability)
     if width == 0:
         return behind
-    # Only the rectangle that holds foreground: most of most frames does not.
+    # Only the bounding rectangle of the foreground, for speed.
     window = np.s_[top : top + height, left : left + width]
     alpha = cv2.cvtColor(np.ascontiguousarray(probability[window]), cv2.COLOR_GRAY2RGB)
     mixed = cv2.add(
@@ -152,7 +150,7 @@ def _blend(front: Image, behind: Image, probability: Probability) -> Image:
 
 
 def _blur(image: Image, probability: Probability) -> Image:
-    """The background out of focus, weighted by its own probability: no halo of the foreground around the foreground."""
+    """The blurred background, weighted by the background probability, so that the foreground leaves no halo."""
     height, width = image.shape[:2]
     small = (max(1, height // 8), max(1, width // 8))
     unsure = cv2.resize(probability, (small[1], small[0]), interpolation=cv2.INTER_AREA)
@@ -164,7 +162,7 @@ def _blur(image: Image, probability: Probability) -> Image:
 
 
 def _fill(background: Image, height: int, width: int) -> Image:
-    """Scales and crops, so that the whole frame is covered and the proportions stay."""
+    """Scales, keeps the aspect ratio, and crops to the size of the frame."""
     scale = max(height / background.shape[0], width / background.shape[1])
     size = (max(height, round(background.shape[0] * scale)), max(width, round(background.shape[1] * scale)))
     scaled = resize(background, size)

@@ -1,4 +1,4 @@
-"""What a person changes while a run goes on, from the window's keys or from the page; read by the loop once a frame."""
+"""The settings that the window's keys and the page change during a run. The loop reads them once a frame."""
 
 import threading
 from collections.abc import Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 VIEWS = ("overlay", "mask", "side-by-side", "blur", "green")
-"""What can always be looked at; the background that the run was started with comes before them."""
+"""The views that every run has, in the order of the view key."""
 MOST_STEPS = 300
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One consistent set of values.
+    """One consistent set of settings.
 
     Attributes:
-        steps: Langevin steps a frame, 1 to ``MOST_STEPS``; None is what the run chose.
-        threshold: probability, above 0 and below 1, from which on a pixel is foreground.
-        view: what the window, the page and the virtual camera show; None is what the run was started with.
-        paused: the loop waits before the next frame.
+        steps: Langevin steps a frame, 1 to ``MOST_STEPS``; None: the run's own number.
+        threshold: pixels with at least this probability are foreground; above 0 and below 1.
+        view: what the window, the page and the virtual camera show; None: the view of ``--background``.
+        paused: whether the loop waits before the next frame.
     """
 
     steps: int | None = None
@@ -27,10 +27,10 @@ class Settings:
     paused: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses values out of range.
+        """Checks the values.
 
         Raises:
-            ValueError: with the value's name and range.
+            ValueError: a value is out of range; the message has its name and range.
         """
         if self.steps is not None and not (type(self.steps) is int and 1 <= self.steps <= MOST_STEPS):
             raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}")
@@ -43,11 +43,11 @@ class Settings:
 
 
 class Controls:
-    """Holds the settings; any thread may read and change them, and reading never waits.
+    """The current settings. Thread-safe; reading never waits.
 
     Args:
-        settings: to begin with.
-        views: names that ``view`` may take, the one that the run was started with first.
+        settings: the first settings.
+        views: the names that ``view`` may have, that of ``--background`` first.
     """
 
     def __init__(self, settings: Settings | None = None, views: Sequence[str] = VIEWS) -> None:
@@ -61,11 +61,11 @@ class Controls:
 
     @property
     def view(self) -> str:
-        """The name of what is shown now."""
+        """The name of the current view."""
         return self._settings.view or self.views[0]
 
     def change(self, **values: Any) -> Settings:
-        """Sets some of the values, all or none of them.
+        """Changes the given settings: all of them, or none if one is invalid.
 
         Raises:
             ValueError: a value is out of range.
@@ -79,9 +79,9 @@ class Controls:
             return settings
 
     def next_view(self) -> None:
-        """Goes on to the view after the one that is shown, and from the last to the first."""
+        """Selects the next view; after the last, the first."""
         self.change(view=self.views[(self.views.index(self.view) + 1) % len(self.views)])
 
     def toggle_pause(self) -> None:
-        """Pauses, or goes on."""
+        """Pauses or continues."""
         self.change(paused=not self._settings.paused)

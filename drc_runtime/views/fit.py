@@ -1,6 +1,4 @@
-"""An image into a video's frame, whose size the first image has set."""
-
-from typing import Any
+"""Fits images of any size into frames of one size, as a video needs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +6,8 @@ from numpy.typing import NDArray
 from drc_runtime.preprocess import resize
 
 
-def fit(image: NDArray[np.uint8], size: tuple[int, int]) -> Any:
-    """Pads to ``size`` (height, width) where a row or a column is missing, scales and letterboxes otherwise."""
+def fit(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Fits ``(H, W, C)`` into ``size`` (height, width): pads a missing row or column, else scales and adds black bars."""
     height, width = size
     rows, columns = height - image.shape[0], width - image.shape[1]
     if rows == columns == 0:

@@ -1,4 +1,4 @@
-"""A video in the background: played at its own speed, over and over, read by a thread from a decoder of its own."""
+"""A video as the background: a thread decodes it, at its own speed and in a loop."""
 
 import queue
 import threading
@@ -9,16 +9,16 @@ from drc_runtime.images import Image
 from drc_runtime.sources.files import VideoSource
 
 FRAMES_AHEAD = 8
-"""What is decoded ahead, so that starting over does not show."""
+"""Frames decoded in advance, so that the restart of the video causes no delay."""
 LONGEST_GAP = 0.5
-"""Seconds by which the video goes on between two frames at most: after a camera was gone it does not race to catch up."""
+"""Largest step of the video's time between two frames, in seconds: after a camera was lost the video does not jump."""
 
 END_SECONDS = 5.0
-ROUNDING = 1e-6  # of sums of times
+ROUNDING = 1e-6  # tolerance in seconds for sums of frame times
 
 
-class MovingBackground:
-    """The image of a video for the time of a frame.
+class VideoBackground:
+    """Gives the background image for the time of a frame.
 
     Args:
         path: the video.
@@ -40,12 +40,12 @@ class MovingBackground:
         self._reader.start()
 
     def at(self, seconds: float) -> Image:
-        """``(H, W, 3)`` uint8 RGB for a frame at ``seconds``, or for the latest time asked for if that is later.
+        """Returns ``(H, W, 3)`` uint8 RGB for a frame at ``seconds``. The video never goes back: an earlier time changes nothing.
 
-        Not for several threads at once.
+        Not thread-safe.
 
         Raises:
-            SourceError: not even a first frame can be decoded.
+            SourceError: no frame can be decoded.
         """
         if seconds > self._last:
             self._clock += min(seconds - self._last, LONGEST_GAP)
@@ -56,7 +56,7 @@ class MovingBackground:
         return self._shown
 
     def close(self) -> None:
-        """Ends the decoder."""
+        """Ends the thread and the decoder."""
         self._closed.set()
         self._reader.join(END_SECONDS)
         self._source.close()
@@ -84,7 +84,7 @@ class MovingBackground:
             self._put(error)
 
     def _play(self, begun: float) -> float:
-        """Puts the frames of one turn, which begins at ``begun``; returns when the next begins."""
+        """Queues all frames of the video, whose time 0 is ``begun``; returns the time at which it restarts."""
         assert self._source.rate is not None
         ending = begun
         try:
@@ -95,7 +95,7 @@ class MovingBackground:
                     break
         except SourceError:
             if ending == begun:
-                raise  # else it is damaged further on: what can be seen is repeated
+                raise  # else it is damaged later on: the good part is repeated
         return ending
 
     def _put(self, item: tuple[float, Image] | BaseException) -> None:

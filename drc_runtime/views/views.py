@@ -1,4 +1,4 @@
-"""What outputs show of a frame: each view is made once, however many outputs want it, and follows the controls."""
+"""The views of a run. All outputs share one image for each frame and view, made with the current threshold."""
 
 import threading
 from collections import deque
@@ -14,32 +14,30 @@ from drc_runtime.frames import Frame
 from drc_runtime.images import IMAGE_SUFFIXES, Image
 from drc_runtime.views.compose import BACKGROUNDS, cutout, is_colour, parse_background, rebalance, replace_background
 from drc_runtime.views.controls import VIEWS, Controls
-from drc_runtime.views.video_background import MovingBackground
+from drc_runtime.views.video_background import VideoBackground
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
 
-Made = NDArray[np.uint8]
+Composed = NDArray[np.uint8]
 KEPT = 3
-"""Frames of which a view is kept: the loop, the writer and the page are not at the same one."""
+"""Frames for which a view is kept: the loop, the writer and the page work on different ones."""
 
 
 class SharedView:
-    """Makes one view of frames; several threads may ask for the same frame and get the same image.
-
-    What is returned is shared: it must not be written into.
+    """Composes one view. Threads that ask for the same frame get the same image, which they must not write to.
 
     Args:
-        compose: image, probability and presentation time to what is shown.
-        controls: whose threshold moves the edge of the foreground.
+        compose: makes the image from the frame's image, the probability and the presentation time.
+        controls: gives the threshold.
     """
 
-    def __init__(self, compose: Callable[[Image, Made, float], Any], controls: Controls) -> None:
+    def __init__(self, compose: Callable[[Image, Composed, float], Any], controls: Controls) -> None:
         self._compose, self._controls = compose, controls
-        self._made: deque[tuple[Frame, float, Made]] = deque(maxlen=KEPT)
+        self._made: deque[tuple[Frame, float, Composed]] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def __call__(self, frame: Frame, extraction: "Extraction") -> Made:
+    def __call__(self, frame: Frame, extraction: "Extraction") -> Composed:
         threshold = self._controls.settings.threshold
         with self._lock:
             for known, at, made in self._made:
@@ -52,15 +50,15 @@ class SharedView:
 
 
 class Views:
-    """All views of a run; a context manager, because a video in the background has a decoder.
+    """All views of a run. A context manager: on exit it ends the decoder of a video background.
 
     Args:
-        background: as the user wrote it: see ``parse_background``, or the path of a video, which is repeated.
-        controls: what is shown now, and the threshold. Its names are those that ``view_names`` gives.
+        background: a value of ``--background``: see ``parse_background``, or the path of a video, which is repeated.
+        controls: gives the name of the current view and the threshold. Its names must be those of ``view_names``.
 
     Attributes:
-        started: the view that the run was started with, for what is written.
-        cutout: ``(H, W, 4)`` RGBA, transparent by the probability.
+        started: the view that ``background`` names, which outputs write.
+        cutout: ``(H, W, 4)`` RGBA with the probability as alpha.
 
     Raises:
         UsageError: ``background`` is neither a known word nor a file.
@@ -69,20 +67,20 @@ class Views:
 
     def __init__(self, background: str, controls: Controls) -> None:
         self._controls = controls
-        self._moving: MovingBackground | None = None
+        self._moving: VideoBackground | None = None
         names = view_names(background)
         self._views = {name: SharedView(_still(name), controls) for name in names[1:]}
         self.started = self._views[names[0]] = SharedView(self._asked(background), controls)
         self.cutout = SharedView(lambda image, probability, _: cutout(image, probability), controls)
 
-    def shown(self, frame: Frame, extraction: "Extraction") -> Made:
-        """``(H, W, 3)`` RGB of the view that the controls name."""
+    def shown(self, frame: Frame, extraction: "Extraction") -> Composed:
+        """``(H, W, 3)`` RGB of the current view."""
         return self._views[self._controls.view](frame, extraction)
 
-    def _asked(self, background: str) -> Callable[[Image, Made, float], Any]:
+    def _asked(self, background: str) -> Callable[[Image, Composed, float], Any]:
         path = Path(background)
         if _is_file(background) and path.suffix.lower() not in IMAGE_SUFFIXES:
-            self._moving = moving = MovingBackground(path)
+            self._moving = moving = VideoBackground(path)
             return lambda image, probability, seconds: replace_background(image, probability, moving.at(seconds))
         return _still(background)
 
@@ -97,7 +95,7 @@ class Views:
 
 
 def view_names(background: str) -> tuple[str, ...]:
-    """The view that ``background`` stands for, by its own name or its file's, then the others."""
+    """The names of a run's views: first that of ``background`` (for a file, its name), then the others of ``VIEWS``."""
     name = Path(background).name if _is_file(background) else background
     return (name, *(view for view in VIEWS if view != name))
 
@@ -106,6 +104,6 @@ def _is_file(background: str) -> bool:
     return background not in BACKGROUNDS and not is_colour(background) and Path(background).is_file()
 
 
-def _still(name: str) -> Callable[[Image, Made, float], Any]:
+def _still(name: str) -> Callable[[Image, Composed, float], Any]:
     background = parse_background(name)
     return lambda image, probability, _: background(image, probability)

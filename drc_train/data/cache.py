@@ -1,8 +1,8 @@
-"""Decoded images on disk: decoded once, then mapped into memory, so that a hundred thousand of them need no room in it.
+"""A cache of decoded images on disk, mapped into memory: a hundred thousand images need no main memory.
 
-A file of plain uint8 ``(N, 3, H, W)`` RGB with a JSON beside it, written last, that says how many. Its name holds a digest of the
-source's listing (paths, sizes, times of change), the images' size and the code that decodes: when one of them changes, the
-images are decoded anew and the old file goes.
+The cache is a file of plain uint8 ``(N, 3, H, W)`` RGB, with a JSON file beside it, written last, that gives their number. The
+file's name holds a digest of the source's listing (paths, sizes, modification times), the images' size and ``DECODING_VERSION``.
+When one of these changes, the images are decoded again and the old file is removed.
 """
 
 import hashlib
@@ -16,19 +16,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime import preprocess
 from drc_runtime.atomic import atomic_path, atomic_write
 from drc_runtime.errors import OutputError, SourceError
 from drc_train.data.source import read_images, source_files
 
 VARIABLE = "DRC_CACHE"
+"""Environment variable that names the cache's folder."""
+DECODING_VERSION = 1
+"""To be raised when the same source gives other pixels than before: decoding, scaling or drawing has changed."""
 
 
 class CachedImages(NamedTuple):
     """The images of a source, mapped into memory."""
 
     pixels: NDArray[np.uint8]
-    """``(N, 3, H, W)`` RGB. Writing to them changes neither the file nor another process's view."""
+    """``(N, 3, H, W)`` RGB, mapped copy-on-write: changes reach neither the file nor other processes."""
     fingerprint: str
     """SHA-256 of all pixels in the source's order, ``(N, H, W, 3)``."""
 
@@ -43,7 +45,7 @@ class CachedImages(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where decoded images are kept: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``."""
+    """The cache's folder: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``."""
     named = os.environ.get(VARIABLE)
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(named) if named else base / "drc"
@@ -52,12 +54,12 @@ def cache_folder() -> Path:
 def cached_images(
     source: str, size: int, *, skip_unreadable: bool = False, progress: Callable[[int], None] = lambda done: None
 ) -> CachedImages:
-    """The images to learn from, decoded now or by an earlier call.
+    """The images of a source, decoded by this call or taken from the cache.
 
     Args:
         source: as in ``read_images``.
-        size: height and width that every image is squeezed to.
-        skip_unreadable: warn about images that cannot be read and go on without them.
+        size: height and width to which every image is scaled.
+        skip_unreadable: warn about images that cannot be read, and leave them out.
         progress: called with the number of images decoded so far.
 
     Raises:
@@ -66,7 +68,7 @@ def cached_images(
     """
     folder = cache_folder()
     owner = _digest(str(Path(source).absolute()), size)[:16]
-    name = f"{owner}-{_digest(source_files(source), size, skip_unreadable, _code())[:24]}"
+    name = f"{owner}-{_digest(source_files(source), size, skip_unreadable, DECODING_VERSION)[:24]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,7 +90,7 @@ def cached_images(
 
 
 def _open(path: Path, size: int) -> CachedImages | None:
-    """None where there is no such file, or one that is not whole."""
+    """The images of a cache file; None if there is none, or an incomplete one."""
     try:
         about = json.loads(path.with_suffix(".json").read_text())
         shape = (int(about["count"]), 3, size, size)
@@ -120,9 +122,3 @@ def _decode(path: Path, source: str, size: int, skip_unreadable: bool, progress:
 
 def _digest(*values: object) -> str:
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
-def _code() -> str:
-    """Of everything that decides what an image's pixels are: other code may decode, scale or draw differently."""
-    files = [Path(preprocess.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

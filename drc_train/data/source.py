@@ -1,4 +1,4 @@
-"""Where training images come from: a folder, a video or a named data set, one image after another."""
+"""Reads training images one by one: from a folder, a video or a named data set."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,34 +15,34 @@ from drc_train.data.synthetic.scene import draw_scene
 from drc_train.data.video import announced_frames, read_frames
 
 NAMES = {"tm-dsprites": 5000, "scene": 1500}
-"""The data sets that can be drawn on the spot, with how many images ``read_images`` draws unless told."""
+"""The data sets that are drawn when they are read, each with its default number of images."""
 TRAINING_SEED = 1000
-"""Added to the seed of ``read_images``, so that training never meets the samples' and the evaluation's seeds."""
+"""Added to the seed of ``read_images``, so that training never draws with the seeds of the samples and of the evaluation."""
 DECODED_AHEAD = 64
-"""Images of a folder that are decoded at a time, on all cores."""
+"""Images of a folder that are decoded in parallel, on all cores."""
 SCENE_STRIDE = 5
-"""Neighbouring frames hardly differ: of the drawn clip every fifth (5 a second) is learned from."""
+"""Every fifth frame of the drawn clip is used (5 a second), because neighbouring frames hardly differ."""
 
 
 def read_images(
     source: str, size: int, limit: int | None = None, seed: int = 0, skip_unreadable: bool = False
 ) -> Iterator[Image]:
-    """The images to learn from, one after another, so that there may be any number of them.
+    """Reads the images of a source one by one, so that their number is not limited by memory.
 
     Args:
-        source: a folder (its images, or those of its ``images`` subfolder), a video file, or a data set drawn on
-            the spot: ``tm-dsprites`` or ``scene``, with ``:N`` for N images.
-        size: height and width that every image is squeezed to.
-        limit: at most so many, evenly spread over the source.
-        seed: another draw of a named data set; what is drawn has the seed 1000 + ``seed``.
-        skip_unreadable: warn about images that cannot be read and go on without them.
+        source: a folder (its images, or those of its ``images`` subfolder), a video file, or a named data set:
+            ``tm-dsprites`` or ``scene``, with ``:N`` for N images.
+        size: height and width to which every image is scaled; the aspect ratio is not kept.
+        limit: the largest number of images, evenly spread over the source; None reads all.
+        seed: of a named data set, which is drawn with the seed ``TRAINING_SEED + seed``.
+        skip_unreadable: warn about images that cannot be read, and leave them out.
 
     Yields:
         ``(size, size, 3)`` uint8 RGB.
 
     Raises:
-        SourceError: no such source, nothing in it, or, after the last one and without ``skip_unreadable``, images that
-            cannot be read.
+        SourceError: no such source, or nothing in it. Without ``skip_unreadable`` also, after the last image, that some
+            could not be read.
     """
     if limit is not None and limit < 2:
         raise SourceError(f"a limit of {limit} images is too few to learn from; give 2 or more")
@@ -62,7 +62,7 @@ def read_images(
 
 
 def source_files(source: str) -> list[tuple[str, int, int]]:
-    """What ``read_images`` would read: path, size in bytes and time of change in nanoseconds; nothing for what is drawn.
+    """The files that ``read_images`` reads: path, size in bytes and modification time in ns; empty for a named data set.
 
     Raises:
         SourceError: the folder holds no images.
@@ -75,7 +75,7 @@ def source_files(source: str) -> list[tuple[str, int, int]]:
 
 
 def parse_name(source: str) -> tuple[str, int | None] | None:
-    """Splits ``name`` or ``name:N`` of a data set that is drawn on the spot; None if ``source`` is something else.
+    """Splits ``NAME`` or ``NAME:N`` of a named data set; None if ``source`` is something else.
 
     Raises:
         SourceError: N is not a whole number above 0.
@@ -86,12 +86,12 @@ def parse_name(source: str) -> tuple[str, int | None] | None:
     if not colon:
         return name, None
     if not (number.isascii() and number.isdigit() and int(number) > 0):
-        raise SourceError(f"{source}: after the colon stands how many images to draw, such as {name}:{NAMES[name]}")
+        raise SourceError(f"{source}: after the colon give the number of images to draw, such as {name}:{NAMES[name]}")
     return name, int(number)
 
 
 def is_sequence(source: str) -> bool:
-    """Whether ``source`` is a clip, whose frames follow one another, rather than single images."""
+    """Whether ``source`` is a video or the drawn scene, whose frames follow one another."""
     named = parse_name(source)
     return (
         named[0] == "scene" if named else Path(source).is_file() and Path(source).suffix.lower() not in IMAGE_SUFFIXES
@@ -130,7 +130,7 @@ def _from_folder(folder: Path, size: int, limit: int | None, skip_unreadable: bo
 
 
 def image_folder(folder: Path) -> Path:
-    """The folder's ``images`` subfolder if it has one (a data set with masks), otherwise the folder itself."""
+    """The subfolder ``images`` of a data set with masks, or the folder itself if it has none."""
     inner = folder / "images"
     return inner if inner.is_dir() else folder
 
@@ -150,5 +150,5 @@ def _from_video(path: Path, size: int, limit: int | None, skip_unreadable: bool)
 
 def _report(problem: str, skip_unreadable: bool) -> None:
     if not skip_unreadable:
-        raise SourceError(f"{problem}; --skip-unreadable goes on without")
-    warnings.warn(f"{problem}; going on without", stacklevel=4)
+        raise SourceError(f"{problem}; --skip-unreadable leaves them out")
+    warnings.warn(f"{problem}; left out", stacklevel=4)

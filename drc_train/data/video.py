@@ -12,22 +12,22 @@ def read_frames(path: Path, every: int = 1) -> Iterator[Image]:
     """Yields frames 0, ``every``, 2 ``every``, ... as ``(H, W, 3)`` uint8 RGB.
 
     Raises:
-        SourceError: not a video that can be read, or, after the last frame that could be read, damaged or cut short.
+        SourceError: not a readable video; or, after the last readable frame, that the file is damaged or cut short.
     """
     with VideoSource(path) as source:
         for index, frame in enumerate(source):
             if index % every == 0:
                 yield frame.image
-        # The runtime shows what there is and reports this afterwards; here nothing may be learned from less unasked.
+        # drc run only reports this; training on a part of the video needs the user's consent
         if source.failures:
             raise SourceError(f"{source.failures[0]}; copy or download it again")
 
 
 def announced_frames(path: Path) -> int:
-    """How many frames the file says it has, at least 1.
+    """The number of frames that the file announces, at least 1.
 
     Raises:
-        SourceError: not a video that can be read.
+        SourceError: not a readable video.
     """
     with VideoSource(path) as source:
         return source.count or 1

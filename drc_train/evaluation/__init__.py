@@ -1,1 +1,1 @@
-"""Masks measured against the truth: models, baselines, tables, the ablation."""
+"""Evaluation of masks against the ground truth: metrics, models, baselines, tables, the ablation."""

@@ -1,4 +1,4 @@
-"""What people would otherwise take, through the same metric: OpenCV's GrabCut and background subtractors, a constant mask."""
+"""Baselines: OpenCV's GrabCut and background subtractors, and the best constant mask."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.preprocess import resize
+from drc_train.data.masks import binary
 
-Segment = Callable[[Image], NDArray[np.uint8]]
+Segmenter = Callable[[Image], NDArray[np.uint8]]
+"""An image ``(H, W, 3)`` uint8 RGB to a mask ``(H, W)`` uint8, 0 or 255."""
 
 GRABCUT_INSET = 0.05
-"""The rectangle that GrabCut starts from leaves out this part of the image at each side."""
+"""Margin between GrabCut's initial rectangle and each side of the image, as a fraction of the image."""
 GRABCUT_ROUNDS = 5
 CONSTANT_SIZE = 64
-"""Height and width at which the best constant mask is looked for."""
+"""Height and width at which the best constant mask is searched."""
 
 
 def grabcut(image: Image) -> NDArray[np.uint8]:
-    """GrabCut from a centred rectangle: ``(H, W, 3)`` uint8 RGB to a mask ``(H, W)`` of 0 and 255."""
+    """GrabCut (Rother et al., 2004) from a centred rectangle; an empty mask for an image of one colour."""
     height, width = image.shape[:2]
     left, top = round(width * GRABCUT_INSET), round(height * GRABCUT_INSET)
     labels = np.zeros((height, width), np.uint8)
@@ -36,15 +38,15 @@ def grabcut(image: Image) -> NDArray[np.uint8]:
             GRABCUT_ROUNDS,
             cv2.GC_INIT_WITH_RECT,
         )
-    except cv2.error:  # an image of one colour has no two regions
+    except cv2.error:  # raised for an image of one colour
         return np.zeros((height, width), np.uint8)
     return np.where((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
 
 
-def baseline(name: str) -> Segment:
-    """A fresh segmenter: ``grabcut`` for single images, ``mog2`` or ``knn`` for the frames of a static camera, in order.
+def baseline(name: str) -> Segmenter:
+    """A new segmenter: ``grabcut`` for single images, ``mog2`` or ``knn`` for consecutive frames of a static camera.
 
-    The subtractors run with OpenCV's defaults, shadows off.
+    The background subtractors have OpenCV's defaults, without shadow detection.
 
     Raises:
         UsageError: no such baseline.
@@ -58,17 +60,17 @@ def baseline(name: str) -> Segment:
     raise UsageError(f"no baseline {name!r}: choose from grabcut, mog2, knn, constant")
 
 
-def best_constant(truths: Iterable[NDArray[np.uint8]]) -> Segment:
-    """A segmenter that answers every image with one mask, the best of those that the mean of all truths gives.
+def best_constant(truths: Iterable[NDArray[np.uint8]]) -> Segmenter:
+    """A segmenter that returns the same mask for every image: the best threshold of the mean of all true masks.
 
-    The mean is cut at twenty levels (level 0 is a mask of everything); the one with the highest mean IoU stays. It has seen
-    the truth, so what does not beat it has learned no more than where objects tend to be.
+    Twenty thresholds are tried (threshold 0 gives a full mask), and the mask with the highest mean IoU is taken. It is chosen
+    by the truth, so a model that does not beat it has learned only where objects usually are.
 
     Args:
         truths: masks ``(H, W)`` uint8, foreground where above 127.
     """
     shape = CONSTANT_SIZE, CONSTANT_SIZE
-    stack = [resize(np.where(truth > 127, 255, 0).astype(np.uint8), shape) > 127 for truth in truths]
+    stack = [resize(binary(truth), shape) > 127 for truth in truths]
     small = np.stack([truth for truth in stack if truth.any()] or [np.ones(shape, bool)])
     share = small.mean(0)
 
@@ -77,8 +79,8 @@ def best_constant(truths: Iterable[NDArray[np.uint8]]) -> Segment:
 
     best = max((share >= level for level in np.linspace(0, 0.95, 20)), key=mean_iou)
     mask = np.where(best, 255, 0).astype(np.uint8)
-    return lambda image: np.where(resize(mask, image.shape[:2]) > 127, 255, 0).astype(np.uint8)
+    return lambda image: binary(resize(mask, image.shape[:2]))
 
 
-def _subtractor(subtractor: cv2.BackgroundSubtractor) -> Segment:
+def _subtractor(subtractor: cv2.BackgroundSubtractor) -> Segmenter:
     return lambda image: np.asarray(subtractor.apply(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), np.uint8)

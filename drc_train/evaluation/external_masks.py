@@ -1,4 +1,4 @@
-"""Masks that another method wrote into a folder, measured by the code that measures ours."""
+"""Masks that another method wrote into a folder, measured by the same code as this project's."""
 
 from pathlib import Path
 
@@ -6,31 +6,29 @@ import numpy as np
 
 from drc_runtime.errors import SourceError
 from drc_runtime.preprocess import resize
-from drc_train.data.downloads.original import read_mask
 from drc_train.data.evaluation import Labelled
+from drc_train.data.masks import read_mask
 from drc_train.evaluation.metrics import Mask, all_but_the_background, all_slots, best_permutation, partition_figures
-
-Found = dict[str, Mask]
-Partition = dict[str, float]
+from drc_train.evaluation.model_masks import Segmentation
 
 
 def is_masks(folder: Path) -> bool:
-    """Whether ``folder`` holds masks: images ``NAME.png`` or folders ``NAME`` of them, and neither a run nor a bundle."""
+    """Whether ``folder`` holds masks (images ``NAME.png``, or folders ``NAME`` of them) and is neither a run nor a bundle."""
     if not folder.is_dir() or any((folder / name).exists() for name in ("checkpoint.json", "manifest.json")):
         return False
     return any(folder.glob("*.png")) or any(folder.glob("*/*.png"))
 
 
-def read_found(folder: Path, labelled: Labelled) -> tuple[Found, Partition]:
-    """What a method found in one image, in each of the ways in which it may be read as a foreground.
+def read_masks(folder: Path, labelled: Labelled) -> Segmentation:
+    """A method's masks of one image, in each of the ways in which they can be read as a foreground.
 
     Args:
-        folder: holds ``NAME.png``, a mask, or ``NAME/*.png``, one mask for each slot of a method that finds several.
-        labelled: the image; masks of another size are scaled to it.
+        folder: holds ``NAME.png``, a mask, or ``NAME/*.png``, one mask for each slot of a method with several slots.
+        labelled: the image; masks of another size are scaled to its size.
 
     Returns:
         For one mask ``as given`` and ``best permutation``; for slots ``one slot as background`` and ``all slots``
-        (Appendix E), and the partition's ``ari`` and ``ari_foreground`` against the parts of the truth.
+        (Appendix E), and the partition's ``ari`` and ``ari_foreground`` against the connected parts of the truth.
 
     Raises:
         SourceError: no mask for this image, or one that cannot be read.
@@ -39,13 +37,15 @@ def read_found(folder: Path, labelled: Labelled) -> tuple[Found, Partition]:
     single = folder / f"{labelled.name}.png"
     if single.is_file():
         mask = _fitted(read_mask(single), shape)
-        return {"as given": mask, "best permutation": best_permutation(mask, truth)}, {}
+        return Segmentation({"as given": mask, "best permutation": best_permutation(mask, truth)}, {})
     paths = sorted((folder / labelled.name).glob("*.png"))
     if len(paths) < 2:
-        raise SourceError(f"{folder} has neither {labelled.name}.png nor {labelled.name}/ with two or more slots")
+        raise SourceError(
+            f"{folder} has neither {labelled.name}.png nor {labelled.name}/ with two or more slots; write a mask for each image"
+        )
     slots = [_fitted(read_mask(path), shape) for path in paths]
-    found = {"one slot as background": all_but_the_background(slots, truth), "all slots": all_slots(slots)}
-    return found, partition_figures(np.argmax(np.stack(slots), 0), truth)
+    masks = {"one slot as background": all_but_the_background(slots, truth), "all slots": all_slots(slots)}
+    return Segmentation(masks, partition_figures(np.argmax(np.stack(slots), 0), truth))
 
 
 def _fitted(mask: Mask, shape: tuple[int, ...]) -> Mask:

@@ -1,4 +1,4 @@
-"""What ``drc eval --images`` draws of a model: its first and its worst extractions, samples of its prior, its re-assignment."""
+"""Figures of a model for ``drc eval --gallery``: its first and worst extractions, samples of its prior, its re-assignment."""
 
 import heapq
 from pathlib import Path
@@ -14,28 +14,34 @@ from drc_train.evaluation.metrics import Mask, iou
 from drc_train.figures.tiles import Map, assemble, extraction_tiles
 from drc_train.figures.write import write_images
 
-SHOWN = 12
+COLUMNS = 12
 """Columns of a grid."""
 
 
 class Gallery:
-    """Draws extractions while they are measured.
+    """Collects extractions while they are measured, and draws them.
 
-    The first ones (Figs. 3, S5 to S8) and the worst (Fig. S9) become grids, the masks of slots files.
+    The first ones (Figs. 3, S5 to S8) and the worst (Fig. S9) become grids; the masks of slots become files.
     """
 
     def __init__(self, folder: Path) -> None:
-        """``folder`` is made if need be."""
+        """``folder`` is made if needed."""
         self._folder = folder
         self._first: list[list[Image]] = []
-        self._worst: list[tuple[float, int, list[Image]]] = []  # a heap, the best of them on top
+        self._worst: list[tuple[float, int, list[Image]]] = []  # a heap with the best of the worst first
         self._seen = 0
 
     def add(self, labelled: Labelled, sample: PosteriorSample, mask: Mask, slots: Map | None) -> None:
-        """One image, its posterior sample of batch 1, its mask ``(H, W)`` at the image's size, and its slots' shares.
+        """Adds one image.
 
-        Slots are written at once, as ``slots/NAME/0.png`` (the background) and on, as ``drc_train.evaluation.external_masks`` reads them.
-        The grids leave out images without a foreground, as the mean IoU does.
+        Slots are written at once, as ``slots/NAME/0.png`` (the background), ``1.png`` and so on, so that
+        ``external_masks.read_masks`` can read them. The grids leave out images without a foreground, as the mean IoU does.
+
+        Args:
+            labelled: the image and its truth.
+            sample: its posterior sample, batch 1.
+            mask: ``(H, W)`` uint8 at the image's size.
+            slots: ``(1 + K, h, w)`` in [0, 1], the responsibilities of background and slots; None for a single slot.
 
         Raises:
             OutputError: the disk refuses.
@@ -49,8 +55,8 @@ class Gallery:
             return
         self._seen += 1
         score = iou(mask, labelled.mask)
-        wanted = len(self._first) < SHOWN
-        if not wanted and len(self._worst) == SHOWN and score >= -self._worst[0][0]:
+        wanted = len(self._first) < COLUMNS
+        if not wanted and len(self._worst) == COLUMNS and score >= -self._worst[0][0]:
             return
         size = sample.mask.shape[2], sample.mask.shape[3]
         found, truth = (
@@ -62,11 +68,14 @@ class Gallery:
         )
         if wanted:
             self._first.append(column)
-        entry = (-score, self._seen, column)  # the count decides between equals, before columns are compared
-        (heapq.heappush if len(self._worst) < SHOWN else heapq.heappushpop)(self._worst, entry)
+        entry = (-score, self._seen, column)  # the count breaks ties, because columns cannot be compared
+        (heapq.heappush if len(self._worst) < COLUMNS else heapq.heappushpop)(self._worst, entry)
 
     def write(self) -> list[Path]:
-        """Writes ``extractions.png`` and ``worst.png``, the worst first; nothing where nothing was added.
+        """Writes ``extractions.png`` and ``worst.png``, the worst first; nothing if no image with a foreground was added.
+
+        Returns:
+            The files.
 
         Raises:
             OutputError: the disk refuses.
@@ -78,12 +87,15 @@ class Gallery:
 
 
 def draw_run(run: Path, folder: Path, seed: int = 0) -> list[Path]:
-    """Writes ``prior.png`` (Fig. S20) and, where the run has a re-assignment, ``reassignment.png`` (Fig. 2, of its first chains).
+    """Writes ``prior.png`` (Fig. S20) and, if the run has a re-assignment, ``reassignment.png`` (Fig. 2, of its first chains).
 
     Args:
         run: the run's folder.
-        folder: where to, made if need be.
-        seed: of the noise that the prior's chains start from and move with, K0 steps long.
+        folder: the folder to write to, made if needed.
+        seed: seed of the noise of the prior's chains, which take K0 steps.
+
+    Returns:
+        The files.
 
     Raises:
         TrainingError: no checkpoint, or a damaged one.
@@ -97,10 +109,10 @@ def draw_run(run: Path, folder: Path, seed: int = 0) -> list[Path]:
 
     model, config, _ = load_model(run)
     noise = torch.Generator().manual_seed(seed)
-    z = torch.randn(SHOWN, config.model.latent.total, generator=noise)
+    z = torch.randn(COLUMNS, config.model.latent.total, generator=noise)
     for _ in range(config.train.prior_steps):
         z, _ = prior_step(model, z, torch.randn(z.shape, generator=noise), config.train)
     images = {"prior": prior_figure(model, z)}
     if config.model.latent.reassignment:
-        images["reassignment"] = reassignment_figure(model, load_chains(run)[:SHOWN])
+        images["reassignment"] = reassignment_figure(model, load_chains(run)[:COLUMNS])
     return write_images(folder, images)

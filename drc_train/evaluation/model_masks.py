@@ -1,8 +1,8 @@
-"""Masks of a run or a bundle for labelled images: from noise, tracked, or from the chains that a run learned with."""
+"""Masks that a run or a bundle gives labelled images: sampled from noise, tracked, or read from the training chains."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,34 +25,44 @@ if TYPE_CHECKING:
     from drc_train.model.regions import RegionModel
 
 BATCH = 16
-"""Images that a run's chains move together: PyTorch's cost a step is mostly per call."""
+"""Chains of a run that are sampled together, because most of PyTorch's time in a step is overhead of the call."""
 
-Result = tuple[dict[str, Mask], dict[str, float]]
-"""An image's masks by reading, and what else was measured on it."""
-Segment = Callable[[Sequence[Labelled]], list[Result]]
-"""Images to their results. The truth is for the readings that need it."""
+
+class Segmentation(NamedTuple):
+    """One image's masks and what else was measured on it."""
+
+    masks: dict[str, Mask]
+    """Masks ``(H, W)`` uint8 by the name of their reading."""
+    figures: dict[str, float]
+    """Figures that belong to no single mask, such as ``ari``."""
+
+
+BatchSegmenter = Callable[[Sequence[Labelled]], list[Segmentation]]
+"""Images to their segmentations. The truth is given for readings and figures that need it."""
 
 
 def load_extractor(model: Path, seed: int = 0) -> Extractor:
-    """An Extractor over a bundle, or over a run's checkpoint through PyTorch, which loads slowly and only for a run."""
+    """An Extractor over a bundle, or over a run's checkpoint; only a run imports PyTorch, which takes seconds."""
     if is_run(model):
         return _Run(model).extractor(1, seed)
     return Extractor(model, seed=seed)
 
 
-def model_segment(model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None) -> Segment:
-    """Masks of a run or a bundle: from noise, or in a sequence from where the last image's chain ended.
+def model_segmenter(
+    model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None
+) -> BatchSegmenter:
+    """Masks of a run or a bundle. Chains start from noise, or in a sequence from the last frame's latent.
 
     Args:
         model: the run's or the bundle's folder.
-        sequence: whether the images are frames that follow one another; they are then to come one at a time.
-        steps: Langevin steps an image or frame; None takes the model's own.
-        seed: of the noise.
-        gallery: shown every image.
+        sequence: whether the images are consecutive frames; the batches must then have one image.
+        steps: Langevin steps for each image or frame; None takes the model's own.
+        seed: seed of the noise.
+        gallery: draws every image.
     """
     run = _Run(model) if is_run(model) else None
     extractor = run.extractor(1 if sequence else BATCH, seed) if run else Extractor(model, seed=seed)
-    single = run.extractor(1, seed) if run else extractor  # its noise is the same whatever the batch
+    single = run.extractor(1, seed) if run else extractor  # an image's noise does not depend on the batch
     settings, size = extractor.manifest.sampler, extractor.manifest.image_size
     rows = BATCH if run and not sequence else 1
     last: Array | None = None
@@ -64,12 +74,12 @@ def model_segment(model: Path, sequence: bool, steps: int | None, seed: int, gal
         if start is None or not sequence:
             start = np.concatenate([single.sampler.noise() for _ in images])
             count = max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps
-        filled = [*range(len(images)), *[0] * (rows - len(images))]  # the batch has a fixed size
-        found = extractor.sampler.run(tensors[filled], start[filled], count)
+        padded = [*range(len(images)), *[0] * (rows - len(images))]  # the batch has a fixed size
+        found = extractor.sampler.run(tensors[padded], start[padded], count)
         last = found.z
         return found
 
-    def segment(batch: Sequence[Labelled]) -> list[Result]:
+    def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
         results = []
         for first in range(0, len(batch), rows):
             part = batch[first : first + rows]
@@ -80,22 +90,22 @@ def model_segment(model: Path, sequence: bool, steps: int | None, seed: int, gal
     return segment
 
 
-def chain_segment(model: Path, data: Path, gallery: Gallery | None = None) -> Segment:
-    """Masks of the images that a run learned from, each from the latent where its own chain stands.
+def chain_segmenter(model: Path, data: Path, gallery: Gallery | None = None) -> BatchSegmenter:
+    """Masks of the images that a run learned from, each decoded from the latent of its own training chain.
 
     Args:
         model: the run's folder.
-        data: the folder of images that it learned from.
-        gallery: shown every image.
+        data: the folder of images that the run learned from.
+        gallery: draws every image.
 
     Raises:
         UsageError: the model is not a run, or the data is not a folder.
-        TrainingError: the folder does not have as many images as the run has chains.
+        TrainingError: the folder has another number of images than the run has chains.
     """
     if not is_run(model):
-        raise UsageError(f"{model} is no run of drc train: only runs keep the chains that they learned with")
+        raise UsageError(f"{model} is no run of drc train, and only runs keep chains; leave --chains out")
     if not data.is_dir():
-        raise UsageError(f"{data} is not a folder; chains belong to the images of the folder that was learned from")
+        raise UsageError(f"{data} is not a folder; --chains needs the folder of images that the run learned from")
     import torch
 
     from drc_train.model.objective import responsibility
@@ -105,12 +115,12 @@ def chain_segment(model: Path, data: Path, gallery: Gallery | None = None) -> Se
     places = {path.stem: index for index, path in enumerate(list_images(image_folder(data)))}
     if len(chains) != len(places) * run.config.train.sides:
         raise TrainingError(
-            f"{model} has {len(chains)} chains, but {data} {len(places)} images: not what it learned from"
+            f"{model} has {len(chains)} chains, but {data} {len(places)} images; give the folder that it learned from"
         )
     extractor = run.extractor(1, 0)
 
     @torch.no_grad()
-    def segment(batch: Sequence[Labelled]) -> list[Result]:
+    def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
         z = chains[[places[labelled.name] for labelled in batch]]
         images = np.stack([to_tensor(labelled.image, extractor.manifest.image_size) for labelled in batch])
         regions = run.model(z)
@@ -123,7 +133,7 @@ def chain_segment(model: Path, data: Path, gallery: Gallery | None = None) -> Se
 
 
 class _Run:
-    """A run's networks and what the runtime needs to know of them."""
+    """A run's networks, and an Extractor over them."""
 
     def __init__(self, folder: Path) -> None:
         from drc_train.training.checkpoint import load_model
@@ -140,7 +150,7 @@ class _Run:
         return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed)
 
     def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
-        """Responsibilities of background and slots at the network's size: ``(1 + K, H, W)``; None where K is 1."""
+        """Responsibilities ``(1 + K, H, W)`` in [0, 1] of background and slots at the network's size; None where K is 1."""
         if self.config.model.latent.foreground_slots == 1:
             return None
         import torch
@@ -156,7 +166,7 @@ class _Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether ``folder`` is the ``--out`` of a training run (or a checkpoint in it), and not a bundle."""
+    """Whether ``folder`` is the ``--out`` folder of ``drc train`` (or a checkpoint in it), and not a bundle."""
     return (
         folder.suffix == ".safetensors"
         or (folder / "checkpoint.json").is_file()
@@ -166,13 +176,13 @@ def is_run(folder: Path) -> bool:
 
 def _read(
     extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample, gallery: Gallery | None
-) -> Result:
+) -> Segmentation:
     masks = {reading: MaskReader(extractor.manifest, reading).probability(labelled.image, sample) for reading in MASKS}
     slots = run.slots(labelled.image, sample.z) if run else None
     if gallery is not None:
         gallery.add(labelled, sample, masks["responsibility"], slots)
     if slots is None:
-        return masks, {}
+        return Segmentation(masks, {})
     height, width = labelled.mask.shape
     labels = np.argmax([cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in slots], 0)
-    return masks, partition_figures(labels, labelled.mask)
+    return Segmentation(masks, partition_figures(labels, labelled.mask))

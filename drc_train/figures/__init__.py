@@ -1,1 +1,1 @@
-"""Images of a run and of a data set."""
+"""Figures of a run and of a data set, as images."""

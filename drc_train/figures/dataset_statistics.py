@@ -1,4 +1,4 @@
-"""Statistics of a set of images with masks (Appendix G.1), as images: colours and shapes of foreground and background."""
+"""Statistics of a data set with masks (Appendix G.1): colour histograms of foreground and background, heat map of the masks."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,35 +10,37 @@ from numpy.typing import NDArray
 from drc_runtime.images import Image
 from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import Labelled
+from drc_train.data.masks import binary
 from drc_train.figures.write import write_images
 
 LEVELS = 256
 HEAT_MAP_SIZE = 128
 _PANEL = 160, 2 * LEVELS
+"""Height and width of a histogram, pixels."""
 _COLOURS = ((220, 50, 50), (40, 160, 60), (50, 80, 220))
+"""Of the curves of red, green and blue."""
 
 
 class Statistics:
-    """Gathers over images what Figs. S16 and S17 show."""
+    """Accumulates over images what Figs. S16 and S17 show."""
 
     def __init__(self) -> None:
         self.foreground = np.zeros((3, LEVELS), np.int64)
-        """(3, 256): pixels of the foreground by channel (RGB) and level."""
+        """(3, 256): number of foreground pixels by channel (RGB) and level."""
         self.background = np.zeros((3, LEVELS), np.int64)
-        """The same of the background."""
+        """(3, 256): number of background pixels by channel and level."""
         self._overlaid = np.zeros((HEAT_MAP_SIZE, HEAT_MAP_SIZE), np.float64)
 
     def add(self, image: Image, mask: NDArray[np.uint8]) -> None:
-        """An image ``(H, W, 3)`` uint8 RGB and its mask ``(H, W)``, foreground where above 127."""
+        """Adds an image ``(H, W, 3)`` uint8 RGB and its mask ``(H, W)`` uint8, foreground where above 127."""
         inside = mask > 127
         for channel in range(3):
             self.foreground[channel] += np.bincount(image[..., channel][inside], minlength=LEVELS)
             self.background[channel] += np.bincount(image[..., channel][~inside], minlength=LEVELS)
-        whole = np.where(inside, 255, 0).astype(np.uint8)
-        self._overlaid += resize(whole, (HEAT_MAP_SIZE, HEAT_MAP_SIZE)) / 255
+        self._overlaid += resize(binary(mask), (HEAT_MAP_SIZE, HEAT_MAP_SIZE)) / 255
 
     def heat(self) -> NDArray[np.float64]:
-        """(128, 128): the masks laid over each other, divided by the largest value (Fig. S17); zeros without a foreground."""
+        """(128, 128) in [0, 1]: sum of the masks, divided by its maximum (Fig. S17); zeros without a foreground."""
         return self._overlaid / max(self._overlaid.max(), 1e-12)
 
     def heat_map(self) -> Image:
@@ -47,12 +49,12 @@ class Statistics:
         return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), np.uint8)
 
     def histograms(self) -> Image:
-        """Fig. S16: the share of pixels by level, one curve a channel; foreground above, background below, RGB uint8.
+        """Fig. S16, ``(H, W, 3)`` uint8 RGB: fraction of pixels by level, a curve for each channel.
 
-        Both have one scale, so that they can be compared.
+        The foreground is above, the background below. Both have the same scale, so that they can be compared.
         """
         shares = [counts / np.maximum(counts.sum(1, keepdims=True), 1) for counts in (self.foreground, self.background)]
-        # Levels 0 and 255 collect what was clipped; a peak there would flatten all the rest.
+        # Levels 0 and 255 collect clipped pixels; a peak there would flatten the other levels.
         top = max(float(share[:, 1:-1].max()) for share in shares) or 1.0
         height, width = _PANEL
         panels = []
@@ -69,7 +71,7 @@ class Statistics:
 
 
 def write_statistics(folder: Path, images: Iterable[Labelled]) -> list[Path]:
-    """Writes ``histograms.png`` (Fig. S16) and ``heat-map.png`` (Fig. S17) of the true masks into a folder, made if need be.
+    """Writes ``histograms.png`` (Fig. S16) and ``heat-map.png`` (Fig. S17) into a folder, made if needed.
 
     Returns:
         The files.

@@ -1,4 +1,4 @@
-"""Images of what was learned: Fig. 3's rows, samples of the prior (Fig. S20), the re-assignment of Fig. 2."""
+"""Grids of what a model learned: the rows of Fig. 3, samples of the prior (Fig. S20), the re-assignment of Fig. 2."""
 
 import numpy as np
 import torch
@@ -13,12 +13,15 @@ from drc_train.model.regions import RegionModel
 
 @torch.no_grad()
 def figure(model: RegionModel, z: Tensor, image: Tensor) -> Image:
-    """Fig. 3 for images without truth, one column each; the mask is the responsibility.
+    """Fig. 3 without truth, one column for each image; the mask is the responsibility.
 
     Args:
         model: the networks.
         z: ``(B, D)`` latents of the images' posterior.
         image: ``(B, 3, H, W)`` in [-1, 1].
+
+    Returns:
+        ``(H', W', 3)`` uint8 RGB, as ``tiles.assemble``.
     """
     regions, likelihood = model(z), model.config.region_likelihood()
     maps = [image, regions.mask, regions.foreground, regions.background, responsibility(regions, image, likelihood)]
@@ -34,7 +37,7 @@ def figure(model: RegionModel, z: Tensor, image: Tensor) -> Image:
 
 @torch.no_grad()
 def prior_figure(model: RegionModel, z: Tensor) -> Image:
-    """Samples of the prior (Fig. S20), one column each; rows: generated, masked foreground, background, pi_f.
+    """Samples of the prior (Fig. S20), one column for each; rows: generated, masked foreground, background, pi_f.
 
     Args:
         model: the networks.
@@ -50,20 +53,20 @@ def prior_figure(model: RegionModel, z: Tensor) -> Image:
 
 @torch.no_grad()
 def reassignment_figure(model: RegionModel, z: Tensor) -> Image:
-    """Pixel re-assignment as Fig. 2 explains it; rows: background before, where each pixel comes from, background after.
+    """Pixel re-assignment as in Fig. 2; rows: background before, sampling grid, background after.
 
-    A place's colour is red by its x and green by its y; the first column has the identity: each pixel its own place.
+    The grid shows x as red and y as green. The first column shows the identity grid.
 
     Args:
-        model: the networks, with a re-assignment.
+        model: the networks; they must have a re-assignment.
         z: ``(B, D)`` latents.
     """
     regions = model(z)
     size = model.config.image_size
     line = ((torch.arange(size) * 2 + 1) / size - 1).to(z.device)
-    own_place = torch.stack((line.expand(size, size), line[:, None].expand(size, size)))
-    places = torch.cat((own_place[None], model.reassignment_grid(z)))
-    shown = _arrays(torch.cat((places, torch.zeros_like(places[:, :1])), 1))
+    identity = torch.stack((line.expand(size, size), line[:, None].expand(size, size)))
+    grids = torch.cat((identity[None], model.reassignment_grid(z)))
+    shown = _arrays(torch.cat((grids, torch.zeros_like(grids[:, :1])), 1))
     before, after = _arrays(regions.background_before), _arrays(regions.background)
     blank = np.full((size, size, 3), 255, np.uint8)
     columns = [[blank, to_image(shown[0]), blank]]

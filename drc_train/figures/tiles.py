@@ -1,4 +1,4 @@
-"""Tiles and how they are put together: the parts of the grids, on numpy alone, because bundles are drawn without PyTorch."""
+"""Tiles of the grids and their assembly. On numpy alone, because bundles are drawn without PyTorch."""
 
 from collections.abc import Sequence
 
@@ -9,28 +9,30 @@ from drc_runtime.images import Image
 from drc_runtime.preprocess import to_image
 
 GAP = 2
+"""White pixels to the right of and below each tile."""
 SLOT_COLOURS = ((230, 75, 60), (60, 140, 230), (245, 190, 50), (90, 185, 95), (160, 90, 200), (70, 200, 200))
-"""Of the foreground slots, again from the first where there are more; the background is black."""
+"""Of the foreground slots, repeated if there are more slots; the background is black."""
 
 Map = NDArray[np.float32]
+"""Channels first: ``(C, H, W)``."""
 
 
 def extraction_tiles(
     image: Map, mask: Map, foreground: Map, background: Map, probability: Map, truth: Map | None, slots: Map | None
 ) -> list[Image]:
-    """A column of Fig. 3: observed, generated, masked foreground, background, truth, mask, and the slots if there are several.
+    """A column of Fig. 3: observed, generated, masked foreground, background, truth, mask, slots.
 
     Args:
         image: ``(3, H, W)`` in [-1, 1], as are ``foreground`` and ``background``.
         mask: ``(1, H, W)`` in [0, 1], the mixture weight pi_f.
-        foreground: see ``image``.
-        background: see ``image``.
+        foreground: the foreground's image, as ``image``.
+        background: the background's image, as ``image``.
         probability: ``(1, H, W)`` in [0, 1], the foreground's responsibility.
-        truth: ``(1, H, W)`` in [0, 1], if there is any.
-        slots: ``(1 + K, H, W)`` responsibilities, the background's first; None leaves their row out.
+        truth: ``(1, H, W)`` in [0, 1]; None leaves its tile out.
+        slots: ``(1 + K, H, W)`` responsibilities, the background's first; None leaves their tile out.
 
     Returns:
-        ``(H, W, 3)`` uint8 RGB each.
+        Tiles ``(H, W, 3)`` uint8 RGB.
     """
     generated = mask * foreground + (1 - mask) * background
     masked = probability * foreground + (1 - probability)
@@ -40,14 +42,14 @@ def extraction_tiles(
 
 
 def assemble(columns: Sequence[Sequence[Image]]) -> Image:
-    """Columns of equally many tiles of one size as one image, white between them."""
+    """One image ``(H', W', 3)`` uint8 RGB of columns that have the same number of tiles of the same size."""
     framed = [np.pad(tile, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for column in columns for tile in column]
     rows = len(columns[0])
     return np.concatenate([np.concatenate(framed[at : at + rows]) for at in range(0, len(framed), rows)], axis=1)
 
 
 def grey(plane: Map) -> Image:
-    """``(1, H, W)`` in [0, 1] as a grey image ``(H, W, 3)``."""
+    """A plane ``(1, H, W)`` in [0, 1] as a grey image ``(H, W, 3)`` uint8."""
     return to_image(np.repeat(plane * np.float32(2) - 1, 3, axis=0))
 
 

@@ -1,17 +1,17 @@
-"""Images as files."""
+"""Figures as PNG files."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
-
-from drc_runtime.atomic import atomic_write
 from drc_runtime.errors import OutputError
-from drc_runtime.images import Image
+from drc_runtime.images import Image, write_png
 
 
 def write_images(folder: Path, images: Mapping[str, Image]) -> list[Path]:
-    """Writes each image, RGB or ``(H, W)`` grey, as ``NAME.png`` into a folder, made if need be.
+    """Writes each image, ``(H, W, 3)`` RGB or ``(H, W)`` grey uint8, as ``NAME.png`` into a folder, made if needed.
+
+    Returns:
+        The files, in the mapping's order.
 
     Raises:
         OutputError: the disk refuses.
@@ -20,9 +20,7 @@ def write_images(folder: Path, images: Mapping[str, Image]) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror}; choose another place") from error
-    for name, image in images.items():
-        atomic_write(
-            folder / f"{name}.png",
-            cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)[1].tobytes(),
-        )
-    return [folder / f"{name}.png" for name in images]
+    files = {folder / f"{name}.png": image for name, image in images.items()}
+    for path, image in files.items():
+        write_png(path, image)
+    return list(files)

@@ -1,7 +1,7 @@
-"""Several processes that learn one model together, started by torchrun, with Lightning Fabric between them.
+"""Data-parallel training in several processes that torchrun started, over Lightning Fabric.
 
-The networks are called through a handful of functions, the traced gradient among them, and not through one ``forward``; so
-their gradients are averaged here, in one piece, instead of by a wrapper round the module.
+The learner calls the networks through several functions, the traced gradient among them, and not through one ``forward``.
+So it averages the gradients itself, in one tensor, instead of wrapping the module in DistributedDataParallel.
 """
 
 import os
@@ -12,55 +12,72 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drc_runtime.errors import MissingDependencyError
+from drc_runtime.packages import require
 
 GATHERED = 16 * 2**20
-"""Numbers that travel at a time when chains are gathered."""
+"""Numbers that one collective call sends when the chains are gathered."""
 
 
-class Processes:
-    """This process and its companions. All of them call the methods, in the same order."""
+class ProcessGroup:
+    """This process and the others that train the same model.
+
+    Every method is a collective: all processes must call it, in the same order.
+    """
 
     def __init__(self, device: torch.device, shards: int = 1, fabric: Any = None) -> None:
-        """One process alone, or this one of ``fabric``'s.
+        """A single process, or this process of ``fabric``.
 
         Args:
             device: where this process computes.
-            shards: for one process alone: the order of images is that of so many processes.
+            shards: for a single process: visit the images in the order of this many processes.
             fabric: a launched ``lightning_fabric.Fabric``.
         """
         self.device, self._fabric = device, fabric
         self.rank: int = fabric.global_rank if fabric else 0
-        self.count: int = fabric.world_size if fabric else 1
-        self.shards = self.count if fabric else shards
+        self.size: int = fabric.world_size if fabric else 1
+        self.shards = self.size if fabric else shards
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and messages for all of them."""
+        return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Gives every process the mean of all processes' gradients, as if it had seen all their images."""
-        if self.count == 1:
+        """Replaces every gradient by its mean over all processes."""
+        if self.size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         mean = self._fabric.all_reduce(torch.cat([it.flatten() for it in gradients]), reduce_op="mean")
         for gradient, part in zip(gradients, mean.split([it.numel() for it in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def any(self, *answers: bool) -> tuple[bool, ...]:
-        """For each question whether at least one process says yes."""
-        if self.count == 1:
-            return answers
-        votes = torch.tensor(answers, dtype=torch.float32, device=self.device)
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """For each flag, whether it is set in at least one process."""
+        if self.size == 1:
+            return flags
+        votes = torch.tensor(flags, dtype=torch.float32, device=self.device)
         return tuple(bool(vote) for vote in self._fabric.all_reduce(votes, reduce_op="sum") > 0)
 
     def mean(self, figures: dict[str, float]) -> dict[str, float]:
-        """The mean of each figure over the processes, which all name the same ones."""
-        if self.count == 1:
+        """The mean of each figure over the processes, which must all pass the same names."""
+        if self.size == 1:
             return figures
         values = torch.tensor(list(figures.values()), dtype=torch.float64, device=self.device)
         values = self._fabric.all_reduce(values, reduce_op="mean")
         return dict(zip(figures, values.tolist(), strict=True))
 
     def gather(self, rows: Tensor, first: int, total: int) -> Tensor:
-        """Every process's ``rows (n, D)``, which begin at row ``first`` of ``(total, D)``, as one tensor in main memory."""
-        if self.count == 1:
+        """Joins the rows of all processes.
+
+        Args:
+            rows: ``(n, D)``, the rows of this process.
+            first: the index of its first row in the result.
+            total: rows of all processes together.
+
+        Returns:
+            ``(total, D)`` in main memory.
+        """
+        if self.size == 1:
             return rows.detach().cpu()
         whole = torch.zeros(total, rows.shape[1])
         whole[first : first + len(rows)] = rows.detach().cpu()
@@ -70,15 +87,15 @@ class Processes:
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """The first process does the block before the others begin it: what it leaves on the disk is then there for them."""
+        """Runs the block in the first process before the others start it, so that they find the files it wrote."""
         if self.rank:
             self._fabric.barrier()
         yield
-        if self.count > 1 and not self.rank:
+        if self.size > 1 and not self.rank:
             self._fabric.barrier()
 
 
-def join_processes() -> Processes:
+def join_process_group() -> ProcessGroup:
     """The processes that torchrun started, or this one alone.
 
     Raises:
@@ -86,15 +103,10 @@ def join_processes() -> Processes:
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        return Processes(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    try:
-        from lightning_fabric import Fabric
-    except ImportError as error:
-        raise MissingDependencyError(
-            "learning in several processes needs Lightning Fabric: pip install 'drc[train]'"
-        ) from error
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
+        return ProcessGroup(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    lightning = require("lightning_fabric", extra="train", purpose="training in several processes")
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", count))
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    fabric = Fabric(accelerator=accelerator, devices=here, num_nodes=count // here, strategy="ddp")
+    fabric = lightning.Fabric(accelerator=accelerator, devices=local, num_nodes=count // local, strategy="ddp")
     fabric.launch()
-    return Processes(fabric.device, fabric=fabric)
+    return ProcessGroup(fabric.device, fabric=fabric)

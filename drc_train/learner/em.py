@@ -1,4 +1,4 @@
-"""One iteration of Algorithm 1: sample both chains, then move the energy models and the generators."""
+"""One iteration of Algorithm 1: the E-step moves both chains, the M-step the energy models and the generators."""
 
 from collections.abc import Iterator
 
@@ -8,23 +8,24 @@ from torch.autograd.profiler import record_function
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drc_train.config import Config
-from drc_train.learner.chains import Chains
-from drc_train.learner.distributed import Processes
+from drc_train.learner.chains import Chains, ChainState
+from drc_train.learner.distributed import ProcessGroup
 from drc_train.learner.m_step import GeneratorGradient
-from drc_train.learner.prefetch import Feed
-from drc_train.learner.stability import Health, gradients_finite, mend
+from drc_train.learner.prefetch import Prefetcher
+from drc_train.learner.stability import StabilityMonitor, gradients_finite, reinitialise_diverged
+from drc_train.learner.state import LearnerState, check_adam, check_tensors, load_optimiser, optimiser_tensors
 from drc_train.model.amortised import variational_loss
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.sampler import Sampler
 
 PARTS = ("iteration", "images", "posterior chain", "prior chain", "energies", "generators")
-"""What an iteration is made of, as a profile names it; the first is the whole."""
-MEDIAN_OF = 500
-"""About so many images, evenly spread, are enough for the median."""
+"""Names of the parts of an iteration in a profile; the first is the whole."""
+MEDIAN_IMAGES = 500
+"""The median is taken over about this many images, evenly spread."""
 
 
 class Learner:
-    """Everything that learning changes: networks, optimisers, chains, random state, and the order of the images."""
+    """Everything that training changes: networks, optimisers, chains, random states and the order of the images."""
 
     def __init__(
         self,
@@ -32,57 +33,55 @@ class Learner:
         images: Tensor,
         device: torch.device,
         compiled: bool = True,
-        processes: Processes | None = None,
+        group: ProcessGroup | None = None,
     ) -> None:
         """Starts from the configuration's seed.
 
         Args:
-            config: what to learn and how; ``train.batch_size`` is that of each process.
+            config: the run's configuration; ``train.batch_size`` is that of each process.
             images: ``(N, 3, H, W)`` uint8 RGB, all of them in every process. They may be mapped from a file, and are copied
                 to ``device`` if they fit.
             device: where to compute.
             compiled: False runs operator by operator.
-            processes: with whom to learn; None is alone.
+            group: the processes that train together; None is this one alone.
         """
-        self.config, self.device, self.feed = config, device, Feed(images, device)
-        self.processes = processes or Processes(device)
+        self.config, self.device, self.prefetcher = config, device, Prefetcher(images, device)
+        self.group = group or ProcessGroup(device)
         self.random = torch.Generator().manual_seed(config.train.seed)
         self.noise = torch.Generator(device).manual_seed(config.train.seed)
         self.model = RegionModel(config.model, self.random)
         if config.model.background_image:
             self.model.start_background(to_network(median(images), torch.device("cpu")))
         self.model.to(device)
-        count = len(images) * config.train.sides
-        self.batch = min(config.train.batch_size, count // self.processes.count)
-        self.chains = Chains(count, config.model.latent.total, self.random, self.processes)
         train = config.train
+        self.batch = min(train.batch_size, len(images) * train.sides // self.group.size)
+        self.chains = Chains(len(images), config.model.latent.total, self.random, self.group, train.sides)
         betas = (train.beta1, train.beta2)
-        self.generator_optimiser = torch.optim.Adam(
-            self.model.generator_parameters(), train.generator_rate, betas, fused=True
-        )
-        # a group of its own, because with amortised inference it is empty
-        energies = [{"params": self.model.energy_parameters()}]
-        self.energy_optimiser = torch.optim.Adam(energies, train.energy_rate, betas, fused=True)
+        generators, energies = self.model.generator_parameters(), self.model.energy_parameters()
+        self.generator_optimiser = torch.optim.Adam(generators.values(), train.generator_rate, betas, fused=True)
+        # as a group, because Adam refuses an empty list, and with amortised inference there are no energy models
+        groups = [{"params": list(energies.values())}]
+        self.energy_optimiser = torch.optim.Adam(groups, train.energy_rate, betas, fused=True)
         self.average = averaged(self.model, train.averaging) if train.averaging else None
         self.amortised = config.model.inference == "amortised"
         compiled = compiled and not self.amortised
         self.sampler = Sampler(self.model, config, self.batch, device, compiled)
         self.generator_gradient = GeneratorGradient(self.model, train, compiled)
-        self.health = Health()
+        self.stability = StabilityMonitor()
         self.iteration = 0
 
     @property
     def notes(self) -> list[str]:
-        """Lines for the user on how things are computed; they may become more."""
+        """Messages for the user on how things are computed; later iterations may add more."""
         return [*self.sampler.notes, *self.generator_gradient.notes]
 
     def step(self) -> dict[str, float]:
-        """One EM iteration; returns its figures by name.
+        """Runs one EM iteration and returns its figures by name.
 
-        Keys: the parts of the M-step's loss, ``foreground_share`` in [0, 1] and how many chains diverged and were
-        ``redrawn`` in each process; unless inference is amortised also ``log_posterior`` per image and the mean energies
-        ``energy_posterior`` and ``energy_prior``. If all chains diverged there is nothing to learn from, and ``redrawn`` is
-        the only one.
+        Keys: the parts of the M-step's loss, ``foreground_share`` in [0, 1], and ``reinitialised``, the number of diverged
+        chains (the mean over the processes). Unless inference is amortised also ``log_posterior`` per image and the mean
+        energies ``energy_posterior`` and ``energy_prior``. If all chains diverged, there is nothing to learn from and
+        ``reinitialised`` is the only figure.
         """
         train = self.config.train
         index = self.chains.next_batch(self.batch, train.redraw, train.follow, self.random)
@@ -90,29 +89,98 @@ class Learner:
         if self.average and updated:
             self.average.update_parameters(self.model)
         self.iteration += 1
-        figures = self.processes.mean(figures)
-        self.health.note(
-            round(figures["redrawn"] * self.processes.count), 2 * len(index) * self.processes.count, updated
-        )
+        figures = self.group.mean(figures)
+        reinitialised = round(figures["reinitialised"] * self.group.size)
+        self.stability.record(reinitialised, 2 * len(index) * self.group.size, updated)
         return figures
+
+    def state_dict(self) -> LearnerState:
+        """The whole state, in main memory or on the device. A collective: all processes must call it."""
+        chains = self.chains.state()
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for name, optimiser in self._optimisers().items():
+            tensors |= {f"{name}.{key}": tensor for key, tensor in optimiser_tensors(optimiser).items()}
+        if self.average:
+            tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        tensors |= {
+            "chains.posterior": chains.posterior,
+            "chains.prior": chains.prior,
+            "chains.order": chains.order,
+            "random": self.random.get_state(),
+            "noise": self.noise.get_state(),
+        }
+        return LearnerState(tensors, self.iteration, chains.position, chains.sides)
+
+    def load_state_dict(self, state: LearnerState) -> list[str]:
+        """Continues from a state. Checks all of it before it changes anything.
+
+        The learner may have more images than the state: the chains of the added images start from noise.
+
+        Returns:
+            Why the next numbers are not those of an uninterrupted run; empty if they are.
+
+        Raises:
+            TrainingError: the state belongs to other networks, has more images, or is damaged.
+        """
+        posterior, prior, order = (state.one(f"chains.{name}") for name in ("posterior", "prior", "order"))
+        chains = ChainState(posterior, prior, order, state.position, state.sides)
+        random, noise, average = state.one("random"), state.one("noise"), state.part("average")
+        self.chains.check(chains)
+        check_tensors(state.part("model"), self.model.state_dict(), "the weights")
+        for name, optimiser in self._optimisers().items():
+            check_adam(state.part(name), optimiser)
+        if self.average and average:
+            check_tensors(average, self.average.state_dict(), "the averaged weights")
+        check_tensors({"random": random}, {"random": self.random.get_state()}, "the random states")
+
+        remarks = []
+        self.model.load_state_dict(state.part("model"))
+        for name, optimiser in self._optimisers().items():
+            load_optimiser(state.part(name), optimiser)
+        if self.average and average:
+            self.average.load_state_dict(average)
+        elif self.average:  # switched on when resuming: it starts at the present weights
+            self.average = averaged(self.model, self.config.train.averaging)
+        if not self.chains.load(chains):
+            remarks.append(
+                "other images or another number of processes than before: a new round over the images begins"
+            )
+        self.random.set_state(random)
+        if noise.shape == self.noise.get_state().shape:
+            self.noise.set_state(noise)
+        else:
+            self.noise.manual_seed(self.config.train.seed + state.iteration)
+            remarks.append(
+                f"learned on another kind of device than {self.device.type}: the noise is another one from here on"
+            )
+        self.iteration = state.iteration
+        return remarks
+
+    def images(self, index: Tensor) -> Tensor:
+        """The images of the chains ``index``, mirrored for the chains of mirror images: ``(B, 3, H, W)`` in [-1, 1]."""
+        which, mirrored = self.chains.images_of(index)
+        image = to_network(self.prefetcher.take(which), self.device)
+        if self.chains.sides == 1:
+            return image
+        return torch.where(mirrored.to(self.device)[:, None, None, None], image.flip(3), image)
 
     def _langevin_step(self, index: Tensor) -> tuple[dict[str, float], bool]:
         """E-step with both chains, then Eq. 3 and the M-step; the figures, and whether both updates were made."""
         train = self.config.train
         with record_function(PARTS[1]):
-            image = self._images_while_fetching(index)
+            image = self._images_and_prefetch(index)
         posterior, prior = self.chains.take(index)
         with record_function(PARTS[2]):
             noise = self._noise(train.posterior_steps, len(index))
             posterior, log_posterior = self.sampler.posterior(posterior, image, noise)
         with record_function(PARTS[3]):
             prior, energy = self.sampler.prior(prior, self._noise(train.prior_steps, len(index)))
-        seed = self.iteration * self.processes.count + self.processes.rank
-        posterior, rows, redrawn = mend(posterior, log_posterior, seed)
-        prior, prior_rows, prior_redrawn = mend(prior, energy, seed)
+        seed = self.iteration * self.group.size + self.group.rank
+        posterior, rows, diverged = reinitialise_diverged(posterior, log_posterior, seed)
+        prior, prior_rows, prior_diverged = reinitialise_diverged(prior, energy, seed)
         self.chains.put(index, posterior, prior)
-        figures = {"redrawn": float(redrawn + prior_redrawn)}
-        (nothing_left,) = self.processes.any(not len(rows) or not len(prior_rows))
+        figures = {"reinitialised": float(diverged + prior_diverged)}
+        (nothing_left,) = self.group.any(not len(rows) or not len(prior_rows))
         if nothing_left:
             return figures, False
         posterior, image = posterior[rows], image[rows]
@@ -128,39 +196,29 @@ class Learner:
         train = self.config.train
         noise = next(self._noise(1, len(index)))
         sigma = train.m_step_sigma_at(self.iteration)
-        loss, parts, posterior = variational_loss(self.model, self._images_while_fetching(index), noise, train, sigma)
+        loss, parts, posterior = variational_loss(self.model, self._images_and_prefetch(index), noise, train, sigma)
         self.generator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         updated = self._move(self.generator_optimiser)
         if updated:
             self.chains.put(index, posterior)
-        return {name: float(value) for name, value in parts.items()} | {"redrawn": 0.0}, updated
+        return {name: float(value) for name, value in parts.items()} | {"reinitialised": 0.0}, updated
 
     def _noise(self, steps: int, batch: int) -> Iterator[Tensor]:
-        """``(B, D)`` for each step: this process's rows of what all processes draw alike."""
-        rows = self.processes.count * batch, self.config.model.latent.total
-        own = slice(self.processes.rank * batch, (self.processes.rank + 1) * batch)
+        """``(B, D)`` for each step: this process's rows of the noise that all processes draw."""
+        rows = self.group.size * batch, self.config.model.latent.total
+        own = slice(self.group.rank * batch, (self.group.rank + 1) * batch)
         for _ in range(steps):
             yield torch.randn(rows, generator=self.noise, device=self.device)[own]
 
-    def _images_while_fetching(self, index: Tensor) -> Tensor:
+    def _images_and_prefetch(self, index: Tensor) -> Tensor:
         image, following = self.images(index), self.chains.peek(self.batch)
         if following is not None:
-            self.feed.prefetch(following % len(self.feed))
+            self.prefetcher.prefetch(self.chains.images_of(following)[0])
         return image
 
-    def images(self, index: Tensor) -> Tensor:
-        """The images that chains belong to, as the network takes them: ``(B, 3, H, W)`` on the device.
-
-        With ``train.mirror`` the chains after the images' own are those of the same images mirrored.
-        """
-        count = len(self.feed)
-        image = to_network(self.feed.take(index % count), self.device)
-        mirrored = (index >= count).to(self.device)[:, None, None, None]
-        return torch.where(mirrored, image.flip(3), image) if self.config.train.mirror else image
-
     def _move_energies(self, posterior: Tensor, prior: Tensor) -> tuple[dict[str, float], bool]:
-        """Eq. 3: lower the energy of posterior samples, raise that of prior samples."""
+        """Eq. 3: lowers the energy of posterior samples and raises that of prior samples."""
         self.energy_optimiser.zero_grad(set_to_none=True)
         positive, negative = self.model.energy(posterior).mean(), self.model.energy(prior).mean()
         (positive - negative).backward()
@@ -168,13 +226,16 @@ class Learner:
         return {"energy_posterior": positive.item(), "energy_prior": negative.item()}, moved
 
     def _move(self, optimiser: torch.optim.Optimizer) -> bool:
-        """An update by the mean of all processes' gradients, unless that is not a number: then the weights stay as they are."""
+        """Updates by the mean gradient of all processes; skips the update and returns False if that is not finite."""
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-        self.processes.average_gradients(parameters)
+        self.group.average_gradients(parameters)
         finite = gradients_finite(parameters)
         if finite:
             optimiser.step()
         return finite
+
+    def _optimisers(self) -> dict[str, torch.optim.Adam]:
+        return {"generator_optimiser": self.generator_optimiser, "energy_optimiser": self.energy_optimiser}
 
 
 def averaged(model: RegionModel, decay: float) -> AveragedModel:
@@ -183,11 +244,11 @@ def averaged(model: RegionModel, decay: float) -> AveragedModel:
 
 
 def to_network(images: Tensor, device: torch.device) -> Tensor:
-    """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the values that ``drc_runtime.preprocess.to_tensor`` gives."""
+    """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``."""
     return images.to(device).float() / 127.5 - 1
 
 
 def median(images: Tensor) -> Tensor:
-    """The middle value of each pixel and channel over ``(N, 3, H, W)`` images: ``(3, H, W)``, of the same type."""
-    rows = images[:: max(len(images) // MEDIAN_OF, 1)]
+    """The median of each pixel and channel over ``(N, 3, H, W)`` images: ``(3, H, W)``, of the same type."""
+    rows = images[:: max(len(images) // MEDIAN_IMAGES, 1)]
     return rows.median(0).values

@@ -15,27 +15,34 @@ from drc_train.sampling.sampler import compile_step
 from drc_train.sampling.tracing import Parameters, parameters_of
 
 COMPILED_FROM = 200
-"""The iteration from which on the compiled gradient is used: compiling takes longer than it saves before."""
+"""First iteration with the compiled gradient: in shorter runs compiling takes longer than it saves."""
 
 
 class GeneratorGradient:
-    """Gradients of ``m_step_loss`` with respect to everything that the M-step moves."""
+    """Gradients of ``m_step_loss`` with respect to the generators' parameters."""
 
     def __init__(self, model: RegionModel, train: TrainConfig, compiled: bool) -> None:
-        """``compiled`` False, or a sigma that changes as it learns, for which each value is another function: autograd."""
+        """Prepares nothing yet; the gradient is compiled at iteration ``COMPILED_FROM``.
+
+        Args:
+            model: its parameters get the gradients.
+            train: weights and sigma of the loss.
+            compiled: False always uses autograd. So does a sigma that changes during training, because each value would be
+                another function to compile.
+        """
         self.model, self.train, self.notes = model, train, list[str]()
-        self._names = [name for name, _ in model.named_parameters() if "energy" not in name]
+        self._names = list(model.generator_parameters())
         self._parts: list[str] = []
         self._step: Callable[..., tuple[Tensor, ...]] | None = None
         self._to_compile = compiled and train.final_m_step_sigma is None
 
     def __call__(self, z: Tensor, image: Tensor, iteration: int) -> dict[str, Tensor]:
-        """Leaves the gradients at the parameters and returns the loss's parts by name.
+        """Sets the parameters' gradients and returns the loss's parts by name.
 
         Args:
             z: ``(B, D)`` posterior samples, B the same in every call.
             image: ``(B, 3, H, W)`` in [-1, 1].
-            iteration: counted from 0; it decides sigma.
+            iteration: counted from 0; decides sigma.
         """
         if self._to_compile and iteration >= COMPILED_FROM:
             self._compile(z, image)
@@ -49,9 +56,8 @@ class GeneratorGradient:
         with torch.no_grad():
             found = self._step(parameters_of(self.model), z, image)
         for name, gradient in zip(self._names, found, strict=False):
-            parameters[
-                name
-            ].grad = gradient.contiguous()  # the optimiser's kernel takes it to lie as the parameter does
+            # the fused optimiser expects the parameter's memory order
+            parameters[name].grad = gradient.contiguous()
         return dict(zip(self._parts, found[len(self._names) :], strict=True))
 
     def _compile(self, z: Tensor, image: Tensor) -> None:
@@ -60,7 +66,7 @@ class GeneratorGradient:
             traced = make_fx(lambda parameters, z, image: self._explicit(parameters, z, image))
             graph = channels_last(traced(parameters, z, image))
             self._step = compile_step(graph, (parameters, z, image))
-        except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
+        except Exception as error:  # noqa: BLE001 - whatever fails in the compiler, training works without it
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             self.notes.append(f"M-step without the compiler, slower: {reason}")
 

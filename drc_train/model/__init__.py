@@ -1,1 +1,1 @@
-"""The networks of the regions and what is maximised: Eqs. 1-13."""
+"""The networks of the regions and the objective: Eqs. 1-13."""

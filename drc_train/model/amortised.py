@@ -1,7 +1,7 @@
-"""Amortised inference: encoders in place of energy models and chains, trained as a variational autoencoder (Table 2).
+"""Amortised inference: encoders instead of energy models and chains, trained as a variational autoencoder (Table 2).
 
-The paper reports that this fails on Birds and gives no details; the objective is the evidence lower bound of Kingma and
-Welling (Auto-Encoding Variational Bayes, 2014) with the model's own mixture likelihood.
+The paper reports that this fails on Birds and gives no details. The objective here is the evidence lower bound of Kingma and
+Welling (Auto-Encoding Variational Bayes, 2014) with the model's mixture likelihood.
 """
 
 import torch
@@ -12,11 +12,11 @@ from drc_train.model.objective import log_posterior, m_step_loss
 from drc_train.model.regions import RegionModel, Regions
 
 ENCODER_STEPS = 2
-"""The first step finds z, whatever it was before; the second one's maps belong to it."""
+"""Steps of inference: the first encodes z, the second returns the maps that belong to it."""
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """A sample of N(mean, exp(log_variance)) that gradients flow through; zeros as ``noise`` give the mean."""
+    """A differentiable sample of N(mean, exp(log_variance)), all ``(B, D)``; zeros as ``noise`` give the mean."""
     return mean + (0.5 * log_variance).exp() * noise
 
 
@@ -28,14 +28,14 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def variational_loss(
     model: RegionModel, image: Tensor, noise: Tensor, train: TrainConfig, sigma: float
 ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """The M-step's loss at samples of the encoders, plus the divergence per element as the likelihood is.
+    """The M-step's loss at samples of the encoders, plus the KL divergence, per element like the likelihood.
 
     Args:
         model: with ``model.inference`` amortised.
         image: ``(B, 3, H, W)`` in [-1, 1].
         noise: ``(B, D)`` standard normal.
         train: weights of the parts.
-        sigma: scale of the likelihood, as in ``m_step_loss``.
+        sigma: of the likelihood, as in ``m_step_loss``.
 
     Returns:
         The loss, its parts by name, and the samples ``(B, D)``.
@@ -51,7 +51,18 @@ def variational_loss(
 def encoder_step(
     model: RegionModel, z: Tensor, image: Tensor, noise: Tensor, train: TrainConfig
 ) -> tuple[Tensor, Tensor, Regions]:
-    """What stands for ``drc_train.sampling.langevin.posterior_step`` where latents are encoded: the next z does not depend on z."""
+    """Replaces the Langevin ``posterior_step`` if inference is amortised; the next z does not depend on ``z``.
+
+    Args:
+        model: with ``model.inference`` amortised.
+        z: ``(B, D)``, only evaluated.
+        image: ``(B, 3, H, W)`` in [-1, 1].
+        noise: ``(B, D)`` standard normal; zeros give the mean.
+        train: the weight of the total variation.
+
+    Returns:
+        A sample of the encoders ``(B, D)``, and at ``z`` itself the log-posterior ``(B,)`` and the regions.
+    """
     mean, log_variance = model.encode(image)
     value, regions = log_posterior(model, z, image, model.config.region_likelihood(), train.total_variation_weight)
     return reparameterise(mean, log_variance, noise), value, regions

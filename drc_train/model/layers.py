@@ -1,6 +1,6 @@
-"""Layers whose gradient with respect to their input is made of few, plainly exportable operators.
+"""Layers whose input gradient consists of few operators that can all be exported.
 
-No operation here works in place: an in-place activation before the gradient is taken cannot be exported.
+No operation works in place: the export of a gradient through an in-place activation fails.
 """
 
 from typing import Any
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 NORM_EPSILON = 1e-5
+"""Added to the variance."""
 
-# Column r says which rows of the 4x4 kernel a row of the 3x3 kernel falls on when nearest upsampling is folded into it.
+# Maps a 3x3 kernel to the 4x4 kernel with nearest upsampling folded in: column r marks the rows to which row r is added.
 _NEAREST_FOLD = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
 
 
 class _InstanceNormalisation(torch.autograd.Function):
-    """Written out so that the gradient reuses the normalised map: two reductions forward, two backward."""
+    """With an explicit gradient that reuses the normalised map: two reductions forward, two backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ class _InstanceNormalisation(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
         normalised, scale, weight = ctx.saved_tensors
         product = gradient * normalised
-        # weight is constant over a map, so it can leave both means and join the small per-channel scale
+        # weight is constant over a map: it moves out of both means into the small per-channel scale
         input_gradient = (scale * weight) * (
             gradient - gradient.mean((2, 3), keepdim=True) - normalised * product.mean((2, 3), keepdim=True)
         )
@@ -38,7 +39,7 @@ class _InstanceNormalisation(torch.autograd.Function):
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalisation with affine parameters over ``(B, C, H, W)``."""
+    """Instance normalisation of ``(B, C, H, W)`` with a learned scale and offset for each channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -50,10 +51,10 @@ class InstanceNorm(nn.Module):
 
 
 def tap_matrix(size: int, upsampling: str) -> Tensor:
-    """``(2 size, 3 size)``: from a line of ``size`` pixels for each tap of a kernel of 3 to the doubled and filtered line.
+    """The matrix ``(2 size, 3 size)`` that doubles a line of ``size`` pixels and filters it with a kernel of 3 taps.
 
-    Columns of tap r are the doubled line, moved by r - 1 pixels with zeros coming in, as a zero-padded convolution sees it.
-    Bilinear doubling has half-pixel centres and repeats the edges.
+    Its input is the line once for each tap. The columns of tap r double the line and shift it by r - 1 pixels, with zeros at the
+    ends, as a zero-padded convolution does. Bilinear doubling has half-pixel centres and repeats the edges.
     """
     mode = "nearest" if upsampling == "nearest" else "linear"
     doubled = F.interpolate(torch.eye(size)[None], scale_factor=2, mode=mode)[0].T
@@ -62,14 +63,16 @@ def tap_matrix(size: int, upsampling: str) -> Tensor:
 
 
 class UpConv(nn.Module):
-    """Doubles the resolution, then a 3x3 convolution without bias: ``(B, in, H, W)`` to ``(B, out, 2H, 2W)``, H = W.
+    """Doubles the resolution, then convolves 3x3 without bias: ``(B, in, H, W)`` to ``(B, out, 2H, 2W)``, H = W.
 
-    Neither is computed so, because both are linear and most of the work can be done before the doubling, in one of two exact
-    ways. *Folded*, for nearest upsampling: one 4x4 transposed convolution of stride 2, whose kernel is a fixed linear map of the
-    3x3 one, takes 4 instead of 9 multiplications an output, and its input gradient is one strided convolution. *By taps*: each
-    of the kernel's 9 taps mixes the channels at the low resolution, which is a 1x1 convolution and a quarter of the work, and
-    products with a constant matrix along the columns and then along the rows double, move and add up the 9 maps. It is the only
-    way with bilinear upsampling, and pays with nearest where a layer is wide for its size.
+    Both operations are linear, so most of the work can be done at the low resolution, in one of two exact ways.
+
+    *Folded*, for nearest upsampling: one 4x4 transposed convolution of stride 2, whose kernel is a fixed linear map of the 3x3
+    kernel. It takes 4 instead of 9 multiplications for each output, and its input gradient is one strided convolution.
+
+    *By taps*: each of the kernel's 9 taps mixes the channels at the low resolution, which is a 1x1 convolution and a quarter of
+    the work. Products with a constant matrix along the columns and then along the rows double, shift and add the 9 maps. This is
+    the only way with bilinear upsampling; with nearest it is faster for layers that are wide for their size.
     """
 
     matrix: Tensor
@@ -78,8 +81,8 @@ class UpConv(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
         self.upsampling = upsampling
-        # multiplications for each output channel: 16 inputs size^2 folded, 9 inputs size^2 + 30 size^3 by taps; the rest is
-        # what moving the maps costs (benchmarks/README.md)
+        # multiplications for each output channel: 16 inputs size^2 folded, 9 inputs size^2 + 30 size^3 by taps; the threshold
+        # also accounts for memory traffic (benchmarks/README.md)
         self.folded = upsampling == "nearest" and inputs < max(256, 8 * size)
         self.register_buffer("matrix", _NEAREST_FOLD if self.folded else tap_matrix(size, upsampling), persistent=False)
 
@@ -96,10 +99,16 @@ class UpConv(nn.Module):
 
 
 def grid_sample(source: Tensor, grid: Tensor) -> Tensor:
-    """Bilinear sampling of ``source (B, C, H, W)`` at ``grid (B, 2, H', W')`` of x, y in [-1, 1]: ``(B, C, H', W')``.
+    """Samples an image bilinearly, with zeros outside of it.
 
-    Zeros outside, -1 and 1 are the outer edges of the border pixels (align_corners off). One gather with one set of
-    indices serves the four corners, and its gradient is one scatter-add.
+    All four neighbours come from one gather with one set of indices, whose gradient is one scatter-add.
+
+    Args:
+        source: ``(B, C, H, W)``.
+        grid: ``(B, 2, H', W')``, x and y; -1 and 1 are the outer edges of the border pixels (``align_corners=False``).
+
+    Returns:
+        ``(B, C, H', W')``.
     """
     batch, channels, height, width = source.shape
     out_height, out_width = grid.shape[2:]
@@ -118,13 +127,13 @@ def grid_sample(source: Tensor, grid: Tensor) -> Tensor:
         ),
         1,
     )
-    # asked this way round, so that what is not a number is not taken for outside, where it would become zero
+    # with these comparisons NaN does not count as outside, where it would become zero
     outside = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
     weights = torch.where(outside, torch.zeros_like(weights), weights)
     index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-    # and as an index it would be some integer: the gather has to stay inside. Asked before the cast, because TensorRT's
-    # list of operators has no clamp of integers
+    # NaN would become an arbitrary index, and the gather must stay inside. Before the cast, because TensorRT cannot clamp
+    # integers
     index = torch.where(index >= 0, index, torch.zeros_like(index)).to(torch.int64)
     index = index.reshape(batch, 1, -1).expand(-1, channels, -1)
-    corners = source.reshape(batch, channels, -1).gather(2, index).reshape(batch, channels, 4, out_height, out_width)
-    return (corners * weights.reshape(batch, 1, 4, out_height, out_width)).sum(2)
+    neighbours = source.reshape(batch, channels, -1).gather(2, index).reshape(batch, channels, 4, out_height, out_width)
+    return (neighbours * weights.reshape(batch, 1, 4, out_height, out_width)).sum(2)

@@ -8,14 +8,16 @@ from drc_train.config import SMALLEST_MAP
 from drc_train.model.layers import InstanceNorm, UpConv
 
 GENERATOR_SLOPE = 0.01
+"""Slope of the leaky ReLUs between the generators' stages."""
 LATENT_SLOPE = 0.2
+"""Slope of all other leaky ReLUs."""
 
 
 class Generator(nn.Module):
-    """A latent to a map of ``outputs`` channels: a fully connected layer, then upsample-convolve-normalise stages.
+    """Maps a latent to an image of ``outputs`` channels: a fully connected layer, then upsample-convolve-normalise stages.
 
-    ``context`` channels of another generator's 4x4 map can be read beside its own (the re-assignment generator reads the
-    background's, Appendix D).
+    The stages can also read ``context`` channels of another generator's 4x4 map: the re-assignment generator reads the
+    background's (Appendix D).
     """
 
     def __init__(
@@ -33,12 +35,12 @@ class Generator(nn.Module):
         self.head = nn.Conv2d(channels[-1], outputs, 3, padding=1)
 
     def smallest_map(self, z: Tensor) -> Tensor:
-        """``(B, latent)`` to the ``(B, base, 4, 4)`` map that the stages start from."""
+        """``(B, latent)`` to the first stage's input ``(B, base, 4, 4)``."""
         projected = F.leaky_relu(self.project(z), LATENT_SLOPE)
         return projected.reshape(-1, self.base, SMALLEST_MAP, SMALLEST_MAP)
 
     def grow(self, x: Tensor) -> Tensor:
-        """``(B, base + context, 4, 4)`` to ``(B, outputs, H, W)``, without the last activation."""
+        """``(B, base + context, 4, 4)`` to ``(B, outputs, H, W)``, without a last activation."""
         for stage, norm in zip(self.stages, self.norms, strict=True):
             x = F.leaky_relu(norm(stage(x)), GENERATOR_SLOPE)
         return self.head(x)  # type: ignore[no-any-return]
@@ -47,8 +49,8 @@ class Generator(nn.Module):
 class Energy(nn.Module):
     """A latent-space energy model (Eq. 2): an MLP over z, ``hidden`` layers deep.
 
-    With ``categories`` > 1 the outputs are the logits of the symbolic vector y and the energy is minus their log-sum-exp, so
-    that p(y | z) is their softmax (section 3.1, Pang et al. [64]); with 1 the output is the energy itself.
+    With ``categories`` > 1 the outputs are the logits of the symbolic vector y and the energy is the negative log-sum-exp, so
+    that p(y | z) is their softmax (section 3.1, Pang et al. [64]). With 1 the output is the energy itself.
     """
 
     def __init__(self, latent: int, width: int, categories: int, hidden: int) -> None:
@@ -70,7 +72,7 @@ class Energy(nn.Module):
 
 
 class Classifier(nn.Module):
-    """The auxiliary classifier that must find a region's category in its image (section 3.4, Appendix C.2)."""
+    """The auxiliary classifier that predicts a region's category from its image (section 3.4, Appendix C.2)."""
 
     def __init__(self, image_size: int, channels: int, categories: int) -> None:
         super().__init__()
@@ -88,9 +90,9 @@ class Classifier(nn.Module):
 
 
 class Encoder(nn.Module):
-    """An image to a diagonal Gaussian over a part of z, in place of that part's energy model (Table 2, amortised inference).
+    """Maps an image to a diagonal Gaussian over a part of z, for amortised inference (Table 2).
 
-    The paper does not describe its encoders: these have the auxiliary classifiers' layers.
+    The paper does not describe its encoders; these have the layers of the auxiliary classifiers.
     """
 
     def __init__(self, image_size: int, channels: int, latent: int) -> None:
@@ -104,7 +106,7 @@ class Encoder(nn.Module):
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Orthogonal weights of gain 1 and zero biases everywhere (Appendix B)."""
+    """Initialises with orthogonal weights of gain 1 and zero biases (Appendix B)."""
     for parameter_name, parameter in module.named_parameters():
         if parameter.ndim > 1 and parameter_name.endswith("weight") and parameter.shape[1:] != (1, 1):
             nn.init.orthogonal_(parameter, generator=generator)

@@ -1,4 +1,4 @@
-"""The objective J of Eq. 12 in both its uses: its gradient with respect to z (E-step) and to the generators (M-step)."""
+"""The objective J of Eq. 12: the E-step follows its gradient in z, the M-step its gradient in the generators' weights."""
 
 from math import log
 
@@ -11,9 +11,18 @@ from drc_train.model.regions import RegionModel, Regions
 
 
 def region_log_likelihoods(regions: Regions, image: Tensor, likelihood: Likelihood) -> tuple[Tensor, Tensor]:
-    """Per pixel and channel, log p of each foreground slot ``(B K, 3, H, W)`` and of the background ``(B, 3, H, W)``.
+    """The log-likelihood of each pixel and channel in each region.
 
-    Where the two sigmas differ, so do the constants that make them densities: the foreground's is that much lower.
+    Up to a constant that both regions share. If their sigmas differ, so do their normalising constants, and the foreground's is
+    subtracted here.
+
+    Args:
+        regions: drawn from a batch of latents.
+        image: ``(B, 3, H, W)`` in [-1, 1].
+        likelihood: sigmas and family.
+
+    Returns:
+        Of each foreground slot ``(B K, 3, H, W)`` and of the background ``(B, 3, H, W)``.
     """
 
     def log_density(drawn: Tensor, image: Tensor, sigma: float) -> Tensor:
@@ -24,18 +33,18 @@ def region_log_likelihoods(regions: Regions, image: Tensor, likelihood: Likeliho
     foreground = log_density(regions.slots, regions.for_each_slot(image), likelihood.foreground)
     background = log_density(regions.background, image, likelihood.background)
     if likelihood.foreground != likelihood.background:
-        # a Laplace density's constant is its rate, 1 / (2 sigma^2); a Gaussian's is 1 / sigma
+        # a Laplace density is normalised by its rate, 1 / (2 sigma^2), a Gaussian by 1 / sigma
         power = 2 if likelihood.family == "laplace" else 1
         foreground = foreground - power * log(likelihood.foreground / likelihood.background)
     return foreground, background
 
 
 def mixture_log_likelihood(regions: Regions, image: Tensor, likelihood: Likelihood) -> Tensor:
-    """log(sum_k pi_k p_k + pi_b p_b) of Eq. 6 for each pixel and channel, without constants: ``(B, 3, H, W)``.
+    """log(sum_k pi_k p_k + pi_b p_b) of Eq. 6 for each pixel and channel, up to a constant: ``(B, 3, H, W)``.
 
-    Its gradient is the gradient of Eq. 12 with the responsibilities held fixed: that is the identity of Eq. 10, so nothing
-    needs to be detached. With l_k = log(pi_k / pi_b) it is log p_b - softplus(lse_k l_k) + softplus(lse_k(l_k + log p_k -
-    log p_b)), where lse is the log-sum-exp over the foreground slots: it never takes the logarithm of a small number.
+    Its gradient equals the gradient of Eq. 12 with fixed responsibilities. This is the identity of Eq. 10, so nothing needs to be
+    detached. With l_k = log(pi_k / pi_b) and lse the log-sum-exp over the foreground slots, the value is
+    log p_b - softplus(lse_k l_k) + softplus(lse_k(l_k + log p_k - log p_b)), which takes no logarithm of a small number.
     """
     foreground, background = region_log_likelihoods(regions, image, likelihood)
     odds = regions.slot_logits + foreground - regions.for_each_slot(background)
@@ -49,32 +58,43 @@ def _log_odds(regions: Regions, image: Tensor, likelihood: Likelihood) -> Tensor
 
 
 def responsibility(regions: Regions, image: Tensor, likelihood: Likelihood) -> Tensor:
-    """The foreground's posterior responsibility of each pixel (Eq. 7), channels summed: ``(B, 1, H, W)`` in [0, 1]."""
+    """The foreground's responsibility for each pixel (Eq. 7), from all channels: ``(B, 1, H, W)`` in [0, 1]."""
     return torch.sigmoid(regions.over_slots(_log_odds(regions, image, likelihood)))
 
 
 def slot_responsibilities(regions: Regions, image: Tensor, likelihood: Likelihood) -> Tensor:
-    """Responsibilities of the background and each slot (Eq. 7): ``(B, 1 + K, H, W)``, the background first; they sum to 1."""
+    """Responsibilities of the background and each slot (Eq. 7): ``(B, 1 + K, H, W)``, background first, summing to 1."""
     odds = _log_odds(regions, image, likelihood)[:, 0].unflatten(0, (len(image), -1))
     return torch.cat((torch.zeros_like(odds[:, :1]), odds), 1).softmax(1)
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Sum of the absolute differences between neighbours (Eq. 23): ``(B, C, H, W)`` to ``(B,)``."""
+    """Sum of absolute differences between neighbouring pixels (Eq. 23): ``(B, C, H, W)`` to ``(B,)``."""
     horizontal = (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().sum((1, 2, 3))
     vertical = (image[:, :, 1:] - image[:, :, :-1]).abs().sum((1, 2, 3))
     return horizontal + vertical
 
 
 def log_prior(model: RegionModel, z: Tensor) -> Tensor:
-    """-energy - |z|^2 / 2 (Eq. 2, without constants): ``(B, D)`` to ``(B,)``."""
+    """-energy - |z|^2 / 2 (Eq. 2, up to a constant): ``(B, D)`` to ``(B,)``."""
     return -model.energy(z) - 0.5 * z.square().sum(1)
 
 
 def log_posterior(
     model: RegionModel, z: Tensor, image: Tensor, likelihood: Likelihood, total_variation_weight: float
 ) -> tuple[Tensor, Regions]:
-    """The function whose gradient moves z (Eq. 19 and Listing 2): ``(B,)``, and the regions it was computed from."""
+    """The function whose gradient moves z (Eq. 19 and Listing 2).
+
+    Args:
+        model: generators and energy models.
+        z: ``(B, D)``.
+        image: ``(B, 3, H, W)`` in [-1, 1].
+        likelihood: sigmas and family.
+        total_variation_weight: of Eq. 23.
+
+    Returns:
+        The log-posterior up to a constant ``(B,)``, and the regions of z.
+    """
     regions = model(z)
     evidence = mixture_log_likelihood(regions, image, likelihood).sum((1, 2, 3))
     penalty = total_variation_weight * total_variation(regions.background)
@@ -82,7 +102,7 @@ def log_posterior(
 
 
 def orthogonal_penalty(module: nn.Module) -> Tensor:
-    """Sum over convolutions of the Frobenius norm of W W^T off its diagonal (Eq. 24)."""
+    """Sum over all convolutions of the Frobenius norm of the off-diagonal part of W W^T (Eq. 24)."""
     total = torch.zeros((), device=next(module.parameters()).device)
     for parameter in module.parameters():
         if parameter.ndim == 4:
@@ -93,10 +113,10 @@ def orthogonal_penalty(module: nn.Module) -> Tensor:
 
 
 def pseudo_label_loss(model: RegionModel, z: Tensor, regions: Regions) -> Tensor:
-    """Cross-entropy between the symbolic vectors and what the classifiers find in the regions (Eq. 22).
+    """Cross-entropy between the symbolic vectors and the classifiers' predictions from the regions (Eq. 22).
 
-    Each classifier sees its region times the sigmoid of the region's own mask logit, so that a null region shows nothing;
-    each foreground slot is a region.
+    A classifier's input is its region times the sigmoid of the region's own mask logit: a null region shows nothing. Each
+    foreground slot is a region.
     """
     z_foreground, z_background, _ = model.split(z)
     with torch.no_grad():
@@ -110,9 +130,19 @@ def pseudo_label_loss(model: RegionModel, z: Tensor, regions: Regions) -> Tensor
 def m_step_loss(
     model: RegionModel, z: Tensor, image: Tensor, train: TrainConfig, sigma: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The generators' loss (Listing 3) with the likelihood at the scale ``sigma``, and its parts by name.
+    """The generators' loss (Listing 3).
 
-    The total variation is taken per element like the likelihood, so that the two keep the E-step's ratio.
+    The total variation is per element, like the likelihood, so that their ratio is that of the E-step.
+
+    Args:
+        model: its generators and classifiers get gradients.
+        z: ``(B, D)`` posterior samples.
+        image: ``(B, 3, H, W)`` in [-1, 1].
+        train: weights of the parts; those of weight 0 are left out.
+        sigma: of the likelihood.
+
+    Returns:
+        The loss; its weighted parts by name, with ``foreground_share``, the mean of pi_f, besides.
     """
     regions = model(z)
     parts = {"likelihood": -mixture_log_likelihood(regions, image, model.config.region_likelihood(sigma)).mean()}

@@ -1,4 +1,4 @@
-"""The generative model of section 3.2: two regions that compete for each pixel, and the priors of their latents."""
+"""The generative model of section 3.2: regions that compete for each pixel, and the priors of their latents."""
 
 from typing import NamedTuple
 
@@ -10,18 +10,17 @@ from drc_train.model.layers import grid_sample
 from drc_train.model.networks import Classifier, Encoder, Energy, Generator, initialise
 
 SATURATION = 0.98
-"""Largest brightness that a background image starts with: beyond it tanh has no gradient left."""
+"""Largest absolute value of an initial background image in [-1, 1]: beyond it the gradient of tanh vanishes."""
 LIGHT = 0.1
-"""Scale of the first weights between a background latent and the light: about 10 % of contrast and brightness."""
-
+"""Scale of the initial weights from a background latent to the light: about 10 % of contrast and brightness."""
 CENTRE_WIDTH = 0.5
-"""Standard deviation of the hill in ``centred``, where the image reaches from -1 to 1."""
+"""Standard deviation of the bump in ``centred``; the image reaches from -1 to 1."""
 
 
 class Regions(NamedTuple):
-    """What the generators draw for a batch of latents. Images are in [-1, 1].
+    """The generators' output for a batch of latents. Images are in [-1, 1].
 
-    Where there are K foreground slots, theirs are folded into the batch: row b K + k is slot k of image b.
+    The K foreground slots are folded into the batch: row b K + k is slot k of image b.
     """
 
     slots: Tensor
@@ -39,30 +38,30 @@ class Regions(NamedTuple):
 
     @property
     def slot_count(self) -> int:
-        """K, how many foreground slots there are."""
+        """K, the number of foreground slots."""
         return len(self.slots) // len(self.background)
 
     def for_each_slot(self, x: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B K, C, H, W)``: each image's values once for each of its slots."""
+        """Repeats each image's values for each of its slots: ``(B, C, H, W)`` to ``(B K, C, H, W)``."""
         return x if self.slot_count == 1 else x.unsqueeze(1).expand(-1, self.slot_count, -1, -1, -1).flatten(0, 1)
 
     def over_slots(self, logits: Tensor) -> Tensor:
-        """The log-sum-exp over each image's slots: ``(B K, C, H, W)`` to ``(B, C, H, W)``."""
+        """Log-sum-exp over each image's slots: ``(B K, C, H, W)`` to ``(B, C, H, W)``."""
         return logits if self.slot_count == 1 else logits.unflatten(0, (-1, self.slot_count)).logsumexp(1)
 
     @property
     def logit(self) -> Tensor:
-        """(B, 1, H, W): log(pi_f / pi_b), all slots together."""
+        """(B, 1, H, W): log(pi_f / pi_b), with pi_f the sum over all slots."""
         return self.over_slots(self.slot_logits)
 
     @property
     def mask(self) -> Tensor:
-        """(B, 1, H, W) in [0, 1]: the mixture weight pi_f, all slots together."""
+        """(B, 1, H, W) in [0, 1]: the mixture weight pi_f, the sum over all slots."""
         return torch.sigmoid(self.logit)
 
     @property
     def foreground(self) -> Tensor:
-        """(B, 3, H, W): the slots' images, mixed by their shares of pi_f."""
+        """(B, 3, H, W): the slots' images, averaged with their shares of pi_f as weights."""
         if self.slot_count == 1:
             return self.slots
         images, logits = (x.unflatten(0, (-1, self.slot_count)) for x in (self.slots, self.slot_logits))
@@ -70,7 +69,7 @@ class Regions(NamedTuple):
 
 
 def centred(size: int) -> Tensor:
-    """A hill of height 1 in the middle of ``(1, size, size)``, which has fallen to -1 in the corners and to 0 between."""
+    """``(1, size, size)``: a Gaussian bump, scaled to 1 in the centre and about -1 in the corners."""
     across = (torch.arange(size) + 0.5) * 2 / size - 1
     distance = across.square() + across.square()[:, None]
     return (2 * torch.exp(-distance / (2 * CENTRE_WIDTH**2)) - 1)[None]
@@ -80,7 +79,7 @@ class RegionModel(nn.Module):
     """Foreground, background and re-assignment generators with their energy models (Fig. 1)."""
 
     def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
-        """``generator`` draws the initial weights; None leaves them for a checkpoint to fill."""
+        """``generator`` draws the initial weights; None leaves PyTorch's, for a checkpoint to replace."""
         super().__init__()
         self.config = config
         latent, shape = config.latent, (config.base_channels, config.channels)
@@ -116,23 +115,23 @@ class RegionModel(nn.Module):
 
     @torch.no_grad()
     def start_background(self, image: Tensor) -> None:
-        """Starts the learned background image at ``image (3, H, W)`` in [-1, 1], and the generator at adding nothing."""
+        """Initialises the learned background image with ``image (3, H, W)`` in [-1, 1]; the generator adds nothing to it yet."""
         self.background_image.copy_(torch.atanh(image.clamp(-SATURATION, SATURATION)))
         self.background.head.weight[:3] = 0
         self.background_light.weight *= LIGHT
 
     def _lit_image(self, z_background: Tensor) -> Tensor:
-        """The learned background image under the light that z stands for: a gain and an offset for each channel.
+        """The learned background image times a gain plus an offset for each channel, both functions of z.
 
-        A path of its own because instance normalisation removes what is the same all over a map, and light is.
+        The generator cannot do this, because instance normalisation removes whatever is constant over a map.
         """
         gain, offset = self.background_light(z_background)[:, :, None, None].chunk(2, 1)
         return self.background_image * (1 + gain) + offset
 
     def split(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``z (B, D)`` to the foreground's, background's and re-assignment's parts.
+        """Splits ``z (B, D)`` into the parts of foreground ``(B K, D_f)``, background and re-assignment.
 
-        The foreground's has one row for each slot: ``(B K, D_f)``.
+        The foreground's part has one row for each slot.
         """
         latent = self.config.latent
         first, second = latent.all_foreground, latent.all_foreground + latent.background
@@ -140,7 +139,7 @@ class RegionModel(nn.Module):
         return foreground, z[:, first:second], z[:, second:]
 
     def forward(self, z: Tensor) -> Regions:
-        """``z (B, D)`` to the regions that it stands for (Listing 1)."""
+        """Generates the regions of ``z (B, D)`` (Listing 1)."""
         z_foreground, z_background, z_reassignment = self.split(z)
         drawn = self.foreground.grow(self.foreground.smallest_map(z_foreground))
         slots, slot_logits = torch.tanh(drawn[:, :3]), drawn[:, 3:]
@@ -163,19 +162,19 @@ class RegionModel(nn.Module):
         return torch.tanh(self.reassignment.grow(torch.cat((own, smallest.detach()), 1)))
 
     def reassignment_grid(self, z: Tensor) -> Tensor:
-        """Where each pixel of the re-assigned background comes from: ``(B, D)`` to x, y in [-1, 1], ``(B, 2, H, W)``."""
+        """The source of each re-assigned background pixel: ``z (B, D)`` to x, y in [-1, 1], ``(B, 2, H, W)``."""
         _, z_background, z_reassignment = self.split(z)
         return self._grid(z_reassignment, self.background.smallest_map(z_background))
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | x), both ``(B, D)``, from ``(B, 3, H, W)``: with amortised inference."""
+        """Mean and log-variance of q(z | x), both ``(B, D)``, from images ``(B, 3, H, W)``; for amortised inference only."""
         means, log_variances = zip(*(encoder(image) for encoder in self.encoders), strict=True)
         return torch.cat(means, 1), torch.cat(log_variances, 1)
 
     def energy(self, z: Tensor) -> Tensor:
-        """``z (B, D)`` to the sum of the energies ``(B,)``; the prior is exp(-energy - |z|^2 / 2) up to a constant (Eq. 2).
+        """The sum of all energies: ``z (B, D)`` to ``(B,)``. The prior is exp(-energy - |z|^2 / 2) up to a constant (Eq. 2).
 
-        Zeros with amortised inference, whose prior is N(0, I).
+        Zero with amortised inference, whose prior is N(0, I).
         """
         if self.config.inference == "amortised":
             return torch.zeros_like(z[:, 0])
@@ -188,10 +187,16 @@ class RegionModel(nn.Module):
             total = total + self.reassignment_energy(z_reassignment)
         return total
 
-    def generator_parameters(self) -> list[nn.Parameter]:
-        """What the M-step moves: generators, auxiliary classifiers, and the encoders of amortised inference."""
-        return [parameter for name, parameter in self.named_parameters() if "energy" not in name]
+    def energy_parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters of the energy models by name: what Eq. 3 moves. None with amortised inference."""
+        return {
+            name: parameter
+            for child, module in self.named_children()
+            if isinstance(module, Energy)
+            for name, parameter in module.named_parameters(prefix=child)
+        }
 
-    def energy_parameters(self) -> list[nn.Parameter]:
-        """What the energy models' own optimiser moves."""
-        return [parameter for name, parameter in self.named_parameters() if "energy" in name]
+    def generator_parameters(self) -> dict[str, nn.Parameter]:
+        """All other parameters by name: what the M-step moves (generators, auxiliary classifiers, encoders)."""
+        energies = self.energy_parameters()
+        return {name: parameter for name, parameter in self.named_parameters() if name not in energies}

@@ -1,7 +1,7 @@
-"""Backward operators written as forward operators: what makes a traced gradient exportable, and faster to train with.
+"""Backward operators rewritten as forward operators, which makes a traced gradient exportable, and training faster.
 
-ONNX has no backward operators, and PyTorch's core decompositions leave the convolution's. Of its three gradients only the
-one towards the input is needed, because z is what moves; that one is itself a convolution.
+ONNX has no backward operators, and PyTorch's core decompositions do not cover that of the convolution. Of its three gradients the
+step needs only the one with respect to the input, because it moves z alone. That one is itself a convolution.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from torch._decomp import core_aten_decompositions
 aten = torch.ops.aten
 
 SMALLEST_NORMAL = 2.0**-126
-"""Of float32."""
+"""Smallest normal number of float32."""
 
 Decompositions = dict[Any, Callable[..., Any]]
 
@@ -32,10 +32,14 @@ def convolution_input_gradient(
     groups: int,
     output_mask: list[bool],
 ) -> tuple[Tensor, None, None]:
-    """``aten.convolution_backward`` for its first output.
+    """The first output of ``aten.convolution_backward``, whose parameters these are: the framework calls it by position.
 
-    A transposed convolution's input gradient is the strided convolution with the same kernel; that of a convolution of
-    stride 1 is a convolution with the kernel turned and its channels exchanged.
+    The input gradient of a transposed convolution is the strided convolution with the same kernel. That of a convolution of
+    stride 1 is a convolution with the kernel flipped and its channels exchanged.
+
+    Raises:
+        ValueError: another gradient is asked for, or the convolution has groups, dilation, output padding, or a stride
+            without being transposed.
     """
     if output_mask[1] or output_mask[2] or groups != 1 or any(d != 1 for d in dilation) or any(output_padding):
         raise ValueError("only the input gradient of an ungrouped, undilated convolution has a decomposition")
@@ -43,13 +47,17 @@ def convolution_input_gradient(
         return aten.convolution(gradient, weight, None, stride, padding, [1, 1], False, [0, 0], 1), None, None
     if any(s != 1 for s in stride):
         raise ValueError("the input gradient of a strided convolution has no decomposition")
-    turned = weight.flip(2, 3).transpose(0, 1)
+    flipped = weight.flip(2, 3).transpose(0, 1)
     rest = [size - 1 - p for size, p in zip(weight.shape[2:], padding, strict=True)]
-    return aten.convolution(gradient, turned, None, [1, 1], rest, [1, 1], False, [0, 0], 1), None, None
+    return aten.convolution(gradient, flipped, None, [1, 1], rest, [1, 1], False, [0, 0], 1), None, None
 
 
 def slice_input_gradient(gradient: Tensor, input_sizes: list[int], dim: int, start: int, end: int, step: int) -> Tensor:
-    """``aten.slice_backward`` as a pad with zeros: a scatter would cost more and is refused by TensorRT before 10.9."""
+    """``aten.slice_backward`` as padding with zeros. A scatter would cost more, and TensorRT before 10.9 refuses it.
+
+    Raises:
+        ValueError: a step other than 1.
+    """
     if step != 1:
         raise ValueError("only the gradient of a slice of step 1 has a decomposition")
     dim %= len(input_sizes)
@@ -65,10 +73,13 @@ def select_input_gradient(gradient: Tensor, input_sizes: list[int], dim: int, in
 
 
 def leaky_relu_input_gradient(gradient: Tensor, x: Tensor, slope: float, is_result: bool) -> Tensor:
-    """``aten.leaky_relu_backward`` as a product with x, scaled up beyond all bounds and clipped to [slope, 1].
+    """``aten.leaky_relu_backward`` as a product with x / ``SMALLEST_NORMAL``, clipped to [slope, 1].
 
-    That is 1 for every positive number that is not denormal, and the slope at and below zero. The usual choice between two
-    tensors (Where) was a fifth of the small models' step in onnxruntime, which makes it element by element.
+    The clipped factor is 1 for every positive normal number, and the slope for numbers up to 0. The usual Where takes a fifth of
+    the small models' step in onnxruntime, which computes it element by element.
+
+    Raises:
+        ValueError: a slope outside (0, 1).
     """
     if not 0 < slope < 1:
         raise ValueError("only the gradient of a leaky ReLU with a slope between 0 and 1 has a decomposition")
@@ -76,12 +87,12 @@ def leaky_relu_input_gradient(gradient: Tensor, x: Tensor, slope: float, is_resu
 
 
 def training_decompositions() -> Decompositions:
-    """For the compiled training step: only what the compiler has no better kernel for."""
+    """For the compiled training step: only the operators for which the compiler has no better kernel."""
     return {aten.convolution_backward.default: convolution_input_gradient}
 
 
 def export_decompositions() -> Decompositions:
-    """For the exported graph: every backward operator that the steps contain becomes forward operators."""
+    """For the exported graph: all backward operators in the steps."""
     return {
         **core_aten_decompositions(),
         **training_decompositions(),

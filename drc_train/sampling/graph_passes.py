@@ -1,4 +1,4 @@
-"""What is changed about a traced step before it is compiled for training; the mathematics stays, in full precision exactly."""
+"""Rewrites of a traced step before it is compiled for training."""
 
 import torch
 from torch.fx import GraphModule, Node
@@ -7,27 +7,27 @@ aten = torch.ops.aten
 
 
 def channels_last(graph: GraphModule) -> GraphModule:
-    """Gives each convolution with a window its kernel in channels-last order; its input and output follow.
+    """Passes each kernel larger than 1x1 in channels-last order; input and output of its convolution follow.
 
     CPUs and tensor cores convolve faster in that order (measured in benchmarks/README.md). A 1x1 convolution is a matrix
-    product in either, and what surrounds it wants the usual order.
+    product in either order, and the operators around it are faster in the usual one. Changes ``graph`` itself and returns it.
     """
     for node in _convolutions(graph):
         kernel = node.args[1]
         if not isinstance(kernel, Node) or tuple(kernel.meta["tensor_meta"].shape[2:]) == (1, 1):
             continue
         with graph.graph.inserting_before(node):
-            turned = graph.graph.call_function(aten.clone.default, (kernel,), {"memory_format": torch.channels_last})
-        node.update_arg(1, turned)
+            reordered = graph.graph.call_function(aten.clone.default, (kernel,), {"memory_format": torch.channels_last})
+        node.update_arg(1, reordered)
     for node in graph.graph.nodes:
-        if node.target is aten.view.default:  # it was traced with the usual order, in which no copy was needed
+        if node.target is aten.view.default:  # traced in the usual order, in which no copy was needed
             node.target = aten.reshape.default
     graph.recompile()
     return graph
 
 
 def low_precision_convolutions(graph: GraphModule, dtype: torch.dtype) -> GraphModule:
-    """Computes the convolutions in ``dtype`` and everything else, norms, likelihoods and the update, in float32."""
+    """Computes the convolutions in ``dtype``, everything else in float32. Changes ``graph`` itself and returns it."""
     for node in _convolutions(graph):
         with graph.graph.inserting_before(node):
             for place in range(3):

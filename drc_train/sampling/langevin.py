@@ -1,7 +1,7 @@
 """One Langevin step as an explicit function of its tensors (Listing 2).
 
-The gradient is taken inside the function and traced to plain operators (``trace_step``), so the same function is what
-training compiles and what the export writes into a graph.
+The function takes the gradient itself and is traced to plain operators (``trace_step``). Training compiles the same function that
+the export writes into a graph.
 """
 
 import torch
@@ -21,17 +21,17 @@ def langevin_update(z: Tensor, gradient: Tensor, noise: Tensor, step_size: float
 def posterior_step(
     model: RegionModel, z: Tensor, image: Tensor, noise: Tensor, train: TrainConfig
 ) -> tuple[Tensor, Tensor, Regions]:
-    """One step of the posterior chain; with amortised inference a sample of the encoders.
+    """One step of the posterior chain (Eq. 13); with amortised inference a sample of the encoders.
 
     Args:
         model: the generators and energy models.
         z: ``(B, D)`` latents.
         image: ``(B, 3, H, W)`` in [-1, 1].
-        noise: ``(B, D)`` standard normal, or zeros for plain gradient ascent.
-        train: the step size (s1 of Appendix B) and the weight of Eq. 23; the likelihood's scales are the model's own.
+        noise: ``(B, D)`` standard normal; zeros give plain gradient ascent.
+        train: the step size (s1 of Appendix B) and the weight of Eq. 23; the likelihood's sigmas are the model's.
 
     Returns:
-        z after the step ``(B, D)``, and at z itself the log-posterior ``(B,)`` and the regions.
+        z after the step ``(B, D)``, and before it the log-posterior ``(B,)`` and the regions.
     """
     if model.config.inference == "amortised":
         return encoder_step(model, z, image, noise, train)
@@ -46,7 +46,17 @@ def posterior_step(
 
 
 def prior_step(model: RegionModel, z: Tensor, noise: Tensor, train: TrainConfig) -> tuple[Tensor, Tensor]:
-    """One step of the prior chain: z after the step ``(B, D)``, and the energy at z ``(B,)``."""
+    """One step of the prior chain, whose stationary distribution is the prior of Eq. 2.
+
+    Args:
+        model: the energy models.
+        z: ``(B, D)`` latents.
+        noise: ``(B, D)`` standard normal.
+        train: the step size.
+
+    Returns:
+        z after the step ``(B, D)``, and the energy before it ``(B,)``.
+    """
     with torch.enable_grad():
         start = z.detach().requires_grad_()
         energy = model.energy(start)

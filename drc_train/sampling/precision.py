@@ -1,4 +1,4 @@
-"""How precisely the E-step's convolutions are computed: as coarsely as the gradient allows, on GPUs."""
+"""The precision of the E-step's convolutions: on GPUs the fastest whose gradient is close to float32's."""
 
 import copy
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from torch.fx import GraphModule
 
 from drc_train.sampling.graph_passes import low_precision_convolutions
 
-ENOUGH = 0.995
-"""Least cosine between a gradient and its float32 counterpart.
+MIN_COSINE = 0.995
+"""Smallest accepted cosine between a gradient and its float32 counterpart.
 
-The noise of a Langevin step is an order of magnitude larger than its gradient's part, so an angle of 6 degrees is lost in it.
+It is an angle of 6 degrees. The noise of a Langevin step is ten times as large as the gradient's part and hides it.
 """
 HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 FASTEST_FIRST = ("float16", "bfloat16", "tf32")
@@ -21,7 +21,7 @@ FASTEST_FIRST = ("float16", "bfloat16", "tf32")
 
 @contextmanager
 def tensor_float32(allowed: bool) -> Iterator[None]:
-    """Lets a GPU round the factors of float32 products to 10 bits, or forbids it, within the block."""
+    """Enables or disables TF32 (10-bit mantissa) on a GPU within the block."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if allowed else "highest")
     torch.backends.cudnn.allow_tf32 = allowed
@@ -33,7 +33,7 @@ def tensor_float32(allowed: bool) -> Iterator[None]:
 
 
 def at_precision(graph: GraphModule, precision: str) -> GraphModule:
-    """A copy of a traced step for ``precision``; for ``float32`` and ``tf32`` it is the step itself."""
+    """A copy of a traced step for ``precision``; for ``float32`` and ``tf32`` the step itself."""
     if precision not in HALVES:
         return graph
     return low_precision_convolutions(copy.deepcopy(graph), HALVES[precision])
@@ -43,14 +43,17 @@ def at_precision(graph: GraphModule, precision: str) -> GraphModule:
 def gradient_cosines(
     step: GraphModule, parameters: dict[str, Tensor], z: Tensor, image: Tensor, precisions: tuple[str, ...]
 ) -> dict[str, float]:
-    """The cosine of each precision's move of ``z`` with float32's, without noise; 0 where it is not a number.
+    """The cosine between each precision's move of ``z`` and float32's, without noise; 0 if it is NaN.
 
     Args:
         step: a traced posterior step.
-        parameters: of the model.
+        parameters: of the model, by name.
         z: ``(B, D)``.
         image: ``(B, 3, H, W)`` in [-1, 1].
         precisions: names as in ``TrainConfig.precision``.
+
+    Returns:
+        The cosine in [-1, 1] of each precision.
     """
 
     def move(precision: str) -> Tensor:
@@ -67,5 +70,5 @@ def gradient_cosines(
 
 
 def choose_precision(cosines: dict[str, float]) -> str:
-    """The fastest precision whose gradient is near enough to float32's, else ``float32``."""
-    return next((name for name in FASTEST_FIRST if cosines.get(name, 0.0) >= ENOUGH), "float32")
+    """The fastest precision with a cosine of at least ``MIN_COSINE``, else ``float32``."""
+    return next((name for name in FASTEST_FIRST if cosines.get(name, 0.0) >= MIN_COSINE), "float32")

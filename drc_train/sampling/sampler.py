@@ -1,4 +1,4 @@
-"""The E-step's chains over batches of one fixed size, as fast as the machine allows."""
+"""The E-step's chains over batches of one fixed size: traced, compiled, and on a GPU captured as a CUDA graph."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -16,17 +16,25 @@ from drc_train.sampling.precision import FASTEST_FIRST, at_precision, choose_pre
 from drc_train.sampling.tracing import Parameters, parameters_of, trace_step
 
 Step = Callable[..., Any]
-"""Of a step's inputs; gives tensors."""
+"""Called with a step's inputs; returns its outputs as a tuple of tensors."""
 
 
 class Sampler:
-    """Posterior and prior chains; ``notes`` are lines for the user on how they are computed."""
+    """Runs posterior and prior chains. ``notes`` are messages for the user on how they are computed."""
 
     def __init__(self, model: RegionModel, config: Config, batch: int, device: torch.device, compiled: bool = True):
-        """``compiled`` False runs the traced graphs operator by operator, as a compiler that fails leaves it."""
+        """Traces, measures and compiles both steps.
+
+        Args:
+            model: the networks; later changes of their weights take effect.
+            config: step counts, step sizes and precision.
+            batch: B of every call.
+            device: where to compute.
+            compiled: False runs the traced graphs operator by operator. If the compiler fails, they run likewise.
+        """
         self.model, self.notes = model, list[str]()
         train, size, dimensions = config.train, config.model.image_size, config.model.latent.total
-        # tensors of their own: the tracer takes one tensor in two places for one input
+        # separate tensors: the tracer treats the same tensor in two places as one input
         z, noise = torch.zeros(2, batch, dimensions, device=device).unbind()
         image = torch.zeros(batch, 3, size, size, device=device)
 
@@ -54,28 +62,35 @@ class Sampler:
             return
         parameters = parameters_of(model)
         try:
-            with tensor_float32(
-                self.precision == "tf32"
-            ):  # what is captured keeps the precision that it was captured at
+            with tensor_float32(self.precision == "tf32"):  # a captured graph keeps the precision of its capture
                 self._posterior = compile_step(self._posterior, (parameters, z, image, noise))
                 self._prior = compile_step(self._prior, (parameters, z, noise))
                 if device.type == "cuda":
                     posterior_inputs = parameters, z, image, noise
                     self._posterior = CapturedChain(self._posterior, posterior_inputs, train.posterior_steps)
                     self._prior = CapturedChain(self._prior, (parameters, z, noise), train.prior_steps)
-        except Exception as error:  # noqa: BLE001 - whatever the compiler stumbles over, training can go on without it
+        except Exception as error:  # noqa: BLE001 - whatever fails in the compiler, training works without it
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             self.notes.append(f"training without the compiler, slower: {reason}")
 
     @torch.no_grad()
     def posterior(self, z: Tensor, image: Tensor, noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-        """A step from ``z (B, D)`` for each ``noise (B, D)``: the latents, and the log-posterior ``(B,)`` before the last."""
+        """Runs a posterior chain.
+
+        Args:
+            z: ``(B, D)``, where it starts.
+            image: ``(B, 3, H, W)`` in [-1, 1].
+            noise: ``(B, D)`` standard normal for each step.
+
+        Returns:
+            The latents after the last step ``(B, D)``, and the log-posterior before it ``(B,)``.
+        """
         with tensor_float32(self.precision == "tf32"):
             return self._run(self._posterior, z, (image,), noise)
 
     @torch.no_grad()
     def prior(self, z: Tensor, noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-        """As ``posterior`` for the prior chain, with the energy in the place of the log-posterior."""
+        """Runs a prior chain: as ``posterior``, but returns the energy instead of the log-posterior."""
         with tensor_float32(self.precision == "tf32"):
             return self._run(self._prior, z, (), noise)
 
@@ -90,27 +105,33 @@ class Sampler:
 
 @torch.no_grad()
 def compile_step(step: Step, example: tuple[Any, ...]) -> Step:
-    """Compiles a traced step and runs it once, so that whatever the compiler stumbles over comes up here."""
+    """Compiles a traced step and runs it once, so that the compiler's errors occur here."""
     compiled = torch.compile(step)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the compiler's remarks about itself
+        warnings.simplefilter("ignore")  # the compiler warns about its own internals
         compiled(*example)
     return compiled
 
 
 class CapturedChain:
-    """A chain as one CUDA graph over buffers of its own: the host's part of K steps is one call.
+    """A chain of K steps as one CUDA graph over its own buffers, which the host launches with one call.
 
-    The parameters are read where they lie; optimisers and checkpoints change them in place.
+    The graph reads the parameters at their addresses: optimisers and checkpoints must change them in place.
     """
 
     @torch.no_grad()
     def __init__(self, step: Step, example: tuple[Any, ...], steps: int) -> None:
-        """``example``: parameters, z, what else the step takes, and its noise, all on the GPU."""
+        """Captures the chain.
+
+        Args:
+            step: compiled.
+            example: its inputs on the GPU: parameters, z, further inputs, noise.
+            steps: K.
+        """
         parameters: Parameters = example[0]
         self._z, *self._rest = (tensor.clone() for tensor in example[1:-1])
         self._noise = torch.zeros(steps, *example[-1].shape, device=example[-1].device)
-        # warmed up on another stream, as capturing demands: whatever the kernels allocate has to exist before
+        # capturing requires a warm-up on another stream, in which the kernels make their allocations
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -127,7 +148,7 @@ class CapturedChain:
         return z, value
 
     def __call__(self, z: Tensor, rest: tuple[Tensor, ...], noise: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """The latents after the chain and the value before its last step, in tensors that the next run leaves alone."""
+        """The latents after the chain and the value before its last step, as copies that the next call does not change."""
         self._z.copy_(z)
         for buffer, tensor in zip(self._rest, rest, strict=True):
             buffer.copy_(tensor)

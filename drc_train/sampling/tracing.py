@@ -1,4 +1,4 @@
-"""Traces a step as a graph of operators whose parameters are inputs."""
+"""Traces a step to a graph of operators with the networks' parameters as inputs."""
 
 from collections.abc import Callable
 
@@ -12,6 +12,7 @@ from drc_train.model.regions import RegionModel
 from drc_train.sampling.decompositions import Decompositions
 
 Parameters = dict[str, Tensor]
+"""Parameters and buffers of the networks by name."""
 
 
 def trace_step(
@@ -20,7 +21,17 @@ def trace_step(
     inputs: tuple[Tensor, ...],
     decompositions: Decompositions | None = None,
 ) -> GraphModule:
-    """Traces ``step(model, *inputs)``, gradient included, to a graph of ``(parameters, *inputs)`` with fixed shapes."""
+    """Traces ``step(model, *inputs)``, with the gradient that it takes.
+
+    Args:
+        step: such as ``posterior_step`` with its configuration bound.
+        model: the networks.
+        inputs: tensors of the shapes that the graph is for.
+        decompositions: replacements of operators; None keeps all.
+
+    Returns:
+        A graph of ``(parameters, *inputs)``, see ``parameters_of``.
+    """
 
     def explicit(parameters: Parameters, *tensors: Tensor) -> tuple[Tensor, ...]:
         return functional_call(_Bound(model, step), {f"model.{name}": p for name, p in parameters.items()}, tensors)
@@ -29,7 +40,7 @@ def trace_step(
 
 
 def parameters_of(model: RegionModel) -> Parameters:
-    """Parameters and buffers by name, detached: what a traced step takes first."""
+    """Parameters and buffers by name, detached: the first argument of a traced step."""
     return {name: tensor.detach() for name, tensor in (*model.named_parameters(), *model.named_buffers())}
 
 

@@ -1,15 +1,15 @@
-"""Notices a collapsed mask while learning: the trivial extractor of section 3.4, the normal failure at small scale."""
+"""Detects collapsed masks during training: the trivial extractor of section 3.4, the usual failure at small scale."""
 
 from torch import Tensor
 
 NULL_SHARE = 0.01
-"""A mean foreground share below this, or above 1 minus this, leaves one region null."""
+"""Below this mean foreground share the foreground is a null region; above 1 minus this the background is."""
 EQUAL_SPREAD = 0.005
-"""Mean deviation of the masks from their mean image, in [0, 0.5], below which they do not depend on the image."""
+"""Mean absolute deviation of the masks from their mean, in [0, 0.5], below which they do not depend on the image."""
 
 
 def collapse(masks: Tensor) -> str | None:
-    """What is wrong with a batch of masks, and what to try; None if nothing is.
+    """What is wrong with a batch of masks and which settings to change; None if nothing is.
 
     Args:
         masks: pi_f ``(B, 1, H, W)`` in [0, 1], B > 1.

@@ -1,28 +1,32 @@
-"""Smoothed figures that a run watches: the energies' gap and the score by which the best model is kept."""
+"""Running means of a run's figures: the energy gap, and the score by which the best checkpoint is chosen."""
+
+from collections.abc import Mapping
 
 SMOOTHING = 0.99
-"""Weight of the past in running means: they look back about a hundred iterations."""
+"""Weight of the past in the running means, which look back about a hundred iterations."""
 
 
 class EnergyGap:
-    """Watches the mean energy of prior samples over that of posterior samples, which Eq. 3 pushes apart.
+    """Detects energies that drift apart.
 
-    The two chains have to keep up with the energy that they are drawn from. Where they cannot, the gap grows without bound
-    and the prior stops meaning anything. It is called unbounded when it is larger than what the reference distribution's own
-    energy |z|^2 / 2 comes to, D / 2 on average, and has grown by half since the last look.
+    Eq. 3 raises the mean energy of prior samples over that of posterior samples. Both chains have to follow the energy that they
+    sample from. If they cannot, the gap grows without bound and the prior loses its meaning. The gap counts as unbounded if it
+    exceeds the mean of the reference distribution's own energy |z|^2 / 2, which is D / 2, and has grown by half since the last
+    check.
     """
 
     def __init__(self, dimensions: int) -> None:
+        """``dimensions``: D, the length of z."""
         self._limit, self._gap, self._before = dimensions / 2, 0.0, 0.0
 
-    def note(self, figures: dict[str, float]) -> None:
-        """The figures of an iteration, as ``Learner.step`` gives them."""
+    def note(self, figures: Mapping[str, float]) -> None:
+        """Adds the figures of one iteration, see ``Learner.step``."""
         if "energy_prior" in figures:
             gap = figures["energy_prior"] - figures["energy_posterior"]
             self._gap = SMOOTHING * self._gap + (1 - SMOOTHING) * abs(gap)
 
-    def look(self) -> str | None:
-        """What is wrong, and what to try; None if nothing is."""
+    def check(self) -> str | None:
+        """What is wrong and which settings to change; None if nothing is."""
         grown = self._gap > 1.5 * self._before
         self._before = max(self._gap, self._before)
         if self._gap > self._limit and grown:
@@ -34,12 +38,11 @@ class EnergyGap:
 
 
 class Score:
-    """How good a run is at the moment, without labels: it decides which checkpoint is kept as the best.
+    """How well a run explains its images at the moment, without labels. It decides which checkpoint is the best.
 
-    It is the log-posterior of the training images without the energies, that is the log-likelihood of Eq. 6 minus the
-    total variation and |z|^2 / 2, per image, as a running mean. The energies are left out because only their differences
-    mean anything, and they drift while they are learned. With amortised inference, which has no log-posterior, it is the
-    likelihood's part of the loss.
+    The score is a running mean, per image, of the log-posterior without the energies: the log-likelihood of Eq. 6 minus the total
+    variation and |z|^2 / 2. The energies are left out because only their differences have a meaning, and they drift during
+    training. Amortised inference has no log-posterior; there the score is the negative likelihood term of the loss.
     """
 
     def __init__(self, mean: float = 0.0, weight: float = 0.0) -> None:
@@ -48,7 +51,7 @@ class Score:
 
     @property
     def state(self) -> tuple[float, float]:
-        """What ``__init__`` takes."""
+        """The arguments of ``__init__`` that continue from here."""
         return self._mean, self._weight
 
     @property
@@ -56,8 +59,8 @@ class Score:
         """The running mean; None before the first iteration."""
         return self._mean / self._weight if self._weight else None
 
-    def note(self, figures: dict[str, float]) -> None:
-        """The figures of an iteration, as ``Learner.step`` gives them."""
+    def note(self, figures: Mapping[str, float]) -> None:
+        """Adds the figures of one iteration, see ``Learner.step``."""
         if "log_posterior" in figures:
             value = figures["log_posterior"] + figures["energy_posterior"]
         elif "likelihood" in figures:

@@ -1,4 +1,4 @@
-"""Where an iteration's time goes: ``drc train --profile``."""
+"""How long each part of an iteration takes: ``drc train --profile``."""
 
 from pathlib import Path
 
@@ -8,22 +8,23 @@ from torch.profiler import ProfilerActivity, profile
 from drc_runtime.atomic import atomic_path
 from drc_train.learner.em import PARTS, Learner
 
-WARM, MEASURED = 2, 3
+WARM_UP, MEASURED = 2, 3
 """Iterations before the profile, and in it."""
 OPERATORS = 12
+"""Rows of the table of operators."""
 TRACE_FILE = "profile-trace.json"
 
 
 def profile_iterations(learner: Learner, out: Path) -> str:
-    """Runs ``WARM + MEASURED`` iterations, writes ``profile-trace.json`` (for Perfetto or chrome://tracing) into ``out``.
+    """Runs ``WARM_UP + MEASURED`` iterations and writes ``profile-trace.json`` (for Perfetto or chrome://tracing) into ``out``.
 
     Returns:
-        A table: milliseconds of an iteration in each of its parts, then the operators that take longest.
+        A table: milliseconds of each part of an iteration, then the slowest operators.
 
     Raises:
         OutputError: the trace cannot be written.
     """
-    for _ in range(WARM):
+    for _ in range(WARM_UP):
         learner.step()
     gpu = learner.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]

@@ -1,4 +1,4 @@
-"""What a person sees while learning: a live line on a terminal, a plain line now and then elsewhere; TensorBoard for later."""
+"""The progress of a run: one live line on a terminal, elsewhere a plain line now and then, and TensorBoard events."""
 
 import time
 from collections.abc import Mapping
@@ -13,30 +13,26 @@ from torch.utils.tensorboard import SummaryWriter
 
 from drc_runtime.images import Image
 from drc_train.figures.write import write_images
-from drc_train.training.dashboard import Dashboard
 
 PLAIN_EVERY = 30.0
-"""Seconds between lines where there is no terminal."""
+"""Seconds between lines if the console is not a terminal."""
 
 
 class Progress:
-    """Shows iteration, losses, foreground share, chain energy and time left, and writes the same to TensorBoard."""
+    """Shows the figures of each iteration and the time left, and writes the same to TensorBoard."""
 
-    def __init__(self, out: Path, console: Console, watch: bool = False, records: bool = True) -> None:
+    def __init__(self, out: Path, console: Console, records: bool = True) -> None:
         """Opens the event file.
 
         Args:
-            out: the run's folder; event files go to ``out/tensorboard``, the newest grids to ``out``.
-            console: where lines and figures go.
-            watch: the dashboard in the place of the live line, if the console is a terminal.
-            records: False writes nothing into the folder: for all but the first of several processes.
+            out: the run's folder: event files go to ``out/tensorboard``, the newest grids to ``out``.
+            console: shows the lines.
+            records: False writes no files; for all but the first of several processes.
         """
         self._out, self._console = out, console
         self._board: SummaryWriter | None = None
         if records:
             self._board = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
-        self._dashboard = Dashboard() if watch and console.is_terminal else None
-        self._begun: tuple[int, float] | None = None
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
         self._printed = -PLAIN_EVERY
 
@@ -52,28 +48,19 @@ class Progress:
             self._live.stop()
         self._write("close")
 
-    def _write(self, method: str, *arguments: Any, **options: Any) -> None:
-        """Curves are for looking at: a disk that refuses them must not end what they show."""
-        if self._board is None:
-            return
-        try:
-            getattr(self._board, method)(*arguments, **options)
-        except OSError as error:
-            self._board = None
-            self.say(f"no TensorBoard events from here on: {error.strerror or error}")
+    def show(self, iteration: int, figures: Mapping[str, float], left: float) -> None:
+        """Shows one iteration.
 
-    def show(self, iteration: int, figures: dict[str, float], left: float) -> None:
-        """``left``: seconds until the run ends."""
+        Args:
+            iteration: its number.
+            figures: by name, see ``Learner.step``.
+            left: seconds until the run ends.
+        """
         for name, value in figures.items():
             self._write("add_scalar", name, value, iteration)
         left = max(left, 0)
-        self._begun = self._begun or (iteration - 1, time.monotonic())
         remaining = f"{int(left // 3600)}:{int(left % 3600 // 60):02d}:{int(left % 60):02d}"
-        if self._live and self._dashboard:
-            self._dashboard.note(figures)
-            pace = (iteration - self._begun[0]) / max(time.monotonic() - self._begun[1], 1e-9)
-            self._live.update(self._dashboard.draw(iteration, pace, remaining))
-        elif self._live:
+        if self._live:
             table = Table("iteration", *[name.replace("_", " ") for name in figures], "time left", box=None)
             table.add_row(str(iteration), *[f"{value:.3f}" for value in figures.values()], remaining)
             self._live.update(table)
@@ -83,13 +70,21 @@ class Progress:
             self.say(f"iteration {iteration} {line} left {remaining}")
 
     def say(self, message: str) -> None:
-        """A line that stays."""
-        if self._dashboard:
-            self._dashboard.say(message)
+        """Prints a line that stays."""
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def grids(self, iteration: int, images: Mapping[str, Image]) -> None:
-        """Grids as ``drc_train.figures.grids`` makes them, by name, to TensorBoard and as the newest ``NAME.png`` in the run's folder."""
+        """Writes grids (``drc_train.figures.grids``) by name to TensorBoard and as ``NAME.png`` into the run's folder."""
         for name, image in images.items():
             self._write("add_image", name, image, iteration, dataformats="HWC")
         write_images(self._out, images)
+
+    def _write(self, method: str, *arguments: Any, **options: Any) -> None:
+        """Calls a method of the writer. A disk that refuses the events ends them, but not the run."""
+        if self._board is None:
+            return
+        try:
+            getattr(self._board, method)(*arguments, **options)
+        except OSError as error:
+            self._board = None
+            self.say(f"no TensorBoard events from here on: {error.strerror or error}")

@@ -1,7 +1,6 @@
-"""``report.html``: what a run came to, as one file that opens without a server."""
+"""``report.html``: the result of a run as one file that opens without a server."""
 
 import base64
-import json
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from drc_runtime.machine import machine_name
 from drc_train.training.checkpoint import read_state
 
 POINTS = 1000
-"""Points of a curve, spread over the whole run, resumed parts included."""
+"""Points of a curve, spread over the whole run, earlier calls included."""
 GRIDS = 6
-"""Grids, spread likewise; the last one is always there."""
+"""Grids of each kind, spread likewise; the last one is among them."""
 WIDTH, HEIGHT = 420, 160
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:2em auto;padding:0 1em;color:#222}
@@ -30,7 +29,10 @@ def write_report(run: Path, problem: str | None = None) -> Path:
 
     Args:
         run: the run's folder, with a checkpoint and TensorBoard events.
-        problem: what is wrong with the masks, if anything is.
+        problem: what is wrong with the masks; None if nothing is.
+
+    Returns:
+        The file's path.
 
     Raises:
         TrainingError: there is no checkpoint.
@@ -42,14 +44,14 @@ def write_report(run: Path, problem: str | None = None) -> Path:
     tags = events.Tags()
     curves = {name: [(it.step, it.value) for it in events.Scalars(name)] for name in tags[SCALARS]}
     grids = [(name, it.step, it.encoded_image_string) for name in tags[IMAGES] for it in events.Images(name)]
-    about = state["about"]
+    about = state.about
     rows = {
-        "source": about["source"],
-        "preset": about["preset"],
-        "images": about["images"],
-        "iterations": state["iteration"],
-        "minutes of learning": f"{float(about['seconds']) / 60:.1f}",
-        "best checkpoint": f"iteration {about['best'][1]}" if about.get("best") else "none",
+        "source": about.source,
+        "preset": about.preset,
+        "images": about.images,
+        "iterations": state.iteration,
+        "minutes of learning": f"{about.seconds / 60:.1f}",
+        "best checkpoint": f"iteration {about.best.iteration}" if about.best.iteration else "none",
         "machine": machine_name(),
     }
     last = {name: f"{points[-1][1]:.4g}" for name, points in curves.items() if points}
@@ -64,7 +66,7 @@ def write_report(run: Path, problem: str | None = None) -> Path:
         "<h2>Last figures</h2>",
         _table(last),
         "<h2>Configuration</h2>",
-        f"<pre>{escape(json.dumps(state['config'], indent=1))}</pre>",
+        f"<pre>{escape(state.config.model_dump_json(indent=1))}</pre>",
     ]
     title = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(run.resolve().name)}</title>"
     path = run / "report.html"
@@ -85,7 +87,7 @@ def _image(name: str, step: int, data: bytes) -> str:
 
 
 def _curve(name: str, points: list[tuple[int, float]]) -> str:
-    """The curve itself, its range on the left and its last iteration below."""
+    """The curve as SVG with its range and its iterations below; empty if no value is finite."""
     shown = [(step, value) for step, value in points if abs(value) < float("inf")]
     if not shown:
         return ""

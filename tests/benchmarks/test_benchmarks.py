@@ -1,6 +1,8 @@
-"""The benchmarks run, small, on any machine; what they measure is no test."""
+"""Every benchmark starts, and those of training run on any machine at a small size; what they measure is no test."""
 
 import json
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = sorted(path for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text())
+PARTS = {"flops.py", "plain.py"}
+"""Only imported by the others."""
 TINY = (
     "model.image_size=8",
     "model.channels=[8]",
@@ -26,6 +31,31 @@ def run(script: str, out: Path, *arguments: str) -> dict[str, object]:
     result = subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=out.parent)
     assert not result.returncode, result.stderr
     return json.loads(out.read_text())  # type: ignore[no-any-return]
+
+
+def test_every_file_is_a_script_or_a_part_of_one() -> None:
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == {path.name for path in SCRIPTS} | PARTS
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_starts(script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_path(str(script), run_name="__main__")
+    assert exit_.value.code == 0
+    assert f"usage: {script.name}" in capsys.readouterr().out
+
+
+def test_a_script_finds_its_imports_from_any_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", str(BENCHMARKS / "native_fuzz.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_names_files_that_exist() -> None:
+    named = set(re.findall(r"(?:benchmarks/|`|python )([a-z_]+\.py)", (BENCHMARKS / "README.md").read_text()))
+    assert named and {name for name in named if not (BENCHMARKS / name).is_file() and name != "metrics.py"} == set()
 
 
 @pytest.mark.slow

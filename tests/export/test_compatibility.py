@@ -46,7 +46,7 @@ def test_operators_outside_the_lists_are_named_once() -> None:
 def test_types_and_opsets() -> None:
     clip = model(helper.make_node("Clip", ["x", "", "high"], ["y"]), {"x": ("l", [3])}, high=np.array(2))
     found = report(clip)
-    assert found["TensorRT 10.0"] == found["TensorRT 11"] == ["Clip does not take INT64"]
+    assert found["TensorRT 10.0"] == found["TensorRT 11"] == ["Clip does not support INT64"]
     assert found["onnxruntime CPU"] == []
     new = report(model(helper.make_node("Abs", ["x"], ["y"]), {"x": ("f", [3])}, opset=21))
     assert new["TensorRT 10.0"] == ["opset 21 is outside 9 to 20"] and new["TensorRT 11"] == []
@@ -64,11 +64,11 @@ def test_indices_and_reductions() -> None:
     inputs = {"x": ("f", [4]), "indices": ("i", [2]), "updates": ("f", [2])}
     node = helper.make_node("ScatterElements", ["x", "indices", "updates"], ["y"], reduction="add")
     found = report(model(node, inputs))
-    assert found["TensorRT 10.0"] == ["ScatterElements does not take indices of INT32"]
+    assert found["TensorRT 10.0"] == ["ScatterElements does not support indices of INT32"]
     assert found["OpenVINO"] == []
     odd = helper.make_node("ScatterElements", ["x", "indices", "updates"], ["y"], reduction="median")
     found = report(model(odd, inputs | {"indices": ("l", [2])}))
-    assert found["TensorRT 11"] == found["OpenVINO"] == ["ScatterElements does not take reduction = b'median'"]
+    assert found["TensorRT 11"] == found["OpenVINO"] == ["ScatterElements does not support reduction = b'median'"]
 
 
 def test_the_competition_of_several_slots_is_taken_as_well() -> None:

@@ -13,9 +13,11 @@ from drc_export import learn as module
 from drc_export.learn import learn_bundle
 from drc_runtime.errors import TrainingError
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.pipeline.learn import LearnState
+from drc_runtime.pipeline.learn_state import LearnState
+from drc_train.training import loop
 from drc_train.training import train as train_module
 from tests.export.conftest import SMALL
+from tests.videos import write_video
 
 OVERRIDES = (*SMALL, "model.background_channels=[6, 4]", "train.batch_size=4")
 
@@ -44,8 +46,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EXPORT_SHARE", 0.0)
 
 
+@pytest.mark.usefixtures("step_only")
 def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames: Path, tmp_path: Path) -> None:
-    train_module.train(str(frames), tmp_path / "run", preset="static-camera", iterations=1, overrides=OVERRIDES)
+    recipe = train_module.Recipe("static-camera", OVERRIDES)
+    train_module.train(str(frames), tmp_path / "run", recipe=recipe, iterations=1)
     cv2.imwrite(str(frames / "00008.jpg"), np.full((24, 32, 3), 60, np.uint8))
     states: list[LearnState] = []
     assert learn_bundle(frames, tmp_path / "run", tmp_path / "one", 1.0, report=states.append)
@@ -58,8 +62,8 @@ def test_a_run_that_is_kept_goes_on_with_more_frames_and_becomes_a_bundle(frames
 
 
 def test_a_collapsed_model_becomes_no_bundle(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "FIRST_LOOK", 0)
-    monkeypatch.setattr(train_module, "collapse", lambda mask: "the masks are all foreground")
+    monkeypatch.setattr(loop, "FIRST_CHECK", 0)
+    monkeypatch.setattr(loop, "collapse", lambda mask: "the masks are all foreground")
     with pytest.raises(TrainingError, match="all foreground .* no bundle was made"):
         learn_bundle(frames, tmp_path / "run", tmp_path / "one", 0.5, report=lambda state: None, overrides=OVERRIDES)
     assert not (tmp_path / "one").exists() and (tmp_path / "run" / "checkpoint.json").exists()
@@ -90,13 +94,10 @@ def test_an_error_is_a_line_on_stdout(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_whole_command_learns_from_a_clip_and_then_runs_it(tmp_path: Path) -> None:
     """With the compiled step and the preset as it stands: one minute, or a little more where preparing takes longer."""
-    clip = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(40):
-        frame = np.full((48, 64, 3), 60, np.uint8)
-        frame[16:32, index : index + 14] = 230
-        writer.write(frame)
-    writer.release()
+    images = np.full((40, 48, 64, 3), 60, np.uint8)
+    for index, image in enumerate(images):
+        image[16:32, index : index + 14] = 230
+    clip = write_video(tmp_path / "clip.avi", images)
     command = [sys.executable, "-c", "from drc_runtime.cli.main import main; main()", "run", str(clip), "--learn", "1m"]
     command += ["--keep", str(tmp_path / "keep"), "--masks", str(tmp_path / "masks"), "--no-display", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(module.__file__).parents[1], timeout=900)

@@ -20,10 +20,10 @@ from filelock import FileLock
 from drc_export.tensorrt import build_engines
 from drc_runtime import atomic
 from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.cli import main as cli
 from drc_runtime.engines import load_engine
 from drc_runtime.errors import DRCError, EngineError, MissingDependencyError, OutputError, VerificationError
 from drc_runtime.inference.extractor import Extractor
+from tests.export.conftest import Drc
 from tests.export.fake_tensorrt import FakeCuda, FakeTensorRT
 
 
@@ -214,7 +214,7 @@ def off(fake: FakeTensorRT, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         (no_driver, EngineError, "no NVIDIA GPU can be used here"),
         (another_version, EngineError, "TensorRT 8.6.1 is not supported: install 10.x or 11.x"),
         (no_package, MissingDependencyError, r"drc\[trt\]"),
-        (no_cuda_python, MissingDependencyError, r"cuda-python .*drc\[trt\]"),
+        (no_cuda_python, MissingDependencyError, r"cuda\.bindings\.runtime .*drc\[trt\]"),
         (full_disk, OutputError, "No space left on device"),
         (off, VerificationError, "TensorRT, graph posterior_step, output z_next"),
     ],
@@ -245,21 +245,12 @@ def test_one_build_at_a_time(copy: Path, tensorrt: FakeTensorRT) -> None:
 
 
 @pytest.mark.parametrize("tensorrt", ["11.4.1"], indirect=True)
-def test_the_command_adds_engines_to_a_bundle(
-    copy: Path, tensorrt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def drc(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["drc", "export", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    code, out, _ = drc(str(copy), "--trt", "--json")
+def test_the_command_adds_engines_to_a_bundle(copy: Path, tensorrt: FakeTensorRT, drc: Drc) -> None:
+    code, out, _ = drc("export", copy, "--trt", "--json")
     assert code == 0
-    assert [engine["graph"] for engine in json.loads(out)["engines"]] == ["posterior_step", "posterior_step_fp16"]
-    code, out, err = drc(str(copy))
-    assert code == 2 and "is a bundle already" in err and err.count("\n") == 1
+    found = json.loads(out)
+    assert found["bundle"] == str(copy)
+    assert [engine["graph"] for engine in found["engines"]] == ["posterior_step", "posterior_step_fp16"]
     tensorrt.cuda.count = 0
-    code, out, err = drc(str(copy), "--trt")
+    code, out, err = drc("export", copy, "--trt")
     assert code == 1 and err.endswith("use --engine onnxruntime\n")

@@ -17,12 +17,15 @@ from drc_export.reference import Reference
 from drc_export.verify import verify
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.info import inspect_bundle
-from drc_runtime.bundle.manifest import Manifest
+from drc_runtime.bundle.manifest import MANIFEST, Manifest
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError, VerificationError
 from drc_runtime.inference.extractor import Extractor
 from drc_train.training.checkpoint import load_model
+from tests.export.conftest import assert_same_masks
+
+OUTPUTS = ("z_next", "log_posterior", "mask", "responsibility", "foreground", "background")
 
 
 @pytest.fixture
@@ -33,9 +36,9 @@ def copy(bundle: Path, tmp_path: Path) -> Path:
 def replace_script(folder: Path, data: bytes) -> None:
     """Another file under the same name, its hash in the manifest."""
     (folder / "posterior_step.pt").write_bytes(data)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((folder / MANIFEST).read_text())
     manifest["torchscript"]["posterior_step"]["sha256"] = hashlib.sha256(data).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def scripted(function: object) -> bytes:
@@ -45,13 +48,40 @@ def scripted(function: object) -> bytes:
     return buffer.getvalue()
 
 
+def two_steps(bundle: Path, engine: str) -> dict[str, np.ndarray]:
+    """Outputs of the second of two steps from noise, and the latent before them."""
+    bound = load_engine(engine, Bundle.load(bundle), 1).bind("posterior_step", OUTPUTS)
+    random = np.random.default_rng(3)
+    bound.inputs["image"][:] = random.uniform(-1, 1, bound.inputs["image"].shape)
+    start = bound.inputs["z"][:] = random.standard_normal(bound.inputs["z"].shape)
+    for _ in range(2):
+        bound.inputs["noise"][:] = random.standard_normal(start.shape)
+        bound.run()
+        bound.inputs["z"][:] = bound.outputs["z_next"]
+    return {name: array.copy() for name, array in bound.outputs.items()} | {"start": start}
+
+
+def test_it_computes_what_onnx_computes(bundle: Path) -> None:
+    """Measured differences of two steps: 2e-5 of the moved latent, 3e-5 in the logit of pi_f, 1e-6 in the regions."""
+    one, other = (two_steps(bundle, engine) for engine in ("onnxruntime", "torchscript"))
+    moved = other["z_next"] - other["start"]
+    assert np.linalg.norm(one["z_next"] - other["z_next"]) < 2e-4 * np.linalg.norm(moved)
+    np.testing.assert_allclose(one["log_posterior"], other["log_posterior"], rtol=1e-5)
+    for name in ("mask", "responsibility"):
+        logits = [np.log(it[name].astype(float) / (1 - it[name].astype(float) + 1e-12)) for it in (one, other)]
+        np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-3, err_msg=name)
+    for name in ("foreground", "background"):
+        np.testing.assert_allclose(one[name], other[name], atol=2e-5, err_msg=name)
+
+
 def test_it_gives_the_masks_that_onnx_gives(bundle: Path) -> None:
     image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
     one, other = (
         Extractor(bundle, seed=1, engine=name).extract(image, steps=2) for name in ("onnxruntime", "torchscript")
     )
     assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-4)
-    assert np.abs(one.probability.astype(int) - other.probability).max() <= 3
+    assert one.probability.std() > 10, "a mask with something in it"
+    assert_same_masks(one.probability, other.probability)
 
 
 def test_buffers_are_shared_and_only_what_is_asked_for_is_copied(bundle: Path) -> None:
@@ -100,7 +130,7 @@ def test_bundles_and_machines_without_it(toy_bundle: Path, monkeypatch: pytest.M
         Extractor(toy_bundle, engine="torchscript")
 
 
-def test_a_gradient_baked_in_as_a_constant_is_noticed(run: Path, bundle: Path) -> None:
+def test_a_gradient_exported_as_a_constant_is_noticed(run: Path, bundle: Path) -> None:
     model, config, _ = load_model(run)
     step = graphs(config)[0]
     inputs = step.random_inputs(torch.Generator().manual_seed(0))
@@ -112,9 +142,9 @@ def test_a_gradient_baked_in_as_a_constant_is_noticed(run: Path, bundle: Path) -
 
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.trace(Constant(), inputs), buffer)
-    baked = replace(Bundle.load(bundle), _torchscript={"posterior_step": buffer.getvalue()})
+    constant = replace(Bundle.load(bundle), _torchscript={"posterior_step": buffer.getvalue()})
     with pytest.raises(VerificationError, match="TorchScript, graph posterior_step, output z_next: the same for every"):
-        verify(TorchScriptEngine(baked), Reference(model), [step], backend="TorchScript")
+        verify(TorchScriptEngine(constant), Reference(model), [step], backend="TorchScript")
 
 
 def test_the_manifest_stays_version_1(bundle: Path, toy_bundle: Path) -> None:
@@ -124,7 +154,7 @@ def test_the_manifest_stays_version_1(bundle: Path, toy_bundle: Path) -> None:
         "render",
         "prior_step",
     }
-    assert "torchscript" not in json.loads((toy_bundle / "manifest.json").read_text())
+    assert "torchscript" not in json.loads((toy_bundle / MANIFEST).read_text())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +167,7 @@ def test_the_manifest_stays_version_1(bundle: Path, toy_bundle: Path) -> None:
     ],
 )
 def test_entries_of_the_manifest_are_checked(toy_bundle: Path, entry: object, complaint: str) -> None:
-    values = json.loads((toy_bundle / "manifest.json").read_text())
-    (toy_bundle / "manifest.json").write_text(json.dumps(values | {"torchscript": entry}))
+    values = json.loads((toy_bundle / MANIFEST).read_text())
+    (toy_bundle / MANIFEST).write_text(json.dumps(values | {"torchscript": entry}))
     with pytest.raises(BundleError, match=complaint):
         Bundle.load(toy_bundle)

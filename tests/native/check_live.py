@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.mjpeg_server import MJPEGServer
+from tests.videos import write_video
 
 PROGRAM = os.environ["DRC_LIVE"]
 MODEL = Path(os.environ["DRC_GOLDEN"]) / "random"
@@ -27,18 +28,14 @@ def live(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def drc_run(*arguments: object) -> int:
     """Runs ``drc run`` with the same model; its exit code."""
-    command = "import sys; from drc_runtime.cli.main import main; sys.argv[0] = 'drc'; main()"
-    options = ["--model", str(MODEL), "--no-display", *map(str, arguments)]
-    return subprocess.run([sys.executable, "-c", command, "run", *options], capture_output=True, check=False).returncode
+    command = [sys.executable, "-m", "drc_runtime", "run", "--model", MODEL, "--no-display", *arguments]
+    return subprocess.run([str(part) for part in command], capture_output=True, check=False).returncode
 
 
 def make_video(path: Path, frames: int = 12) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     random = np.random.default_rng(0)
-    for _ in range(frames):
-        writer.write(cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (64, 48)))
-    writer.release()
-    return path
+    images = (cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (64, 48)) for _ in range(frames))
+    return write_video(path, images)
 
 
 def masks(folder: Path) -> dict[str, np.ndarray]:

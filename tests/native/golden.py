@@ -30,9 +30,9 @@ from drc_runtime.bundle.bundle import write_bundle  # noqa: E402
 from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler  # noqa: E402
 from drc_runtime.bundle.onnx_check import check_model  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
+from drc_runtime.images import write_png  # noqa: E402
 from drc_runtime.inference.extraction import Extraction  # noqa: E402
 from drc_runtime.inference.extractor import Extractor  # noqa: E402
-from drc_runtime.sinks.png import write_png  # noqa: E402
 from drc_runtime.sources.open import open_source  # noqa: E402
 
 SEED = 0x1_2345_6789  # more than 32 bits

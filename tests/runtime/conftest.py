@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.videos import write_video
+
 RAMP_STEP = 8  # brightness by which frame i + 1 differs from frame i; lossy codecs keep it apart
 
 MakeVideo = Callable[..., Path]
@@ -14,16 +16,11 @@ MakeVideo = Callable[..., Path]
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> MakeVideo:
-    """Writes a video of which frame i has brightness 8 i (modulo 256)."""
+    """Writes a video whose frame i has the brightness 8 i (modulo 256)."""
 
     def make(name: str, frames: int = 12, size: tuple[int, int] = (48, 64), rate: float = 30000 / 1001) -> Path:
-        path = tmp_path / name
-        codec = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
-        writer = cv2.VideoWriter(str(path), codec, rate, (size[1], size[0]))
-        for index in range(frames):
-            writer.write(np.full((*size, 3), RAMP_STEP * index % 256, np.uint8))
-        writer.release()
-        return path
+        images = (np.full((*size, 3), RAMP_STEP * index % 256, np.uint8) for index in range(frames))
+        return write_video(tmp_path / name, images, rate)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from drc_runtime.atomic import atomic_path, atomic_write
 from drc_runtime.errors import OutputError
 
 
-def test_a_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
+def test_the_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     with atomic_path(path) as temporary:
@@ -19,7 +19,7 @@ def test_a_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_exception_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
+def test_after_an_exception_the_old_file_is_unchanged(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     with pytest.raises(error), atomic_path(path) as temporary:
@@ -35,7 +35,7 @@ def test_the_longest_names_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["gone/a.png", "file/a.png", "folder"])
-def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path, place: str) -> None:
+def test_a_path_that_cannot_be_written_is_an_output_error(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match="cannot write"):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from drc_train.config import Config, load_config
+from drc_train.model.regions import RegionModel
 from drc_train.training import train as training
 
 TINY = (
@@ -38,6 +39,19 @@ def tiny_config() -> Config:
 def tiny_images() -> torch.Tensor:
     """(10, 3, 8, 8) uint8."""
     return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (10, 3, 8, 8), np.uint8))
+
+
+@pytest.fixture
+def tiny_model(tiny_config: Config) -> RegionModel:
+    return RegionModel(tiny_config.model, torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def tiny_batch(tiny_config: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """z, images and noise of four images."""
+    random = torch.Generator().manual_seed(1)
+    z = torch.randn(4, tiny_config.model.latent.total, generator=random)
+    return z, torch.rand(4, 3, 8, 8, generator=random) * 2 - 1, torch.randn(z.shape, generator=random)
 
 
 @pytest.fixture

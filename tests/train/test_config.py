@@ -1,9 +1,13 @@
 """Presets, overrides and what is refused."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from drc_runtime.errors import ConfigError
-from drc_train.config import Config, load_config, preset_names
+from drc_train import config as config_module
+from drc_train.config import Config, load_config, parse_config, preset_names
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -73,7 +77,7 @@ def test_a_wrong_override_names_itself(override: str, message: str) -> None:
 
 
 def test_settings_that_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="mirrored image has another background"):
+    with pytest.raises(ConfigError, match="mirrored image has another background.*leave out train.mirror"):
         load_config("static-camera", ["train.mirror=true"])
 
 
@@ -90,3 +94,30 @@ def test_a_preset_file(tmp_path) -> None:
     path.write_text("- 1")
     with pytest.raises(ConfigError, match="expected the sections"):
         load_config(str(path))
+
+
+def test_the_m_step_s_sigma_decays_geometrically() -> None:
+    annealed = ["train.m_step_sigma=0.8", "train.final_m_step_sigma=0.2", "train.annealing=10"]
+    train = load_config("edge-32", annealed).train
+    assert [train.m_step_sigma_at(at) for at in (0, 5, 10, 99)] == pytest.approx([0.8, 0.4, 0.2, 0.2])
+    constant = load_config("edge-32").train
+    assert constant.m_step_sigma_at(500) == constant.m_step_sigma
+
+
+def test_every_setting_is_described() -> None:
+    """The source is the reference of the settings: each field has a docstring below it."""
+    tree = ast.parse(Path(config_module.__file__).read_text())
+    for section in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        if section.name not in ("LatentConfig", "ModelConfig", "TrainConfig", "SamplerConfig"):
+            continue
+        for field, below in zip(section.body, section.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign):
+                described = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                assert described, f"{section.name}.{ast.unparse(field.target)}"
+
+
+def test_overrides_of_a_run_s_own_configuration() -> None:
+    values = load_config("edge-32").model_dump(mode="json")
+    assert parse_config(values, "run", ["train.seed=7"]).train.seed == 7
+    with pytest.raises(ConfigError, match=r"^run: train\.seed: "):
+        parse_config(values, "run", ["train.seed=-1"])

@@ -1,1 +1,1 @@
-"""The live page of a run (``--serve``): needs the extra ``drc[web]``, loaded only where it is asked for."""
+"""The live page of a run (``--serve``). It needs the extra ``web``; nothing here is imported without ``--serve``."""

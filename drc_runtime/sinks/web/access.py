@@ -1,4 +1,4 @@
-"""Where the page listens, and who may see it."""
+"""The page's address, and who may see the page."""
 
 import ipaddress
 import re
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from drc_runtime.errors import OutputError, UsageError
 
 LOOPBACK = "127.0.0.1"
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,128}")  # what a cookie and an address hold without being quoted
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,128}")  # characters that need no quoting in a cookie or an address
 
 
 @dataclass(frozen=True)
 class Address:
-    """What a user writes as ``[HOST:]PORT``."""
+    """The address that a user writes as ``[HOST:]PORT``."""
 
     host: str
     port: int
@@ -24,7 +24,7 @@ class Address:
         """Reads ``8000``, ``0.0.0.0:8000``, ``localhost:8000`` or ``[::1]:8000``; port 0 takes a free one.
 
         Raises:
-            UsageError: it is none of these.
+            UsageError: another form.
         """
         match = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):)?([0-9]{1,5})", text)
         if match is None or int(match[2]) > 65535:
@@ -33,11 +33,11 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether only this machine can reach it."""
         return is_loopback(self.host)
 
     def listen(self) -> socket.socket:
-        """A socket that listens there.
+        """Opens a listening socket.
 
         Raises:
             OutputError: the port is taken, or the host is not this machine's.
@@ -62,27 +62,34 @@ class Address:
 
 @dataclass(frozen=True)
 class Access:
-    """Who is let in: whoever has the token, or, where there is none, whoever addresses this machine as itself.
+    """Decides which requests are answered.
 
-    A page of a stranger that a browser on this machine shows can have its own name resolve to 127.0.0.1 and would then read
-    the camera; but it cannot make the browser send another name than its own.
+    Prevents DNS rebinding: without a token the Host header must name this machine.
+
+    Attributes:
+        token: the access token that every request must have; None: no token.
     """
 
     token: str | None
 
     @classmethod
     def of(cls, address: Address, token: str | None) -> "Access":
-        """The user's token; else a new one, or none where only this machine reaches the page.
+        """Uses the user's token; without one, a random token, or none if only this machine can reach ``address``.
 
         Raises:
-            UsageError: the token is too short, or would have to be quoted in an address.
+            UsageError: the token is too short or too long, or has a character that needs quoting.
         """
         if token is not None and not TOKEN.fullmatch(token):
             raise UsageError("--token must have 8 to 128 letters, digits or . _ ~ -")
         return cls(token or (None if address.loopback else secrets.token_urlsafe(16)))
 
     def admits(self, host: str, offered: list[str]) -> bool:
-        """Whether a request is let in that was sent to ``host``, with these tokens in its cookie, address or header."""
+        """Whether a request is answered.
+
+        Args:
+            host: its Host header.
+            offered: the tokens in its cookie, address and Authorization header.
+        """
         if self.token is None:
             return is_loopback(host_name(host))
         expected = self.token.encode()
@@ -90,13 +97,13 @@ class Access:
 
 
 def host_name(header: str) -> str:
-    """The name within a ``Host`` header: without the port, and without the brackets of an IPv6 address."""
+    """The host in a Host header: lower case, without the port and without the brackets of an IPv6 address."""
     match = re.fullmatch(r"\[([^\]]*)\](?::[0-9]*)?|([^:]*)(?::[0-9]*)?", header)
     return (match[1] or match[2] or "").lower() if match else ""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own, without asking the network."""
+    """Whether ``host`` is ``localhost`` or a loopback address. No name is resolved."""
     if host == "localhost":
         return True
     try:

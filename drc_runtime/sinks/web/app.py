@@ -1,22 +1,22 @@
-"""The page's requests: the page itself, the live view, figures and settings."""
+"""The page's ASGI application: the page itself, the live view, the figures and the settings."""
 
 import asyncio
 import base64
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.sinks.web.access import Access
+from drc_runtime.sinks.web.guard import ASGIApp, guarded
 from drc_runtime.sinks.web.live_view import LiveView
 from drc_runtime.views.controls import Controls, Settings
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -28,15 +28,15 @@ BOUNDARY = b"frame"
 SETTINGS = frozenset(field.name for field in fields(Settings))
 
 
-def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures], access: Access, port: int) -> Any:
+def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures], access: Access, port: int) -> ASGIApp:
     """The ASGI application of the page.
 
     Args:
         live: the images.
-        controls: what the page changes.
-        figures: what it shows.
-        access: who is let in.
-        port: names the cookie: a browser sends the cookies of all ports of a host to each of them.
+        controls: the settings that the page changes.
+        figures: the numbers that the page shows.
+        access: who may see the page.
+        port: part of the cookie's name, because a browser sends the cookies of a host to all of its ports.
     """
     from starlette.applications import Starlette
     from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
@@ -55,7 +55,7 @@ def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures]
         }
 
     async def show_page(request: "Request") -> "Response":
-        if "token" in request.query_params:  # it goes into a cookie, so that it does not stay in the address bar
+        if "token" in request.query_params:  # becomes a cookie, so that it does not stay in the address bar
             response: Response = RedirectResponse("./", 303)
             response.set_cookie(
                 cookie, access.token or "", httponly=True, samesite="lax", secure=request.url.scheme == "https"
@@ -87,7 +87,7 @@ def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures]
         return JSONResponse(state())
 
     async def change_settings(request: "Request") -> "Response":
-        # A form on a stranger's page cannot send this type, and its scripts would have to ask first.
+        # CSRF guard: JSON cannot come from a cross-site form and needs a CORS preflight.
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return JSONResponse({"error": "send application/json"}, 415)
         body = bytearray()
@@ -112,52 +112,11 @@ def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures]
         Route("/api/state", show_state),
         Route("/api/settings", change_settings, methods=["POST"]),
     ]
-    app: Starlette = Starlette(routes=routes)
-    return _guarded(app, access, cookie)
-
-
-def _guarded(app: "Starlette", access: Access, cookie: str) -> Callable[..., Awaitable[None]]:
-    """Lets in whom ``access`` admits, and adds the headers that all answers have."""
-    from starlette.datastructures import MutableHeaders
-    from starlette.requests import Request
-    from starlette.responses import PlainTextResponse
-
-    async def guard(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-
-        async def with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(ALWAYS)
-            await send(message)
-
-        request = Request(scope)
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        offered = [request.cookies.get(cookie, ""), request.query_params.get("token", ""), bearer]
-        if access.admits(request.headers.get("host", ""), offered):
-            await app(scope, receive, with_headers)
-        elif access.token is None:
-            await PlainTextResponse(WRONG_HOST, 403)(scope, receive, with_headers)
-        else:
-            await PlainTextResponse(WRONG_TOKEN, 401)(scope, receive, with_headers)
-
-    return guard
-
-
-WRONG_HOST = "This page is for this machine only; open it as http://127.0.0.1, or start drc run with --token.\n"
-WRONG_TOKEN = "This page needs its token: open the address that drc run has printed, with ?token=... at its end.\n"  # noqa: S105
-ALWAYS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Accel-Buffering": "no",  # nginx would gather the live view instead of passing it on
-}
+    return guarded(Starlette(routes=routes), access, cookie)
 
 
 async def _multipart(live: LiveView) -> AsyncIterator[bytes]:
-    """Motion JPEG. The boundary follows each image at once: a browser shows an image when it sees the boundary."""
+    """Motion JPEG. The boundary follows each image at once: browsers show an image when its boundary arrives."""
     yield b"--%s\r\n" % BOUNDARY
     async for jpeg in live.jpegs():
         head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
@@ -165,7 +124,7 @@ async def _multipart(live: LiveView) -> AsyncIterator[bytes]:
 
 
 def content_policy(page: str) -> str:
-    """A Content-Security-Policy that allows this page's own script and style, its own server, and nothing else."""
+    """A Content-Security-Policy that allows only the page's own script, style and server."""
 
     def hashes(tag: str) -> str:
         bodies = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)

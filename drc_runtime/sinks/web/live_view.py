@@ -1,4 +1,4 @@
-"""The image on the page: encoded once for all who watch, and only while someone does."""
+"""The live image on the page: encoded once for all viewers, and only while there is a viewer."""
 
 import asyncio
 import threading
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
 
 MOST_FRAMES = 15
-"""Images a second on the page: enough to judge a mask, and the cores stay with the network."""
+"""Images a second on the page: enough to judge a mask, and it leaves the cores to the network."""
 LARGEST_SHARE = 0.25
-"""Of one core's time for the page; where composing and encoding take long, there are fewer images."""
+"""The page may use this share of one core; if composing and encoding take long, it shows fewer images."""
 LARGEST_SIDE = 1280
 JPEG_QUALITY = 80
 LOOK_SECONDS = 0.1
 
 
 class LiveView(Sink):
-    """Keeps the latest frame; a thread composes and encodes it. A slow viewer misses images, nothing waits for it.
+    """Keeps the latest frame; a thread composes and encodes it. A slow viewer misses images; nothing waits for it.
 
     Args:
-        view: what is shown of a frame.
-        controls: whose changes are shown even while no frame comes.
+        view: makes the image from a frame and its extraction.
+        controls: a change of view or threshold updates the image even without a new frame.
     """
 
     def __init__(self, view: View, controls: Controls) -> None:
@@ -46,7 +46,7 @@ class LiveView(Sink):
 
     @property
     def viewers(self) -> int:
-        """How many are watching."""
+        """Number of viewers."""
         return len(self._viewers)
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
@@ -65,11 +65,11 @@ class LiveView(Sink):
         self.close()
 
     async def jpegs(self) -> AsyncIterator[bytes]:
-        """The images from now on, each as JPEG; for any number of viewers on one event loop."""
+        """Yields the images from now on as JPEG. Each viewer calls it once, all on one event loop."""
         ready, loop = asyncio.Event(), asyncio.get_running_loop()
         with self._changed:
             if not self._viewers:
-                self._jpeg, self._fresh = None, True  # what there is, is from when somebody watched before
+                self._jpeg, self._fresh = None, True  # the old image dates from the last viewer
             elif self._jpeg is not None:
                 ready.set()
             self._viewers[ready] = loop
@@ -116,7 +116,7 @@ class LiveView(Sink):
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
-    """``(H, W, 3)`` uint8 RGB as JPEG, made smaller where a side is over ``LARGEST_SIDE``."""
+    """``(H, W, 3)`` uint8 RGB as JPEG, scaled down if a side is longer than ``LARGEST_SIDE``."""
     height, width = image.shape[:2]
     scale = min(1.0, LARGEST_SIDE / max(height, width))
     if scale < 1:

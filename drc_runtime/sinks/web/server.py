@@ -1,4 +1,4 @@
-"""The page's server: a thread of its own beside the run."""
+"""The page's HTTP server, in a thread of its own."""
 
 import socket
 import threading
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from drc_runtime.errors import MissingDependencyError, OutputError
+from drc_runtime.errors import OutputError
 from drc_runtime.frames import View
+from drc_runtime.packages import require
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.sinks.web.access import Access, Address
 from drc_runtime.sinks.web.live_view import LiveView
@@ -22,25 +23,27 @@ END_SECONDS = 3.0
 
 
 class PageServer:
-    """Takes its port at once, so that a port in use is told before anything is loaded, and answers from ``start`` on.
+    """Binds its port when created, so that a port in use is an early error; answers after ``start``.
 
     Args:
-        address: ``[HOST:]PORT``; without a host only this machine reaches the page.
-        token: that a viewer must have; None makes one unless only this machine reaches the page.
+        address: ``[HOST:]PORT``; without a host only this machine can reach the page.
+        token: the access token; None: a random one, or none if only this machine can reach the page.
 
     Attributes:
-        url: the page's address for a person, with the token if it was made here.
+        port: the port, also if ``address`` has port 0.
+        url: the page's address for a browser, with the token only if it is random.
 
     Raises:
-        UsageError: the address or the token is not valid.
-        MissingDependencyError: the web packages are not installed.
-        OutputError: the port is taken.
+        UsageError: an invalid address or token.
+        MissingDependencyError: starlette or uvicorn is not installed.
+        OutputError: the port is in use.
     """
 
     def __init__(self, address: str, token: str | None = None) -> None:
         place = Address.parse(address)
         self._access = Access.of(place, token)
-        require_web()
+        for module in ("starlette", "uvicorn"):
+            require(module, extra="web", purpose="--serve")
         self._socket = place.listen()
         self.port: int = self._socket.getsockname()[1]
         unspecified = place.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -52,10 +55,10 @@ class PageServer:
         self._live: LiveView | None = None
 
     def start(self, view: View, controls: Controls, figures: Callable[[], Figures]) -> LiveView:
-        """Begins to answer; the sink that is returned shows what is written to it.
+        """Starts the server; returns the sink whose frames the page shows.
 
         Raises:
-            OutputError: the server does not come up.
+            OutputError: the server does not start.
         """
         import uvicorn
 
@@ -64,9 +67,9 @@ class PageServer:
         live = self._live = LiveView(view, controls)
         config = uvicorn.Config(
             build_app(live, controls, figures, self._access, self.port),
-            access_log=False,  # which would hold tokens
+            access_log=False,  # it would contain tokens
             log_config=None,
-            log_level="error",  # what a port scanner sends is no news
+            log_level="error",  # without warnings about the requests of port scanners
             loop="asyncio",
             http="h11",
             ws="none",
@@ -83,12 +86,12 @@ class PageServer:
         until = time.monotonic() + START_SECONDS
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > until:
-                raise OutputError(f"the page at {self.url} does not come up; try another port")
+                raise OutputError(f"the page at {self.url} does not start; try another port")
             time.sleep(0.01)
         return live
 
     def close(self) -> None:
-        """Stops answering."""
+        """Stops the server."""
         if self._live is not None:
             self._live.close()
         if self._server is not None and self._thread is not None:
@@ -103,18 +106,3 @@ class PageServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def require_web() -> None:
-    """Checks that the web packages are there.
-
-    Raises:
-        MissingDependencyError: they are not.
-    """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            "--serve needs the web packages; install them with: pip install 'drc[web]'"
-        ) from error

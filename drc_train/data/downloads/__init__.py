@@ -1,1 +1,1 @@
-"""Converters of public data sets as they are downloaded."""
+"""Converters of public data sets from their original downloads."""

@@ -1,7 +1,7 @@
 """CLEVR with masks as TFRecords, scenes of at most 6 objects (Appendix A.4).
 
-The framing of a TFRecord is read here: the readers to be had trust its lengths, decompress the file twice or bring a
-whole framework. What a record holds is parsed by protobuf.
+The framing of TFRecords is read here, because the available readers trust the lengths in the file, decompress it twice or
+depend on TensorFlow. The contents of a record are parsed by protobuf.
 """
 
 import gzip
@@ -17,17 +17,18 @@ from google.protobuf.message import DecodeError
 
 from drc_runtime.errors import SourceError
 from drc_runtime.images import Image
-from drc_train.data.downloads.original import Square
+from drc_train.data.downloads.boxes import Square
+from drc_train.data.masks import binary
 
 LAYOUT = "clevr_with_masks_train.tfrecords of the multi-object datasets, or the folder that holds it"
 FILE = "clevr_with_masks_train.tfrecords"
 HEIGHT, WIDTH, ENTITIES = 240, 320, 11
 MOST_OBJECTS = 6
 CROP = Square(top=24, left=64, side=192)
-"""The middle of an image."""
+"""The centre of an image."""
 SCENES = 70_000
-"""Of how many scenes, from the first on, those with few objects are taken."""
-_LARGEST_RECORD = 1 << 26  # a scene has 3.2 MB
+"""Only the first scenes of the file are used."""
+_LARGEST_RECORD = 1 << 26  # bytes; a scene has 3.2 MB
 
 
 def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
@@ -44,7 +45,7 @@ def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
         visible = np.asarray(values["visibility"], np.float32) > 0.5
         if visible[1:].sum() <= MOST_OBJECTS:
             objects = values["mask"][1:].max(0)
-            yield CROP.cut(values["image"]), np.where(CROP.cut(objects) > 127, 255, 0).astype(np.uint8)
+            yield CROP.cut(values["image"]), binary(CROP.cut(objects))
 
 
 def _records(path: Path) -> Iterator[bytes]:
@@ -72,7 +73,7 @@ def _exactly(file: BinaryIO, length: int, path: Path) -> bytes:
 
 
 def _example() -> Any:
-    """tf.train.Example as far as it is needed; a map is a repeated entry of key and value on the wire."""
+    """The part of tf.train.Example that is used; in the wire format a map is a repeated entry of key and value."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="drc_example.proto", package="drc", syntax="proto3")
     messages: dict[str, list[tuple[str, int, int, int, str]]] = {
@@ -102,17 +103,17 @@ Example = _example()
 
 
 def _values(record: bytes, name: str) -> dict[str, Any]:
-    """``image``, ``mask`` and ``visibility`` of a record, in their shapes.
+    """``image`` ``(240, 320, 3)``, ``mask`` ``(11, 240, 320)`` and ``visibility`` ``(11,)`` of a record.
 
     Raises:
-        SourceError: another kind of record; ``name`` stands in the message.
+        SourceError: another kind of record; the message starts with ``name``.
     """
     shapes = {"image": (HEIGHT, WIDTH, 3), "mask": (ENTITIES, HEIGHT, WIDTH)}
     values: dict[str, Any] = {}
     try:
         for entry in Example.FromString(record).features.feature:
             if entry.key in shapes:
-                # each pixel is a string of one byte
+                # Each pixel is a byte string of length 1.
                 data = b"".join(entry.value.bytes_list.value)
                 values[entry.key] = np.frombuffer(data, np.uint8).reshape(shapes[entry.key])
             elif entry.key == "visibility" and len(entry.value.float_list.value) == ENTITIES:

@@ -3,7 +3,8 @@
 from pathlib import Path, PurePosixPath
 
 from drc_runtime.errors import SourceError
-from drc_train.data.downloads.original import Item, box_of, inside, require
+from drc_train.data.downloads.boxes import parse_box
+from drc_train.data.downloads.files import Item, find_root, path_within
 
 LAYOUT = (
     "the unpacked CUB_200_2011 with images.txt, bounding_boxes.txt, train_test_split.txt and images/, and segmentations/ "
@@ -13,14 +14,14 @@ _SPLITS = {"0": "test", "1": "train"}
 
 
 def list_birds(root: Path) -> tuple[list[Item], Path]:
-    """The images of the download and the folder of its masks.
+    """The images of the download, and the folder of its masks.
 
-    The split is the download's own (5,994 for training, 5,794 for testing); Table 3's 10,000 and 1,000 are another one.
+    The split is that of the download (5,994 for training, 5,794 for testing), not Table 3's 10,000 and 1,000.
 
     Raises:
-        SourceError: a file is missing, or the tables do not fit together.
+        SourceError: a file is missing or damaged, or the tables list different images.
     """
-    folder = require(root, "images.txt", "bounding_boxes.txt", "train_test_split.txt", "images", layout=LAYOUT)
+    folder = find_root(root, "images.txt", "bounding_boxes.txt", "train_test_split.txt", "images", layout=LAYOUT)
     masks = next((at for at in (folder / "segmentations", folder.parent / "segmentations") if at.is_dir()), None)
     if masks is None:
         raise SourceError(f"no segmentations/ in {folder} or beside it; expected {LAYOUT}")
@@ -29,19 +30,19 @@ def list_birds(root: Path) -> tuple[list[Item], Path]:
     splits = _table(folder / "train_test_split.txt", 1, like=names)
     items = []
     for key, (name,) in names.items():
-        image = inside(folder / "images", name, folder / "images.txt")
+        image = path_within(folder / "images", name, folder / "images.txt")
         where = f"{folder / 'bounding_boxes.txt'}, image {key}"
-        left, top, width, height = box_of(tuple(boxes[key]), where)  # type: ignore[arg-type]
+        left, top, width, height = parse_box(tuple(boxes[key]), where)  # type: ignore[arg-type]
         split = _SPLITS.get(splits[key][0])
         if split is None:
-            raise SourceError(f"{folder / 'train_test_split.txt'}, image {key}: expected 0 or 1")
-        box = box_of((left, top, left + width, top + height), where)
+            raise SourceError(f"{folder / 'train_test_split.txt'}, image {key}: expected 0 or 1; download it again")
+        box = parse_box((left, top, left + width, top + height), where)
         items.append(Item(split, image, box, PurePosixPath(name).with_suffix("")))
     return items, masks
 
 
 def _table(path: Path, columns: int, like: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
-    """The lines ``ID VALUE ...`` of a file by ID, all of the IDs in ``like``."""
+    """Reads lines ``ID VALUE ...`` into a dictionary; its IDs must be those of ``like``."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -50,7 +51,9 @@ def _table(path: Path, columns: int, like: dict[str, list[str]] | None = None) -
     for number, line in enumerate(lines, 1):
         key, *values = line.split() or [""]
         if len(values) != columns or key in rows:
-            raise SourceError(f"{path}, line {number}: expected a new ID and {columns} value(s), not {line[:60]!r}")
+            raise SourceError(
+                f"{path}, line {number}: expected a new ID and {columns} value(s), not {line[:60]!r}; download it again"
+            )
         rows[key] = values
     if not rows or (like is not None and rows.keys() != like.keys()):
         expected = len(like) if like else "some"

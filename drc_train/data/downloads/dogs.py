@@ -7,18 +7,19 @@ import numpy as np
 from defusedxml.ElementTree import fromstring
 
 from drc_runtime.errors import SourceError
-from drc_train.data.downloads.original import Box, Item, box_of, inside, load_mat, require
+from drc_train.data.downloads.boxes import Box, parse_box
+from drc_train.data.downloads.files import Item, find_root, load_mat, path_within
 
 LAYOUT = "the unpacked lists, Images and Annotation: train_list.mat, test_list.mat, Images/, Annotation/"
 
 
 def list_dogs(root: Path) -> list[Item]:
-    """The images of the download, with the box of the largest dog where there are several.
+    """The images of the download, each with the box of its largest dog.
 
     Raises:
-        SourceError: a file is missing, damaged, or holds something else.
+        SourceError: a file is missing or damaged, or has other contents.
     """
-    folder = require(root, "train_list.mat", "test_list.mat", "Images", "Annotation", layout=LAYOUT)
+    folder = find_root(root, "train_list.mat", "test_list.mat", "Images", "Annotation", layout=LAYOUT)
     items = []
     for split in ("train", "test"):
         path = folder / f"{split}_list.mat"
@@ -26,9 +27,9 @@ def list_dogs(root: Path) -> list[Item]:
         if not names or not all(isinstance(name, str) for name in names):
             raise SourceError(f"{path}: file_list should hold names of images; download it again")
         for name in names:
-            image = inside(folder / "Images", name, path)
+            image = path_within(folder / "Images", name, path)
             stem = PurePosixPath(name).with_suffix("")
-            annotation = inside(folder / "Annotation", str(stem), path)
+            annotation = path_within(folder / "Annotation", str(stem), path)
             try:
                 data = annotation.read_bytes()
             except OSError as error:
@@ -38,19 +39,19 @@ def list_dogs(root: Path) -> list[Item]:
 
 
 def largest_box(data: bytes, name: str) -> Box:
-    """The largest bounding box of an annotation (XML; entities are refused).
+    """The bounding box with the largest area in an annotation (XML; entities are refused).
 
     Raises:
-        SourceError: not such an annotation; ``name`` stands in the message.
+        SourceError: not such an annotation; the message starts with ``name``.
     """
     try:
         root: Element = fromstring(data)
-    except (ParseError, ValueError, LookupError) as error:  # ValueError covers what defusedxml forbids
+    except (ParseError, ValueError, LookupError) as error:  # ValueError: what defusedxml forbids
         raise SourceError(f"{name} is not XML that can be read; download it again") from error
     boxes = [
-        box_of((place("xmin"), place("ymin"), place("xmax"), place("ymax")), name)
+        parse_box((place("xmin"), place("ymin"), place("xmax"), place("ymax")), name)
         for place in (found.findtext for found in root.iter("bndbox"))
     ]
     if not boxes:
-        raise SourceError(f"{name} has no bndbox; expected an annotation of Stanford Dogs")
+        raise SourceError(f"{name} has no bndbox; expected an annotation of Stanford Dogs, download it again")
     return max(boxes, key=lambda box: (box.right - box.left) * (box.bottom - box.top))

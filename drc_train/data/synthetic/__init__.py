@@ -1,1 +1,1 @@
-"""Data sets that are drawn, with their truth."""
+"""Synthetic data sets, drawn with their ground truth."""

@@ -1,6 +1,6 @@
-"""The photographs that the sample scene is made of: its background and the objects that pass in front of it.
+"""The photographs in the sample scene: its background, and the objects that move across it.
 
-All come with scikit-image, offline: ``brick`` (CC0, cc0textures.com), ``coffee`` (CC0, Rachel Michetti), ``chelsea``
+All come with scikit-image, without a download: ``brick`` (CC0, cc0textures.com), ``coffee`` (CC0, Rachel Michetti), ``chelsea``
 (CC0, Stefan van der Walt), ``astronaut`` (public domain, NASA) and ``rocket`` (public domain, SpaceX). The outlines
 are traced by hand, in pixels of those photographs.
 """
@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime.errors import MissingDependencyError
 from drc_runtime.images import Image, read_image
+from drc_runtime.packages import require
 from drc_runtime.preprocess import resize
 
 Floats = NDArray[np.float32]
@@ -43,38 +43,34 @@ _PATCH = [(172, 385), (38, 37)]
 
 @dataclass(frozen=True)
 class CutOut:
-    """An object: colours ``(h, w, 3)`` in [0, 255] times alpha, alpha ``(h, w)`` in [0, 1], and how it is staged.
-
-    Attributes:
-        span: its height in frame heights.
-        lift: how far its shadow falls, in frame heights.
-    """
+    """An object that is cut out of a photograph."""
 
     colour: Floats
+    """``(h, w, 3)`` RGB in [0, 255], multiplied by alpha."""
     alpha: Floats
+    """``(h, w)`` in [0, 1]."""
     span: float
+    """Its height in frame heights."""
     lift: float
+    """Offset of its shadow, in frame heights."""
 
 
 @cache
 def photograph(name: str) -> Image:
-    """One of scikit-image's bundled photographs, ``(H, W, 3)`` uint8 RGB.
+    """A photograph that scikit-image brings, ``(H, W, 3)`` uint8 RGB.
 
     Raises:
         MissingDependencyError: scikit-image is not installed.
     """
-    try:
-        import skimage.data
-    except ImportError as error:
-        raise MissingDependencyError("the sample scene needs scikit-image: pip install 'drc[train]'") from error
-    return read_image(Path(skimage.data.__file__).parent / name)
+    data = require("skimage.data", extra="train", purpose="the sample scene")
+    return read_image(Path(data.__file__).parent / name)
 
 
 @cache
 def table(height: int, width: int) -> Floats:
-    """The empty scene, ``(height, width, 3)`` in [0, 255]: a paved table, green slate in the light of a lamp.
+    """The empty scene, ``(height, width, 3)`` in [0, 255]: a paved table of green slate in the light of a lamp.
 
-    The photograph is grey; stone and joints are given their colours here.
+    The photograph is grey; the colours of stone and joints are added here.
     """
     grey = photograph("brick.png")[..., 0]
     tones, steps = [25, 100, 150, 215], np.arange(256)
@@ -110,7 +106,7 @@ def _traced(name: str, outlines: list[list[tuple[int, int]]], span: float, lift:
     canvas = np.zeros((image.shape[0] * finer, image.shape[1] * finer), np.uint8)
     for outline in outlines:
         cv2.fillPoly(canvas, [np.array(outline, np.int32) * finer], 255)
-    # A pixel is taken off all round (the trace may touch what lay behind), and hand-drawn corners are rounded.
+    # Removes one pixel along the outline, which may show what was behind the object, and rounds hand-drawn corners.
     canvas = cv2.erode(canvas, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * finer + 1, 2 * finer + 1)))
     canvas = np.where(cv2.GaussianBlur(canvas, (0, 0), 1.5 * finer) >= 128, 255, 0).astype(np.uint8)
     alpha = resize(canvas, (image.shape[0], image.shape[1]))
@@ -120,14 +116,14 @@ def _traced(name: str, outlines: list[list[tuple[int, int]]], span: float, lift:
 
 
 def _print(image: Image, span: float) -> CutOut:
-    """A photographic print with a white border, lying nearly flat."""
+    """A photographic print with a white border, almost flat on the table."""
     edge = max(image.shape[:2]) // 20
     framed = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(236, 234, 228))
     return _cutout(np.asarray(framed, np.uint8), np.ones(framed.shape[:2], np.float32), span, lift=0.008)
 
 
 def _cutout(image: Image, alpha: Floats, span: float, lift: float) -> CutOut:
-    # An empty rim, so that interpolation at the border of the cut-out fades out instead of stopping.
+    # A transparent rim, so that interpolation at the border fades out.
     alpha = np.pad(alpha, 2)
     colour = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="edge").astype(np.float32) * alpha[..., None]
     return CutOut(colour, alpha, span, lift)

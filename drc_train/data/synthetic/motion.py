@@ -1,4 +1,4 @@
-"""Sprites that fly straight, turn, and bounce off the borders and off each other."""
+"""Sprites that move straight, rotate, and bounce off the borders and off each other."""
 
 import math
 from collections.abc import Iterator
@@ -10,14 +10,21 @@ from numpy.typing import NDArray
 from drc_train.data.synthetic.sprites import BORDER, Sprite
 
 SPEED = (0.006, 0.014)
+"""Smallest and largest speed at the start, image widths a frame."""
 TURN = 0.03
+"""Largest rotation, radians a frame."""
 
 
 def move(sprites: list[Sprite], frames: int, random: np.random.Generator) -> Iterator[list[Sprite]]:
-    """The sprites of each frame, beginning with those given, whose surrounding circles must keep apart.
+    """Yields the sprites of each frame, first those given.
 
-    Speeds are SPEED image widths a frame at the start; a bounce between two sprites exchanges their speeds along the
-    line between them (equal masses), so the circles never overlap and nothing slows down.
+    Two sprites bounce as discs of equal mass: they exchange their velocities along the line between their centres, so that
+    their bounding circles never overlap and the kinetic energy stays the same.
+
+    Args:
+        sprites: of the first frame; their bounding circles must not overlap.
+        frames: number of frames.
+        random: decides headings, speeds and rotations.
     """
     centres = np.array([[sprite.x, sprite.y] for sprite in sprites])
     reach = np.array([sprite.radius for sprite in sprites]) + BORDER / 2
@@ -35,7 +42,7 @@ def move(sprites: list[Sprite], frames: int, random: np.random.Generator) -> Ite
 
 
 def _bounce(centres: NDArray[np.float64], velocities: NDArray[np.float64], reach: NDArray[np.float64]) -> None:
-    """Turns round, in place, whatever flies out of the image or into another sprite."""
+    """Reflects, in place, the velocities of sprites that leave the image or meet another sprite."""
     for one in range(len(reach)):
         for axis in range(2):
             if centres[one, axis] < reach[one]:
@@ -46,7 +53,7 @@ def _bounce(centres: NDArray[np.float64], velocities: NDArray[np.float64], reach
             between = centres[one] - centres[other]
             distance = float(np.linalg.norm(between))
             closing = float(np.dot(velocities[one] - velocities[other], between)) / distance
-            # Only if they close in: a pair that still touches after its bounce must not bounce back.
+            # Only if they approach each other: a pair that still touches after its bounce must not bounce back.
             if distance < reach[one] + reach[other] and closing < 0:
                 velocities[one] -= closing * between / distance
                 velocities[other] += closing * between / distance

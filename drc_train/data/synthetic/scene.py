@@ -1,8 +1,7 @@
-"""The sample recording: a static camera above a paved table, things that are pushed through, and exact masks.
+"""The sample recording: a static camera above a paved table, objects that are moved across it, and exact masks.
 
-The table and the things are the same for every seed (the same camera, another recording); paths, times and light come
-from the seed. Seed 1 is the clip in ``samples``, seed 2 the evaluation's; training takes seeds from 1000 on. Shadows,
-the camera's noise and the changing light are not foreground.
+Table and objects are the same for every seed (the same camera, another recording); paths, times and light depend on the seed.
+The clip in ``samples`` has seed 1, evaluation 2, training 1000 and up. Shadows, camera noise and changing light are background.
 """
 
 import math
@@ -18,24 +17,26 @@ from drc_train.data.synthetic.cutouts import Floats, cutouts, table
 from drc_train.data.synthetic.visits import Pose, Visit, visits
 
 RATE = 25
+"""Frames a second."""
 NOISE = 4.0
-"""Standard deviation of the camera's noise, in steps of 1/255."""
+"""Standard deviation of the camera's noise, grey levels."""
 SHADOW = 0.3
+"""Fraction of the light that a shadow takes away."""
 LIGHT = 0.1
-"""Largest change of brightness either way."""
+"""Largest relative change of brightness, up or down."""
 
 
 def draw_scene(
     frames: int, height: int, width: int, seed: int, *, every: int = 1
 ) -> Iterator[tuple[Image, NDArray[np.uint8]]]:
-    """Draws a recording at 25 frames a second; frame i is the same however many frames are drawn.
+    """Draws a recording at 25 frames a second. A frame depends on the seed and its index only, not on ``frames``.
 
     Args:
-        frames: length of the recording.
-        height: in pixels; 240 is native.
-        width: in pixels; four thirds of the height, otherwise objects appear or vanish inside the frame.
-        seed: paths, times, light and noise; the table and the objects do not depend on it.
-        every: yields frames 0, ``every``, 2 ``every``, ... only.
+        frames: length of the recording in frames.
+        height: pixels; the photographs suit 240.
+        width: pixels; four thirds of the height, otherwise objects appear or vanish inside of the frame.
+        seed: decides paths, times, light and noise.
+        every: yields only the frames 0, ``every``, 2 ``every``, ...
 
     Yields:
         The image ``(height, width, 3)`` uint8 RGB and the mask ``(height, width)`` uint8, 0 or 255.
@@ -58,7 +59,7 @@ def draw_scene(
 
 
 class _Light:
-    """Slow changes of brightness, and slight ones of its warmth."""
+    """Slow changes of brightness, and slight changes of colour temperature."""
 
     def __init__(self, random: np.random.Generator):
         self._periods = random.uniform(5, 20, 3)
@@ -71,19 +72,19 @@ class _Light:
 
 
 def _compose(group: list[Visit], time: float, height: int, width: int) -> tuple[Floats, Floats]:
-    """The scene without light and noise ``(height, width, 3)`` in [0, 255], and how far objects cover each pixel."""
+    """The scene without light and noise ``(height, width, 3)`` in [0, 255], and the objects' coverage of each pixel in [0, 1]."""
     image = table(height, width)
     covered = np.zeros((height, width), np.float32)
     for visit in group:
         pose = visit.pose(time)
         if pose is None:
             continue
-        layer = _place(visit.thing, pose, height, width)
+        layer = _place(visit.index, pose, height, width)
         alpha = layer[..., 3]
         if not alpha.any():
             continue
-        # The lamp stands at the upper left: shadows fall to the lower right, the softer the higher the object.
-        fall = cutouts()[visit.thing].lift * height
+        # The lamp is at the upper left, so shadows fall to the lower right; those of higher objects are softer.
+        fall = cutouts()[visit.index].lift * height
         shadow = cv2.warpAffine(alpha, np.array([[1, 0, fall], [0, 1, fall]], np.float32), (width, height))
         shadow = cv2.GaussianBlur(shadow, (0, 0), 0.6 * fall + 0.004 * height)
         image = image * (1 - SHADOW * np.asarray(shadow, np.float32))[..., None]
@@ -93,21 +94,21 @@ def _compose(group: list[Visit], time: float, height: int, width: int) -> tuple[
 
 
 @cache
-def _scaled(thing: int, height: int) -> Floats:
-    """The object at the largest size that it takes on in frames of ``height``: ``(h, w, 4)``, alpha last.
+def _scaled(index: int, height: int) -> Floats:
+    """The object at its span in frames of ``height``: ``(h, w, 4)``, colour times alpha in [0, 255], alpha in [0, 1].
 
-    Shrinking by area first keeps the drawing free of aliasing: what is left to the pose is hardly a change of size.
+    Scaling down by area first prevents aliasing, because the pose then hardly changes the size.
     """
-    cutout = cutouts()[thing]
+    cutout = cutouts()[index]
     layers = np.concatenate([cutout.colour, cutout.alpha[..., None]], 2)
     scale = cutout.span * height / layers.shape[0]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(layers, None, fx=scale, fy=scale, interpolation=method), np.float32)
 
 
-def _place(thing: int, pose: Pose, height: int, width: int) -> Floats:
+def _place(index: int, pose: Pose, height: int, width: int) -> Floats:
     """The object alone at its pose, ``(height, width, 4)``: colour times alpha in [0, 255], alpha in [0, 1]."""
-    layers = _scaled(thing, height)
+    layers = _scaled(index, height)
     cosine, sine = pose.size * math.cos(pose.angle), pose.size * math.sin(pose.angle)
     matrix = np.array([[cosine, -sine, 0], [sine, cosine, 0]])
     middle = np.array([(layers.shape[1] - 1) / 2, (layers.shape[0] - 1) / 2])

@@ -1,6 +1,6 @@
-"""Sprites of one colour (square, circle, triangle): their outlines, where they may stand, and drawing them smoothly.
+"""Sprites of one colour (square, circle, triangle): outlines, random layouts, and drawing with smooth edges.
 
-Lengths are in image widths, so that the same sprite can be drawn at any resolution.
+Lengths are in image widths, so that a sprite can be drawn at any resolution.
 """
 
 import colorsys
@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 CORNERS = {"square": 4, "circle": 48, "triangle": 3}
+"""Corners of the regular polygon that each shape is drawn as."""
 AREA = (0.042, 0.072)
-"""Smallest and largest share of the image that one sprite covers: 2 or 3 of them cover about 8 to 21 %."""
+"""Smallest and largest fraction of the image that one sprite covers; 2 or 3 sprites cover about 8 to 21 %."""
 BORDER = 0.02
-"""Free space, in image widths, between a sprite and the border, and at least as much between two sprites."""
+"""Smallest distance between a sprite and the border, and between two sprites, in image widths."""
 
 
 @dataclass(frozen=True)
 class Sprite:
-    """One sprite: centre in [0, 1] (x to the right, y down), radius of the circle round it, angle in radians."""
+    """One sprite: centre in [0, 1] (x to the right, y down), radius of its bounding circle, angle in radians, RGB in [0, 1]."""
 
     shape: str
     x: float
@@ -30,7 +31,7 @@ class Sprite:
     colour: tuple[float, float, float]
 
     def outline(self, grow: float = 0.0) -> NDArray[np.float32]:
-        """The corners ``(n, 2)`` as x, y in image widths, with the radius made larger by ``grow``."""
+        """The corners ``(n, 2)`` as x, y in image widths; ``grow`` is added to the radius."""
         turns = self.angle + 2 * math.pi * np.arange(CORNERS[self.shape]) / CORNERS[self.shape]
         radius = self.radius + grow
         return np.stack([self.x + radius * np.cos(turns), self.y + radius * np.sin(turns)], 1).astype(np.float32)
@@ -52,14 +53,14 @@ def random_sprite(random: np.random.Generator) -> Sprite:
 
 
 def random_layout(random: np.random.Generator, *, discs: bool = False) -> list[Sprite]:
-    """2 or 3 sprites that keep apart; with ``discs`` even the circles round them keep apart and stay inside."""
+    """2 or 3 sprites that keep apart; with ``discs`` also their bounding circles keep apart and stay inside of the image."""
     count = int(random.integers(2, 4))
     sprites: list[Sprite] = []
     tries = 0
     while len(sprites) < count:
         tries += 1
         if tries % 50 == 0:
-            # The first sprites can leave no room for the last one: begin again rather than search for ever.
+            # The first sprites can leave no room for the last one, so the search restarts.
             sprites = []
         candidate = random_sprite(random)
         if discs and not _disc_is_inside(candidate):
@@ -82,13 +83,13 @@ def _discs_apart(one: Sprite, other: Sprite) -> bool:
 def _outlines_apart(one: Sprite, other: Sprite) -> bool:
     if _discs_apart(one, other):
         return True
-    # Growing a triangle's radius by BORDER moves its sides by half of that only, hence twice for each of the two.
+    # Adding BORDER to a triangle's radius moves its sides by half of BORDER only, so both outlines grow.
     area, _ = cv2.intersectConvexConvex(one.outline(BORDER), other.outline(BORDER))
     return area <= 0
 
 
 def paint(image: NDArray[np.float32], sprites: list[Sprite]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draws sprites over a background with smooth edges.
+    """Draws sprites with smooth edges over a background.
 
     Args:
         image: ``(S, S, 3)`` background in [0, 1].
@@ -102,7 +103,7 @@ def paint(image: NDArray[np.float32], sprites: list[Sprite]) -> tuple[NDArray[np
     covered = np.zeros((size, size), np.float32)
     for sprite in sprites:
         canvas = np.zeros((size * finer, size * finer), np.uint8)
-        # 4 fractional bits keep places continuous; OpenCV has a pixel's centre, not its corner, at whole numbers.
+        # 4 fractional bits give sub-pixel positions; in OpenCV whole numbers are the centres of pixels.
         corners = np.rint((sprite.outline() * (size * finer) - 0.5) * 16).astype(np.int32)
         cv2.fillConvexPoly(canvas, corners, 255, shift=4)
         coverage = np.asarray(cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA), np.float32) / 255

@@ -1,9 +1,9 @@
 """Textured Multi-dSprites (appendix A.5).
 
 2 or 3 sprites of one saturated colour each, apart from each other, in front of a randomly shifted texture from a bank
-of 20 sinusoids. The paper's set is not published; this follows its description. Every image has its own random
-numbers, drawn from ``(seed, index)``: image 7 is the same in a set of 10 and in a set of 10,000. Seeds below 1000
-are for samples and evaluation, training takes seeds from 1000 on, so that nothing is tested on what it learned from.
+of 20 sinusoids. The paper's set is not published; this follows its description. The random numbers of an image depend on
+``(seed, index)``: image 7 is the same in a set of 10 and in a set of 10,000. Training takes seeds from 1000 on, samples and
+evaluation take smaller ones, so that no model is tested on images that it learned from.
 """
 
 import math
@@ -17,12 +17,14 @@ from drc_train.data.synthetic.sprites import paint, random_layout
 
 TEXTURES = 20
 CYCLES = (2.0, 8.0)
+"""Lowest and highest spatial frequency of a texture, cycles in an image width."""
 CONTRAST = 0.4
+"""Amplitude of the sinusoids around 0.5."""
 _BANK_SEED = 20
 
 
 def _make_bank() -> NDArray[np.float64]:
-    """The waves ``(20, 2)``, cycles across the image in x and y: orientations and frequencies evenly spread."""
+    """The wave vectors ``(20, 2)``, cycles in an image width in x and y: orientations and frequencies evenly spread."""
     orientations = math.pi * np.arange(TEXTURES) / TEXTURES
     cycles = np.geomspace(*CYCLES, TEXTURES)
     # Without the shuffle neighbouring orientations would have neighbouring frequencies.
@@ -31,7 +33,7 @@ def _make_bank() -> NDArray[np.float64]:
 
 
 BANK = _make_bank()
-"""The same for every seed: training images and fresh ones share their textures."""
+"""The wave vectors of the textures, the same for every seed: training and test images share their textures."""
 
 
 def texture(index: int, phase: float, size: int) -> NDArray[np.float32]:
@@ -61,9 +63,9 @@ def draw(count: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[n
 
 
 def draw_clip(frames: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Such an image in motion, meant for 25 frames a second; shapes and types as ``draw``.
+    """Such an image in motion, for 25 frames a second; shapes and types as ``draw``.
 
-    Sprites fly straight, bounce off the borders and off each other and turn slowly; the texture drifts.
+    Sprites move straight, bounce off the borders and off each other and rotate slowly; the texture drifts.
     """
     random = np.random.default_rng(np.random.SeedSequence([seed, 0, 1]))
     index, phase = int(random.integers(TEXTURES)), random.uniform(0, 2 * math.pi)

@@ -1,4 +1,4 @@
-"""A bundle is read whole or refused with the reason, and written whole or not at all."""
+"""Bundles: read and checked, or refused with the reason; written atomically."""
 
 import json
 import os
@@ -101,7 +101,7 @@ def test_a_bundle_may_itself_be_a_link(toy_bundle: Path, tmp_path: Path) -> None
 
 def test_files_too_large_are_not_read(toy_bundle: Path) -> None:
     with open(toy_bundle / "posterior_step.onnx", "wb") as graph:
-        graph.truncate(1 << 31)  # sparse: takes no room on the disk
+        graph.truncate(1 << 31)  # a sparse file
     with pytest.raises(BundleError, match="larger than"):
         Bundle.load(toy_bundle)
 
@@ -205,7 +205,7 @@ def test_another_version_has_its_own_message(toy_bundle: Path) -> None:
         Bundle.load(toy_bundle)
 
 
-def test_unknown_keys_and_graphs_are_left_alone(toy_bundle: Path) -> None:
+def test_unknown_keys_and_graphs_are_ignored(toy_bundle: Path) -> None:
     edit(toy_bundle, put({"anything": 1}, "later"))
     edit(toy_bundle, put(0.5, "sampler", "temperature"))
     edit(toy_bundle, lambda values: values["graphs"].update(later=values["graphs"]["posterior_step"] | {"inputs": {}}))
@@ -215,12 +215,12 @@ def test_unknown_keys_and_graphs_are_left_alone(toy_bundle: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", '{"format": ', '{"a": 1, "a": 2}', "[" * 100_000, '{"a": "\\ud800"}', '{"a": 1e999}']
 )
-def test_text_that_is_no_manifest(text: str) -> None:
+def test_text_that_is_not_a_manifest_is_refused(text: str) -> None:
     with pytest.raises(BundleError, match=r"manifest\.json"):
         Manifest.parse(text)
 
 
-def test_a_manifest_that_is_not_text(toy_bundle: Path) -> None:
+def test_a_manifest_that_is_not_utf8_is_refused(toy_bundle: Path) -> None:
     (toy_bundle / "manifest.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BundleError, match="not UTF-8"):
         Bundle.load(toy_bundle)
@@ -263,7 +263,7 @@ def test_any_value_anywhere_is_accepted_or_refused_by_name(path: tuple[str, ...]
     assert Manifest.parse(manifest.to_json()) == manifest
 
 
-def test_an_existing_place_is_left_alone(toy_bundle: Path, toy_graph: bytes, tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_replaced(toy_bundle: Path, toy_graph: bytes, tmp_path: Path) -> None:
     manifest = Bundle.load(toy_bundle).manifest
     with pytest.raises(OutputError, match="exists already"):
         write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph})
@@ -277,7 +277,7 @@ def test_an_existing_place_is_left_alone(toy_bundle: Path, toy_graph: bytes, tmp
         write_bundle(tmp_path / "no" / "parent", manifest, {"posterior_step": toy_graph})
 
 
-def test_overwriting_replaces_the_whole(toy_bundle: Path, toy_graph: bytes) -> None:
+def test_overwriting_replaces_the_whole_bundle(toy_bundle: Path, toy_graph: bytes) -> None:
     manifest = replace(Bundle.load(toy_bundle).manifest, name="second")
     (toy_bundle / "stale.onnx").write_bytes(b"")
     write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph}, overwrite=True)

@@ -1,4 +1,4 @@
-"""ONNX bytes that were changed, in bundles whose hashes are right: nothing but this project's own errors comes out."""
+"""Changed ONNX bytes in bundles with correct hashes: only this project's own errors are raised."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""What may not be in a graph is found wherever ONNX can hide it, and no bytes at all break the walker."""
+"""Graphs with external data or foreign operators are refused wherever ONNX can hold them; no bytes crash the check."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The onnxruntime engine: bound buffers, and graphs that are not what the manifest says."""
+"""The onnxruntime engine: bound buffers, and graphs that differ from the manifest."""
 
 from dataclasses import replace
 from pathlib import Path

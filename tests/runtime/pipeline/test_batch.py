@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import MissingDependencyError, SourceError, UsageError
-from drc_runtime.pipeline.batch import ExtractionActor, list_items, run_on_ray
-
-OPTIONS = {"soft": False, "steps": 2, "mask": "responsibility", "seed": 0, "engine": "onnxruntime", "precision": "fp32"}
+from drc_runtime.pipeline.batch import list_items, run_batch
+from drc_runtime.pipeline.batch_actor import ExtractionActor
+from drc_runtime.pipeline.options import ModelOptions
+from tests.videos import write_video
 
 
 def write_images(folder: Path, count: int) -> Path:
@@ -26,13 +27,6 @@ def write_images(folder: Path, count: int) -> Path:
     return folder
 
 
-def write_video(path: Path) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for _ in range(3):
-        writer.write(np.full((48, 64, 3), 255, np.uint8))
-    writer.release()
-
-
 def batch(items: list[tuple[Path, str]], masks: Path) -> dict[str, list[str]]:
     return {"path": [str(path) for path, _ in items], "target": [str(masks / target) for _, target in items]}
 
@@ -40,11 +34,11 @@ def batch(items: list[tuple[Path, str]], masks: Path) -> dict[str, list[str]]:
 def test_an_actor_writes_each_item_once_and_names_what_it_cannot_read(tmp_path: Path, toy_bundle: Path) -> None:
     folder, masks = write_images(tmp_path / "images", 2), tmp_path / "masks"
     masks.mkdir()
-    write_video(folder / "clip.avi")
+    write_video(folder / "clip.avi", [np.full((48, 64, 3), 255, np.uint8)] * 3)
     (folder / "zero.jpg").write_bytes(b"")
     items = list_items(folder)
     assert [target for _, target in items] == ["00000.png", "00001.png", "clip", "zero.png"]
-    actor = ExtractionActor(str(toy_bundle), **OPTIONS)  # type: ignore[arg-type]
+    actor = ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=False)
     result = actor(batch(items, masks))
     assert result["written"] == [True, True, True, False]
     assert result["failure"][:3] == ["", "", ""] and "zero.jpg" in result["failure"][3]
@@ -63,7 +57,7 @@ def test_a_mask_does_not_depend_on_what_the_actor_did_before(tmp_path: Path, toy
     found = []
     for name, order in (("one", items), ("two", items[::-1])):
         (tmp_path / name).mkdir()
-        ExtractionActor(str(toy_bundle), **{**OPTIONS, "soft": True})(batch(order, tmp_path / name))  # type: ignore[arg-type]
+        ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=True)(batch(order, tmp_path / name))
         found.append([(tmp_path / name / target).read_bytes() for _, target in items])
     assert found[0] == found[1]
 
@@ -78,8 +72,22 @@ def test_what_cannot_be_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UsageError, match="a.jpg and a.png would both become a.png"):
         list_items(tmp_path)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingDependencyError, match=r"drc\[ray\]"):
-        run_on_ray(str(tmp_path), address="local", model=tmp_path, masks=tmp_path / "masks")
+    with pytest.raises(MissingDependencyError, match=r"^drc batch needs ray.*drc\[ray\]"):
+        run_batch(str(tmp_path), tmp_path / "masks")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": ModelOptions(rate=25)}, "--fps has no effect in drc batch"),
+        ({"model": ModelOptions(threads=2)}, "--threads has no effect in drc batch"),
+        ({"workers": 0}, "--workers 0"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run_batch(str(tmp_path), tmp_path / "masks", **options)
+    assert not (tmp_path / "masks").exists()
 
 
 def workers_of_this_test() -> list[int]:
@@ -124,7 +132,8 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_written_twice(tmp_
     try:
         masks.mkdir()
         thread.start()
-        report = run_on_ray(str(folder), address="local", model=toy_bundle, masks=masks, steps=2, workers=2)
+        model = ModelOptions(toy_bundle, steps=2)
+        report = run_batch(str(folder), masks, model=model, workers=2)
         thread.join(30)
         assert killed and 300 <= len(there) < 2000, "the worker has to go midway"
         assert (report.items, report.written + report.present, report.failures) == (2000, 2000, [])
@@ -133,7 +142,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_written_twice(tmp_
         assert all(cv2.imread(str(path), 0).mean() == 255 * (int(path.stem) % 2) for path in found[-2000:])
         assert all(path.stat().st_mtime_ns == written for path, written in there.items())
         (masks / "00007.png").unlink()
-        again = run_on_ray(str(folder), address="local", model=toy_bundle, masks=masks, steps=2, workers=2)
+        again = run_batch(str(folder), masks, model=model, workers=2)
         assert (again.written, again.present) == (1, 1999)
     finally:
         ray.shutdown()

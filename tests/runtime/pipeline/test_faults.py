@@ -18,13 +18,14 @@ import pytest
 
 from drc_runtime.errors import EngineError, OutputError
 from drc_runtime.inference import mask as mask_module
-from drc_runtime.pipeline.loop import MOST_ERRORS
+from drc_runtime.pipeline.frame_extractor import MOST_FAILURES_IN_A_ROW
 from drc_runtime.pipeline.report import RunReport
-from drc_runtime.pipeline.run import run
 from drc_runtime.samples import sample_bundle
 from drc_runtime.sources import backoff
 from drc_runtime.sources.open import open_source
+from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
+from tests.videos import write_video
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,12 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(1500):
-        writer.write(moving(index))
-    writer.release()
-    return path
+    return write_video(tmp_path / "clip.avi", (moving(index) for index in range(1500)))
 
 
 def at(events: dict[int, Callable[[], object]]) -> Callable[[int, int | None], None]:
@@ -69,8 +65,8 @@ def frames_in(video: Path) -> int:
 
 
 def live_run(address: str, toy_bundle: Path, tmp_path: Path, events: dict[int, Callable[[], object]]) -> RunReport:
-    options = {"out": tmp_path / "out.mp4", "masks": tmp_path / "masks", "display": False, "threads": 1}
-    return run(address, model=toy_bundle, progress=at(events), **options)
+    outputs = {"out": tmp_path / "out.mp4", "masks": tmp_path / "masks"}
+    return run_with(address, bundle=toy_bundle, progress=at(events), **outputs)
 
 
 def check_written(report: RunReport, tmp_path: Path) -> None:
@@ -112,8 +108,8 @@ def test_a_stall_of_eight_seconds_is_noticed_within_five_and_survived(toy_bundle
             if "is lost" in line:
                 lost.append(time.monotonic() - begun[0])
 
-        options = {"model": toy_bundle, "masks": tmp_path / "masks", "display": False, "threads": 1}
-        report = run(server.address, notice=notice, progress=at({10: stall, 30: stop}), **options)
+        options = {"bundle": toy_bundle, "masks": tmp_path / "masks"}
+        report = run_with(server.address, notice=notice, progress=at({10: stall, 30: stop}), **options)
     assert report.frames == 30 and report.reconnects >= 1 and lost and lost[0] < 5.5
 
 
@@ -139,13 +135,11 @@ def test_frames_that_are_not_numbers_do_not_end_a_live_run(tmp_path: Path, monke
 
     monkeypatch.setattr(mask_module, "to_tensor", damaged)
     with MJPEGServer(lambda index: cv2.resize(moving(index), (32, 32)), rate=25) as server:
-        report = run(
+        report = run_with(
             server.address,
-            model=sample_bundle("sprites"),
+            bundle=sample_bundle("sprites"),
             masks=tmp_path / "masks",
             steps=2,
-            display=False,
-            threads=1,
             progress=at({12: stop}),
         )
     assert report.frames == 12 and len(report.failures) == 2 and "diverged" in report.failures[0]
@@ -159,21 +153,17 @@ def test_a_network_that_fails_on_every_frame_ends_a_live_run(toy_bundle, tmp_pat
     monkeypatch.setattr("drc_runtime.inference.langevin.LangevinSampler.run", broken)
     with MJPEGServer(moving) as server, pytest.raises(EngineError, match="has gone"):
         live_run(server.address, toy_bundle, tmp_path, {})
-    assert MOST_ERRORS > 1 and not (tmp_path / "out.mp4").exists()
+    assert MOST_FAILURES_IN_A_ROW > 1 and not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize("removed", ["masks", "out"])
 def test_an_output_folder_that_is_removed_ends_the_run(clip, toy_bundle, tmp_path, removed: str) -> None:
     for name in ("masks", "out"):
         (tmp_path / name).mkdir()
-    options = {"out": tmp_path / "out" / "a.mp4", "masks": tmp_path / "masks", "display": False, "threads": 1}
+    outputs = {"out": tmp_path / "out" / "a.mp4", "masks": tmp_path / "masks"}
+    remove = at({100: lambda: os.rename(tmp_path / removed, tmp_path / "gone")})
     with pytest.raises(OutputError, match=str(tmp_path / removed)):
-        run(
-            str(clip),
-            model=toy_bundle,
-            progress=at({100: lambda: os.rename(tmp_path / removed, tmp_path / "gone")}),
-            **options,
-        )
+        run_with(clip, bundle=toy_bundle, progress=remove, **outputs)
     assert not (tmp_path / "out" / "a.mp4").exists()
 
 

@@ -4,19 +4,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from drc_runtime.errors import MissingDependencyError, TrainingError, UsageError
-from drc_runtime.frames import Frame
+from drc_runtime.frames import Frame, Source
 from drc_runtime.pipeline import learn as learning
-from drc_runtime.pipeline.learn import LearnState, check_learning, default_folder, parse_duration
-from drc_runtime.pipeline.run import run
+from drc_runtime.pipeline import learn_child, recording
+from drc_runtime.pipeline.learn import check_learning, default_folder, lock_folder
+from drc_runtime.pipeline.learn_state import LearnState
+from drc_runtime.pipeline.options import LearnOptions
+from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
+from tests.videos import write_video
 
 CHILD = """
 import json, shutil, signal, sys, time
@@ -28,7 +32,7 @@ print(json.dumps({"phase": "preparing", "done": 0, "total": 0}), flush=True)
 (Path(run) / "asked").write_text(f"{len(list(Path(frames).iterdir()))} {seconds}")
 """
 FINISHES = CHILD + 'shutil.copytree(TOY, bundle)\nprint(json.dumps({"phase": "exporting", "done": 1, "total": 2}))\n'
-LEARNS_FOR_EVER = (
+LEARNS_WITHOUT_END = (
     CHILD
     + """
 def save(*_):
@@ -57,12 +61,7 @@ def anywhere(index: int) -> np.ndarray:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(30):
-        writer.write(moving(index))
-    writer.release()
-    return path
+    return write_video(tmp_path / "clip.avi", (moving(index) for index in range(30)))
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def child(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch):
     def use(program: str) -> Path:
         path = tmp_path / "child.py"
         path.write_text(program.replace("TOY", repr(str(toy_bundle))))
-        monkeypatch.setattr(learning, "PROGRAM", (sys.executable, str(path)))
+        monkeypatch.setattr(learn_child, "PROGRAM", (sys.executable, str(path)))
         return path
 
     return use
@@ -82,13 +81,10 @@ def test_a_clip_is_recorded_learned_and_run_from_its_beginning(child, clip: Path
     child(FINISHES)
     states: list[LearnState] = []
     lines: list[str] = []
-    report = run(
-        str(clip),
-        learn=100,
-        keep=tmp_path / "keep",
+    report = run_with(
+        clip,
+        learn=LearnOptions(100, tmp_path / "keep"),
         masks=tmp_path / "masks",
-        display=False,
-        threads=1,
         learning=states.append,
         notice=lines.append,
     )
@@ -97,41 +93,34 @@ def test_a_clip_is_recorded_learned_and_run_from_its_beginning(child, clip: Path
     assert (report.learned / "manifest.json").is_file()
     assert [state.phase for state in states if state.phase != "recording"] == ["preparing", "exporting"]
     recorded, seconds = (tmp_path / "keep" / "run" / "asked").read_text().split()
-    assert 16 <= int(recorded) == states[-3].done <= 30 and 80 < float(seconds) <= 100
+    assert 16 <= int(recorded) == states[-3].done <= 30 and 80 <= float(seconds) <= 100
     assert any(str(report.learned) in line for line in lines), "what is kept is named"
 
 
 def test_a_live_source_is_learned_and_then_run_without_being_opened_again(child, tmp_path: Path, monkeypatch) -> None:
     child(FINISHES)
-    monkeypatch.setattr(learning, "WANTED", 18)
-    monkeypatch.setattr(learning, "MORE", 0)
-    monkeypatch.setattr(learning, "LIVE_GAP", 0.0)
+    monkeypatch.setattr(recording, "WANTED", 18)
+    monkeypatch.setattr(recording, "MORE", 0)
+    monkeypatch.setattr(recording, "LIVE_GAP", 0.0)
 
     def stop(done: int, total: int | None) -> None:
         if done == 5:
             raise KeyboardInterrupt
 
     with MJPEGServer(moving) as server:
-        report = run(
-            server.address,
-            learn=100,
-            keep=tmp_path / "keep",
-            masks=tmp_path / "masks",
-            display=False,
-            threads=1,
-            progress=stop,
-        )
+        learn = LearnOptions(100, tmp_path / "keep")
+        report = run_with(server.address, learn=learn, masks=tmp_path / "masks", progress=stop)
     assert report.frames == 5 and report.reconnects == 0
     assert len(list((tmp_path / "keep" / "frames").iterdir())) == 18
 
 
 def test_a_second_time_starts_from_what_is_kept_and_leaves_the_old_bundle_alone(child, clip, tmp_path: Path) -> None:
     child(FINISHES)
-    options = {"learn": 100, "keep": tmp_path / "keep", "display": False, "threads": 1, "overwrite": True}
-    first = run(str(clip), masks=tmp_path / "masks", **options).learned
+    options = {"learn": LearnOptions(100, tmp_path / "keep"), "masks": tmp_path / "masks", "overwrite": True}
+    first = run_with(clip, **options).learned
     before = (first / "manifest.json").read_bytes(), len(list((tmp_path / "keep" / "frames").iterdir()))
     time.sleep(max(0.0, int(time.time()) + 1.01 - time.time()))  # bundles are named by the second
-    second = run(str(clip), masks=tmp_path / "masks", **options).learned
+    second = run_with(clip, **options).learned
     assert second != first and second.parent == first.parent
     after = (first / "manifest.json").read_bytes(), len(list((tmp_path / "keep" / "frames").iterdir()))
     assert after == before, "the same frames are not recorded twice"
@@ -140,9 +129,9 @@ def test_a_second_time_starts_from_what_is_kept_and_leaves_the_old_bundle_alone(
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from drc_runtime.pipeline import learn as learning
+from drc_runtime.pipeline import learn_child
 from drc_runtime.cli.main import main
-learning.PROGRAM = (sys.executable, sys.argv[1])
+learn_child.PROGRAM = (sys.executable, sys.argv[1])
 sys.argv = ["drc", "run", *sys.argv[2:]]
 main()
 """
@@ -150,7 +139,7 @@ main()
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interruption_lets_the_child_save_and_keeps_the_frames(child, clip, tmp_path, number) -> None:
-    program = child(LEARNS_FOR_EVER)
+    program = child(LEARNS_WITHOUT_END)
     keep = tmp_path / "keep"
     command = [sys.executable, "-c", INTERRUPTED, str(program), str(clip), "--learn", "10m", "--keep", str(keep)]
     with subprocess.Popen(
@@ -179,85 +168,84 @@ def test_an_interruption_lets_the_child_save_and_keeps_the_frames(child, clip, t
 
 def test_what_the_child_says_went_wrong_is_the_error(child, clip: Path, tmp_path: Path) -> None:
     child('print(\'{"error": "the masks have collapsed"}\')\nraise SystemExit(1)')
-    options = {"learn": 100, "keep": tmp_path / "keep", "masks": tmp_path / "masks", "display": False}
+    options = {"learn": LearnOptions(100, tmp_path / "keep"), "masks": tmp_path / "masks"}
     with pytest.raises(TrainingError, match="the masks have collapsed"):
-        run(str(clip), **options)
+        run_with(clip, **options)
     child("raise RuntimeError('unheard of')")
     with pytest.raises(TrainingError, match="RuntimeError: unheard of"):
-        run(str(clip), **options)
+        run_with(clip, **options)
     child("import os; os.abort()")
     with pytest.raises(TrainingError, match="SIGABRT"):
-        run(str(clip), **options)
+        run_with(clip, **options)
     assert not (tmp_path / "masks").exists()
     assert len(list((tmp_path / "keep" / "frames").iterdir())) >= 16
 
 
 def test_a_scene_in_which_nothing_moves_is_told(child, tmp_path: Path, make_video) -> None:
     child(FINISHES)
-    still = tmp_path / "still.avi"
-    writer = cv2.VideoWriter(str(still), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for _ in range(40):
-        writer.write(moving(0))
-    writer.release()
+    still = write_video(tmp_path / "still.avi", [moving(0)] * 40)
     with pytest.raises(TrainingError, match="only 1 frames differed"):
-        run(str(still), learn=100, keep=tmp_path / "keep", masks=tmp_path / "masks", display=False)
+        run_with(still, learn=LearnOptions(100, tmp_path / "keep"), masks=tmp_path / "masks")
 
 
 def test_outputs_are_checked_before_anything_is_learned(child, clip: Path, tmp_path: Path, save, image) -> None:
     child("raise SystemExit('must not start')")
     (tmp_path / "out.mp4").touch()
+    learn = LearnOptions(100, tmp_path / "keep")
     with pytest.raises(UsageError, match="--overwrite"):
-        run(str(clip), learn=100, keep=tmp_path / "keep", out=tmp_path / "out.mp4", display=False)
-    with pytest.raises(UsageError, match="leave --keep or --model out"):
-        run(str(clip), learn=100, model=tmp_path, masks=tmp_path / "masks")
-    with pytest.raises(UsageError, match="leave --keep or --model out"):
-        run(str(clip), keep=tmp_path / "keep", masks=tmp_path / "masks")
+        run_with(clip, learn=learn, out=tmp_path / "out.mp4")
     with pytest.raises(UsageError, match="use drc train"):
-        run(str(save(tmp_path / "a.png", image)), learn=100, masks=tmp_path / "masks", display=False)
+        run_with(save(tmp_path / "a.png", image), learn=learn, masks=tmp_path / "masks")
     assert not (tmp_path / "keep").exists()
 
 
 def test_two_runs_do_not_learn_into_one_folder(child, clip: Path, tmp_path: Path) -> None:
     child(FINISHES)
-    with learning._alone_in(tmp_path / "keep"), pytest.raises(UsageError, match="another run is learning"):
-        run(str(clip), learn=100, keep=tmp_path / "keep", masks=tmp_path / "masks", display=False)
+    with lock_folder(tmp_path / "keep"), pytest.raises(UsageError, match="another run is learning"):
+        run_with(clip, learn=LearnOptions(100, tmp_path / "keep"), masks=tmp_path / "masks")
 
 
-def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch, clip: Path) -> None:
+class Clip(Source):
+    """A video of 400 frames, in all of which the square is somewhere else."""
+
+    rate, live, count, failures, dropped = Fraction(25), False, 400, [], 0
+    paths: frozenset[Path] = frozenset()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (Frame(anywhere(index), index, index / 25, "") for index in range(400))
+
+    def close(self) -> None:
+        pass
+
+
+def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "find_spec", lambda name: None if name == "onnxscript" else object())
-
-    class Clip:
-        rate = Fraction(25)
-
-    with pytest.raises(MissingDependencyError, match=r"onnxscript is missing\): pip install \"drc\[export\]\"$"):
+    with pytest.raises(MissingDependencyError, match=r"onnxscript is missing\): pip install 'drc\[export\]'$"):
         check_learning(Clip(), "clip.avi")
 
 
-def test_a_recording_is_spread_over_a_file_and_ends_with_the_time(tmp_path: Path, monkeypatch) -> None:
-    from drc_runtime.pipeline.recording import Recording
+def test_a_recording_is_spread_over_a_file(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(recording, "WANTED", 20)
+    offered = []
 
-    class Long:
-        rate, live, count = Fraction(25), False, 400
+    class Offered(recording.Recording):
+        def offer(self, image: np.ndarray) -> bool:
+            offered.append(image)
+            return super().offer(image)
 
-    monkeypatch.setattr(learning, "WANTED", 20)
-    frames = (Frame(anywhere(index), index, index / 25, "") for index in range(400))
-    recording = Recording(tmp_path / "frames")
-    learning._record(Long(), frames, recording, time.monotonic() + 60, lambda state: None)
-    assert next(frames, None) is None and 10 <= len(recording) <= 40
-    endless = (Frame(anywhere(index), index, index / 25, "") for index in range(1_000_000))
-    learning._record(Long(), endless, Recording(tmp_path / "more"), time.monotonic() + 0.3, lambda state: None)
-    assert next(endless).index < 900_000
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3600), ("1.5m", 90)])
-def test_times(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
+    kept = Offered(tmp_path / "frames")
+    frames = iter(Clip())
+    recording.record(Clip(), frames, kept, time.monotonic() + 60, lambda state: None)
+    every_twentieth = list(Clip())[::20]
+    assert next(frames, None) is None and len(kept) <= len(offered) == len(every_twentieth) == 20
+    assert all((one == other.image).all() for one, other in zip(offered, every_twentieth, strict=True))
 
 
-@pytest.mark.parametrize("text", ["", "10", "10 minutes", "-5m", "59s", "1e9h", "m"])
-def test_times_that_are_none(text: str) -> None:
-    with pytest.raises(UsageError, match="--learn"):
-        parse_duration(text)
+def test_a_recording_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    frames = iter(Clip())
+    with pytest.raises(TrainingError, match="only 1 frames differed"):
+        recording.record(Clip(), frames, recording.Recording(tmp_path), time.monotonic() - 1, lambda state: None)
+    assert next(frames).index == 1
 
 
 @pytest.mark.parametrize(

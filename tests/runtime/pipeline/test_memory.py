@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,8 +10,15 @@ import numpy as np
 import pytest
 
 from drc_runtime.frames import Frame, Sink, Source
-from drc_runtime.pipeline import run as run_module
-from drc_runtime.pipeline.run import run
+from drc_runtime.inference.extractor import Extractor
+from drc_runtime.pipeline.frame_extractor import FrameExtractor
+from drc_runtime.pipeline.loop import process
+from drc_runtime.sinks.background_writer import BackgroundWriter
+from drc_runtime.sinks.log import LogSink, RunLog
+from drc_runtime.sinks.open import open_sinks
+from drc_runtime.sinks.statistics import RunStatistics
+from drc_runtime.views.controls import Controls
+from drc_runtime.views.views import Views
 
 MEGABYTES_IN_A_THOUSAND_FRAMES = 1.0
 EVERY = 50
@@ -56,7 +64,7 @@ class Leak(Sink):
         pass
 
 
-def growth(frames: int, bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *sinks: Sink) -> float:
+def growth(frames: int, bundle: Path, folder: Path, *more: Sink) -> float:
     """Megabytes in a thousand frames: the slope of a line through the resident memory after a third of the frames."""
     memory: list[tuple[int, float]] = []
 
@@ -64,23 +72,25 @@ def growth(frames: int, bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPa
         if done % EVERY == 0:
             memory.append((done, resident_megabytes()))
 
-    real = run_module.open_sinks
-    monkeypatch.setattr(run_module, "open_source", lambda *_, **__: Endless(frames))
-    monkeypatch.setattr(run_module, "open_sinks", lambda *given, **options: [*real(*given, **options), *sinks])
-    options = {"out": folder / "out.mp4", "log": folder / "log.jsonl", "display": False, "threads": 1, "progress": note}
-    assert run("a clip", model=bundle, **options).frames == frames
+    folder.mkdir()
+    source, controls = Endless(frames), Controls()
+    frame_extractor = FrameExtractor(Extractor(bundle, threads=1), source, controls)
+    statistics = RunStatistics(source, frame_extractor.failures)
+    with Views("overlay", controls) as views, closing(RunLog(folder / "log.jsonl")) as log:
+        files = open_sinks(source, views, controls, out=folder / "out.mp4", masks=None)
+        with BackgroundWriter([*files, LogSink(log, source), statistics, *more]) as writer:
+            process(source, frame_extractor.extract, writer, controls, progress=note)
+    assert statistics.figures().frames == frames
     warm = [point for point in memory if point[0] > frames / 3]
     return 1000 * float(np.polyfit(*zip(*warm, strict=True), 1)[0])
 
 
-def test_memory_is_flat_and_a_leak_is_found(toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        flat = growth(1500, toy_bundle, tmp_path, patched)
-    (tmp_path / "out.mp4").unlink()
-    leaking = growth(1500, toy_bundle, tmp_path, monkeypatch, Leak())
+def test_memory_is_flat_and_a_leak_is_found(toy_bundle: Path, tmp_path: Path) -> None:
+    flat = growth(1500, toy_bundle, tmp_path / "flat")
+    leaking = growth(1500, toy_bundle, tmp_path / "leaking", Leak())
     assert flat < MEGABYTES_IN_A_THOUSAND_FRAMES < leaking
 
 
 @pytest.mark.slow
-def test_memory_is_flat_over_ten_thousand_frames(toy_bundle: Path, tmp_path: Path, monkeypatch) -> None:
-    assert growth(10_000, toy_bundle, tmp_path, monkeypatch) < MEGABYTES_IN_A_THOUSAND_FRAMES
+def test_memory_is_flat_over_ten_thousand_frames(toy_bundle: Path, tmp_path: Path) -> None:
+    assert growth(10_000, toy_bundle, tmp_path / "flat") < MEGABYTES_IN_A_THOUSAND_FRAMES

@@ -10,7 +10,7 @@ import pytest
 from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.inference.langevin import LangevinSampler
 from drc_runtime.pipeline.report import RunReport
-from drc_runtime.pipeline.run import run
+from tests.flat_run import run_with
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def images(tmp_path: Path) -> Path:
 def go(toy_bundle: Path, images: Path, tmp_path: Path):
     def start(**options: object) -> RunReport:
         given = {"masks": tmp_path / "masks", "out": tmp_path / "cut", "steps": 2, "soft": True, **options}
-        return run(str(images), **{"model": toy_bundle, "display": False, "threads": 1, **given})
+        return run_with(images, **{"bundle": toy_bundle, **given})
 
     return start
 
@@ -57,7 +57,7 @@ def test_a_resumed_job_gives_what_an_uninterrupted_one_gives(go, tmp_path: Path)
     assert (again.frames, again.skipped) == (0, 6) and again.outputs
 
 
-def test_a_image_that_was_changed_since_is_done_again(go, images: Path, tmp_path: Path) -> None:
+def test_an_image_that_was_changed_since_is_done_again(go, images: Path, tmp_path: Path) -> None:
     go()
     later = (tmp_path / "masks" / "2.png").stat().st_mtime + 5
     os.utime(images / "2.png", (later, later))
@@ -102,10 +102,10 @@ def test_the_images_folder_is_no_output_even_when_resuming(go, images: Path) -> 
 
 def test_resuming_is_for_folders(toy_bundle: Path, images: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="folder of images"):
-        run(str(images / "0.png"), model=toy_bundle, masks=tmp_path / "masks", resume=True, display=False)
+        run_with(images / "0.png", bundle=toy_bundle, masks=tmp_path / "masks", resume=True)
 
 
-def test_a_image_on_which_the_network_fails_is_listed_and_the_others_are_done(go, tmp_path, monkeypatch) -> None:
+def test_an_image_on_which_the_network_fails_is_listed_and_the_others_are_done(go, tmp_path, monkeypatch) -> None:
     real, calls = LangevinSampler.run, iter(range(100))
 
     def fails_once(self, *arguments):

@@ -15,10 +15,11 @@ from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline import run as run_module
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.pipeline.resume import JOB_FILE
-from drc_runtime.pipeline.run import run
 from drc_runtime.sinks import opencv_video as video_file
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.open import open_source
+from tests.flat_run import run_with
+from tests.videos import write_video
 
 ROOT = Path(run_module.__file__).parents[2]
 
@@ -26,20 +27,16 @@ ROOT = Path(run_module.__file__).parents[2]
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Ten frames (48, 64): a white square moves over black, 4 columns a frame."""
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(10):
-        frame = np.zeros((48, 64, 3), np.uint8)
-        frame[16:32, 4 * index : 4 * index + 16] = 255
-        writer.write(frame)
-    writer.release()
-    return path
+    images = np.zeros((10, 48, 64, 3), np.uint8)
+    for index, image in enumerate(images):
+        image[16:32, 4 * index : 4 * index + 16] = 255
+    return write_video(tmp_path / "clip.avi", images)
 
 
 @pytest.fixture
 def go(toy_bundle: Path):
     def start(source: object, **options: object) -> RunReport:
-        return run(str(source), **{"model": toy_bundle, "display": False, "threads": 1, **options})
+        return run_with(source, bundle=toy_bundle, **options)
 
     return start
 
@@ -91,7 +88,7 @@ def test_videos_are_tracked_and_images_start_cold(go, clip: Path, tmp_path: Path
     assert go(path, masks=tmp_path / "two", steps=3).steps == 3
 
 
-def test_a_image_gives_a_cut_out(go, tmp_path: Path, image, save) -> None:
+def test_an_image_gives_a_cut_out(go, tmp_path: Path, image, save) -> None:
     path = save(tmp_path / "a.png", image)
     go(path, out=tmp_path / "cut.png", masks=tmp_path / "masks")
     rgba = cv2.cvtColor(read(tmp_path / "cut.png"), cv2.COLOR_BGRA2RGBA)
@@ -100,7 +97,7 @@ def test_a_image_gives_a_cut_out(go, tmp_path: Path, image, save) -> None:
     np.testing.assert_array_equal(read(tmp_path / "masks" / "a.png"), np.where(rgba[..., 3] >= 128, 255, 0))
 
 
-def test_a_image_of_one_pixel(go, tmp_path: Path, save) -> None:
+def test_an_image_of_one_pixel(go, tmp_path: Path, save) -> None:
     path = save(tmp_path / "dot.png", np.full((1, 1, 3), 255, np.uint8))
     report = go(path, out=tmp_path / "cut.png", masks=tmp_path / "masks")
     assert report.frames == 1 and report.foreground_share == 1.0
@@ -210,12 +207,12 @@ def test_ctrl_c_keeps_what_is_finished(go, clip: Path, tmp_path: Path) -> None:
 CTRL_C = """
 import sys
 from pathlib import Path
-from drc_runtime.pipeline.run import run
+from tests.flat_run import run_with
 clip, bundle, out = sys.argv[1:]
 def progress(done, total):
     if done == 5:
         print("running", flush=True)
-report = run(clip, model=bundle, out=Path(out), display=False, progress=progress)
+report = run_with(clip, bundle=bundle, out=Path(out), progress=progress)
 print(report.interrupted, report.frames)
 """
 
@@ -256,12 +253,12 @@ def test_the_sample_runs_its_own_bundle_into_a_file_of_its_own(
     asked = []
     monkeypatch.setattr(run_module, "sample_bundle", lambda name: asked.append(name) or toy_bundle)
     monkeypatch.setattr("drc_runtime.sources.open.sample_path", lambda name: asked.append(name) or clip)
-    assert run("sample", display=False).outputs == [Path("drc-sample.mp4")]
-    assert run("sample:sprites", display=False).outputs == [Path("drc-sample-sprites.mp4")]
+    assert run_with("sample").outputs == [Path("drc-sample.mp4")]
+    assert run_with("sample:sprites").outputs == [Path("drc-sample-sprites.mp4")]
     assert asked == ["scene", "scene", "sprites", "sprites"]
     assert names(here) == ["drc-sample-sprites.mp4", "drc-sample.mp4"]
     asked.clear()
-    run(str(clip), masks=here / "masks", display=False)
+    run_with(clip, masks=here / "masks")
     assert asked == ["scene"]
 
 
@@ -322,26 +319,6 @@ def test_the_threshold_decides_masks(go, tmp_path: Path, save) -> None:
     go(path, masks=tmp_path / "low", threshold=0.6)
     go(path, masks=tmp_path / "high", threshold=0.95)
     assert read(tmp_path / "low" / "a.png").min() == 255 and read(tmp_path / "high" / "a.png").max() == 0
-    with pytest.raises(UsageError, match="--threshold 1 is no probability"):
-        go(path, masks=tmp_path / "masks", threshold=1)
-
-
-def test_settings_act_on_the_next_frame(go, clip, tmp_path, monkeypatch) -> None:
-    taken = []
-
-    class Meter(run_module.Meter):
-        def write(self, frame, extraction) -> None:
-            taken.append(extraction.steps)
-
-    def progress(done: int, total: int | None) -> None:
-        made[0].change(steps=7 if done == 3 else None if done == 6 else made[0].settings.steps)
-
-    made = []
-    controls = run_module.Controls
-    monkeypatch.setattr(run_module, "Controls", lambda *given: made.append(controls(*given)) or made[0])
-    monkeypatch.setattr(run_module, "Meter", Meter)
-    go(clip, masks=tmp_path / "masks", progress=progress)
-    assert taken == [6, 2, 2, 7, 7, 7, 2, 2, 2, 2]
 
 
 def test_alpha_as_a_folder_of_cut_outs_and_as_a_video(go, clip: Path, tmp_path: Path) -> None:
@@ -353,10 +330,7 @@ def test_alpha_as_a_folder_of_cut_outs_and_as_a_video(go, clip: Path, tmp_path: 
     assert (tmp_path / "cut.mov").exists()
 
 
-@pytest.mark.parametrize("options", [{}, {"out": "a.mp4"}, {"out": "a.mov", "background": "green"}])
-def test_alpha_that_cannot_be_is_refused_before_the_first_frame(go, clip: Path, tmp_path: Path, options) -> None:
-    if "out" in options:
-        options = options | {"out": tmp_path / options["out"]}
-    with pytest.raises(UsageError, match=r"--alpha needs --out|holds no transparency; use \.mov or \.webm"):
-        go(clip, masks=tmp_path / "masks", alpha=True, **options)
+def test_alpha_that_cannot_be_is_refused_before_the_first_frame(go, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no transparency; use \.mov or \.webm"):
+        go(clip, masks=tmp_path / "masks", out=tmp_path / "a.mp4", alpha=True)
     assert names(tmp_path) == ["clip.avi", "toy-bundle"]

@@ -8,14 +8,11 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.errors import MissingDependencyError, UsageError
-from drc_runtime.frames import Frame
-from drc_runtime.pipeline.loop import paced
-from drc_runtime.pipeline.run import run
+from drc_runtime.errors import MissingDependencyError
+from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
 
 SQUARE = np.zeros((48, 64, 3), np.uint8)
@@ -52,11 +49,9 @@ def test_the_page_of_a_live_run_shows_it_and_changes_its_steps(toy_bundle: Path,
             raise KeyboardInterrupt
 
     with MJPEGServer(lambda _: SQUARE) as camera:
-        report = run(
+        report = run_with(
             camera.address,
-            model=toy_bundle,
-            display=False,
-            threads=1,
+            bundle=toy_bundle,
             serve="0",
             log=tmp_path / "log",
             notice=notice,
@@ -65,15 +60,6 @@ def test_the_page_of_a_live_run_shows_it_and_changes_its_steps(toy_bundle: Path,
     assert report.interrupted and report.frames > 0 and report.outputs == []
     assert asked[-1]["figures"]["steps"] == 5 and asked[-1]["figures"]["age_p50"] > 0
     assert "live page" not in (tmp_path / "log").read_text()  # the address can hold a token
-
-
-def test_images_cannot_be_watched(toy_bundle: Path, tmp_path: Path) -> None:
-    pytest.importorskip("uvicorn")
-    cv2.imwrite(str(tmp_path / "a.png"), SQUARE)
-    with pytest.raises(UsageError, match="show cameras, streams and videos"):
-        run(str(tmp_path / "a.png"), model=toy_bundle, display=False, serve="0")
-    with pytest.raises(UsageError, match="--token is for the page"):
-        run(str(tmp_path / "a.png"), model=toy_bundle, display=False, token="long-enough")
 
 
 def test_a_video_for_the_virtual_camera_keeps_its_time(toy_bundle: Path, make_video, monkeypatch) -> None:
@@ -91,20 +77,8 @@ def test_a_video_for_the_virtual_camera_keeps_its_time(toy_bundle: Path, make_vi
 
     package = SimpleNamespace(Camera=Camera, PixelFormat=SimpleNamespace(RGB=0))
     monkeypatch.setitem(sys.modules, "pyvirtualcam", package)
-    report = run(str(make_video("clip.avi", rate=20)), model=toy_bundle, display=False, threads=1, vcam=True)
+    report = run_with(make_video("clip.avi", rate=20), bundle=toy_bundle, vcam=True)
     assert report.frames == len(sent) == 12 and sent[-1] - sent[0] > 0.4
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     with pytest.raises(MissingDependencyError):
-        run(str(make_video("clip.avi")), model=toy_bundle, display=False, vcam=True)
-
-
-def test_frames_are_paced_by_their_own_times_and_do_not_race_after_a_pause(monkeypatch) -> None:
-    now = [100.0]
-    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
-    monkeypatch.setattr("drc_runtime.pipeline.loop.time", clock)
-    times = []
-    for frame in paced(Frame(SQUARE, index, at, "") for index, at in enumerate((0.0, 0.04, 0.3, 0.34, 0.38))):
-        times.append(round(now[0] - 100, 6))
-        if frame.index == 2:
-            now[0] += 5
-    assert times == [0.0, 0.04, 0.3, 5.3, 5.34]
+        run_with(make_video("clip.avi"), bundle=toy_bundle, vcam=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.pipeline.signals import Ending
+from drc_runtime.pipeline.signals import GracefulShutdown
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -17,27 +17,27 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_raises_and_is_remembered(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with Ending() as ending:
+    with GracefulShutdown() as shutdown:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
             signal.sigtimedwait([], 1)  # the handler runs before this ends
-        assert ending.received == number
+        assert shutdown.received == number
     assert signal.getsignal(number) is before
 
 
 def test_nothing_is_raised_while_outputs_are_finished() -> None:
-    with Ending() as ending:
-        ending.raising = False
+    with GracefulShutdown() as shutdown:
+        shutdown.raising = False
         os.kill(os.getpid(), signal.SIGTERM)
-        assert ending.received == signal.SIGTERM
+        assert shutdown.received == signal.SIGTERM
 
 
 def test_the_second_signal_ends_the_process_at_once() -> None:
     program = """
 import os, signal
-from drc_runtime.pipeline.signals import Ending
-with Ending() as ending:
-    ending.raising = False
+from drc_runtime.pipeline.signals import GracefulShutdown
+with GracefulShutdown() as shutdown:
+    shutdown.raising = False
     os.kill(os.getpid(), signal.SIGINT)
     os.kill(os.getpid(), signal.SIGTERM)
     print("still here")
@@ -51,8 +51,8 @@ def test_outside_the_main_thread_it_does_nothing() -> None:
     seen: list[object] = []
 
     def enter() -> None:
-        with Ending() as ending:
-            seen.append((ending.received, signal.getsignal(signal.SIGINT) is before))
+        with GracefulShutdown() as shutdown:
+            seen.append((shutdown.received, signal.getsignal(signal.SIGINT) is before))
 
     thread = threading.Thread(target=enter)
     thread.start()

@@ -1,4 +1,4 @@
-"""Videos through PyAV, read back: times, sound, transparency, what an error leaves."""
+"""Videos through PyAV, read back: times, audio, transparency, and what an error leaves."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -29,13 +29,13 @@ def fill(sink: AvVideoSink, times: list[float], size: tuple[int, int] = (48, 64)
         sink.write(Frame(image, index, seconds, f"{index:05d}"), Extraction(probability, 0.0, 1))
 
 
-def sink_to(path: Path, *, alpha: bool = False, sound: Path | None = None, live: bool = False) -> AvVideoSink:
+def sink_to(path: Path, *, alpha: bool = False, audio: Path | None = None, live: bool = False) -> AvVideoSink:
     background = cutout if alpha else overlay
 
     def view(frame: Frame, extraction: Extraction) -> np.ndarray:
         return background(frame.image, extraction.probability)
 
-    return AvVideoSink(path, RATE, view, alpha=alpha, sound=sound, live=live, failures=[])
+    return AvVideoSink(path, RATE, view, alpha=alpha, audio=audio, live=live, failures=[])
 
 
 def times_of(path: Path) -> list[Fraction]:
@@ -93,7 +93,7 @@ def test_a_container_without_transparency_is_refused(tmp_path: Path, suffix: str
     assert list(tmp_path.iterdir()) == []
 
 
-def with_sound(path: Path, codec: str) -> Path:
+def write_audio(path: Path, codec: str) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=48000)
         stream.codec_context.layout = "mono"
@@ -110,10 +110,10 @@ def with_sound(path: Path, codec: str) -> Path:
     ("codec", "suffix", "kept"),
     [("aac", ".mp4", "aac"), ("aac", ".webm", "opus"), ("flac", ".mp4", "aac"), ("libopus", ".webm", "opus")],
 )
-def test_sound_is_kept_as_long_as_the_images(tmp_path: Path, codec: str, suffix: str, kept: str) -> None:
-    source = with_sound(tmp_path / "source.mka", codec)
+def test_audio_is_kept_as_long_as_the_images(tmp_path: Path, codec: str, suffix: str, kept: str) -> None:
+    source = write_audio(tmp_path / "source.mka", codec)
     path = tmp_path / f"out{suffix}"
-    with sink_to(path, sound=source) as sink:
+    with sink_to(path, audio=source) as sink:
         fill(sink, [index / 20 for index in range(10)])
     with av.open(str(path)) as container:
         assert container.streams.audio[0].codec_context.name == kept

@@ -1,5 +1,6 @@
 """The writing thread: nothing is lost or reordered, and an error comes out instead of hanging the run."""
 
+import queue
 import threading
 import time
 
@@ -80,15 +81,23 @@ def test_a_sink_that_cannot_close_takes_those_after_it_along() -> None:
     assert [sink.ending for sink in sinks] == ["closed", "discarded", "discarded"]
 
 
+class Interrupted(queue.Queue):
+    """The first message that ends the thread does not reach it, as if Ctrl-C had left a waiter that is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = 0
+
+    def put_nowait(self, item: object) -> None:
+        if self.lost:
+            super().put_nowait(item)
+        self.lost += 1
+
+
 def test_a_wake_up_that_an_interrupt_has_swallowed_does_not_hang_the_end() -> None:
-    writer = BackgroundWriter([Recorder()])
-    condition = writer._queue.not_empty
-    while not condition._waiters:
-        time.sleep(0.01)
-    gone = threading.Lock()
-    gone.acquire()
-    condition._waiters.appendleft(gone)  # what Ctrl-C between release and remove leaves behind
+    sink, waiting = Recorder(), Interrupted()
+    writer = BackgroundWriter([sink], waiting=waiting)
     closing = threading.Thread(target=writer.close, daemon=True)
     closing.start()
     closing.join(10)
-    assert not closing.is_alive()
+    assert not closing.is_alive() and sink.ending == "closed" and waiting.lost > 1

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.errors import OutputError, UsageError
-from drc_runtime.pipeline.run import run
+from drc_runtime.errors import OutputError
 from drc_runtime.sinks.log import RunLog
+from tests.flat_run import run_with
 
 
 def records(path: Path) -> list[dict]:
@@ -17,7 +17,7 @@ def records(path: Path) -> list[dict]:
 def test_one_record_a_frame_and_a_later_run_adds_to_it(make_video, toy_bundle: Path, tmp_path: Path) -> None:
     clip, log = make_video("a.avi", frames=6), tmp_path / "run.jsonl"
     for number in range(2):
-        run(str(clip), model=toy_bundle, masks=tmp_path / str(number), log=log, display=False, threads=1)
+        run_with(clip, bundle=toy_bundle, masks=tmp_path / str(number), log=log)
     found = records(log)
     assert [record["frame"] for record in found] == [*range(6)] * 2
     assert [record["steps"] for record in found[:3]] == [6, 2, 2]
@@ -27,21 +27,12 @@ def test_one_record_a_frame_and_a_later_run_adds_to_it(make_video, toy_bundle: P
         assert set(record["latency_ms"]) == {"preprocess", "steps", "mask"}
 
 
-def test_fps_chooses_the_steps_and_says_so(make_video, toy_bundle: Path, tmp_path: Path) -> None:
+def test_notices_are_logged_too(make_video, toy_bundle: Path, tmp_path: Path) -> None:
     said: list[str] = []
     log = tmp_path / "run.jsonl"
-    report = run(
-        str(make_video("a.avi")),
-        model=toy_bundle,
-        masks=tmp_path / "m",
-        fps=1,
-        log=log,
-        display=False,
-        notice=said.append,
-    )
+    options = {"bundle": toy_bundle, "masks": tmp_path / "m", "rate": 1, "log": log}
+    report = run_with(make_video("a.avi"), notice=said.append, **options)
     assert report.steps == 2 and said[0].startswith("2 steps a frame, of ") and records(log)[0]["event"] == said[0]
-    with pytest.raises(UsageError, match="--fps 0"):
-        run("sample", fps=0)
 
 
 def test_a_torn_last_line_does_not_take_the_next_one_along(tmp_path: Path) -> None:

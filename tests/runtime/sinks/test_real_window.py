@@ -1,4 +1,4 @@
-"""A real window under a virtual X server: it shows the frame and its caption and obeys the keyboard; without one nothing dies."""
+"""A real window under a virtual X server: the frame, the caption, the keyboard, and a server that is gone."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""From file to file: the times of frames and sound, the rate, the rotation; and what a killed run leaves."""
+"""From file to file: the times of frames and audio, the rate, the rotation; and the file that a killed run leaves."""
 
 import os
 import signal
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from drc_runtime.pipeline import run as run_module
-from drc_runtime.pipeline.run import run
-from drc_runtime.sinks import audio as sound
+from drc_runtime.sinks import audio as audio_module
 from drc_runtime.sources.open import open_source
+from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
 
 av = pytest.importorskip("av")
@@ -26,18 +26,18 @@ SIZE = (48, 64)
 NTSC = Fraction(30000, 1001)
 CONSTANT = [index / NTSC for index in range(30)]
 VARIABLE = [Fraction(it, 1000) for it in (0, 40, 50, 300, 310, 1000, 1033, 1066, 1500)]
-CLICK = Fraction(3, 5)  # when the sound of the clips begins, after the first image
+CLICK = Fraction(3, 5)  # when the clips' tone begins, after the first image
 
 
-def write_clip(path: Path, times: Sequence[Fraction], *, begin: Fraction = Fraction(0), sound: str = "") -> Path:
-    """Frames at ``begin`` and on, and if wanted silence from 0 on that ends with a tone at ``begin + CLICK``."""
+def write_clip(path: Path, times: Sequence[Fraction], *, begin: Fraction = Fraction(0), codec: str = "") -> Path:
+    """Frames from ``begin`` on; with a codec, also audio: silence from 0 on, then a tone from ``begin + CLICK`` on."""
     ticks = Fraction(1, 90_000)
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264" if path.suffix != ".webm" else "libvpx-vp9", rate=NTSC)
         video.width, video.height, video.pix_fmt = SIZE[1], SIZE[0], "yuv420p"
         video.codec_context.time_base = video.time_base = ticks
         video.options = {"bf": "0"}
-        audio = container.add_stream(sound, rate=48000) if sound else None
+        audio = container.add_stream(codec, rate=48000) if codec else None
         if audio is not None:
             audio.codec_context.layout = "mono"
         for index, seconds in enumerate(times):
@@ -69,7 +69,7 @@ def duration_of(path: Path) -> float:
 @pytest.fixture
 def convert(toy_bundle: Path) -> Callable[..., Path]:
     def start(source: Path, out: Path, **options: object) -> Path:
-        run(str(source), model=toy_bundle, out=out, display=False, threads=1, **options)
+        run_with(source, bundle=toy_bundle, out=out, **options)
         return out
 
     return start
@@ -101,8 +101,8 @@ def test_a_constant_rate_is_kept_as_a_fraction(convert, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("begin", [Fraction(0), Fraction(1, 4)])
 @pytest.mark.parametrize(("codec", "suffix"), [("aac", ".mp4"), ("flac", ".mp4"), ("aac", ".webm")])
-def test_sound_stays_with_the_images(convert, tmp_path: Path, begin: Fraction, codec: str, suffix: str) -> None:
-    clip = write_clip(tmp_path / "clip.mkv", CONSTANT, begin=begin, sound=codec)
+def test_audio_stays_in_step_with_the_images(convert, tmp_path: Path, begin: Fraction, codec: str, suffix: str) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", CONSTANT, begin=begin, codec=codec)
     out = convert(clip, tmp_path / f"out{suffix}")
     assert times_of(out)[0] == 0
     with av.open(str(out)) as container:
@@ -114,8 +114,8 @@ def test_sound_stays_with_the_images(convert, tmp_path: Path, begin: Fraction, c
     assert heard == pytest.approx(float(CLICK), abs=0.03)
 
 
-def test_sound_is_left_out_if_asked_and_found_through_a_link(convert, tmp_path: Path) -> None:
-    (tmp_path / "link.mkv").symlink_to(write_clip(tmp_path / "clip.mkv", CONSTANT, sound="aac"))
+def test_no_audio_leaves_it_out_and_a_link_keeps_it(convert, tmp_path: Path) -> None:
+    (tmp_path / "link.mkv").symlink_to(write_clip(tmp_path / "clip.mkv", CONSTANT, codec="aac"))
     for name, audio in (("with.mp4", True), ("without.mp4", False)):
         with av.open(str(convert(tmp_path / "link.mkv", tmp_path / name, audio=audio))) as container:
             assert len(container.streams.audio) == audio
@@ -135,20 +135,20 @@ os._exit(worker["run"](sys.argv[1:]))
 """
 
 
-def test_a_file_whose_sound_crashes_its_reader_costs_the_sound_alone(
+def test_audio_that_crashes_its_worker_leaves_the_images_whole(
     toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip = write_clip(tmp_path / "clip.mkv", CONSTANT, sound="aac")
-    (tmp_path / "crashing.py").write_text(CRASHING.format(worker=str(sound.PROGRAM)))
-    monkeypatch.setattr(sound, "PROGRAM", tmp_path / "crashing.py")
-    report = run(str(clip), model=toy_bundle, out=tmp_path / "out.mp4", display=False, threads=1)
-    assert len(report.failures) == 1 and "sound of" in report.failures[0] and "is damaged" in report.failures[0]
+    clip = write_clip(tmp_path / "clip.mkv", CONSTANT, codec="aac")
+    (tmp_path / "crashing.py").write_text(CRASHING.format(worker=str(audio_module.PROGRAM)))
+    monkeypatch.setattr(audio_module, "PROGRAM", tmp_path / "crashing.py")
+    report = run_with(clip, bundle=toy_bundle, out=tmp_path / "out.mp4")
+    assert len(report.failures) == 1 and "audio of" in report.failures[0] and "is damaged" in report.failures[0]
     assert times_of(tmp_path / "out.mp4") == times_of(clip)
 
 
-@pytest.mark.parametrize(("turned", "matrix"), [(90, (0, 1, -1, 0)), (270, (0, -1, 1, 0)), (180, (-1, 0, 0, -1))])
-def test_a_clip_that_was_filmed_upright_comes_upright(
-    convert, tmp_path: Path, turned: int, matrix: tuple[int, ...]
+@pytest.mark.parametrize(("degrees", "matrix"), [(90, (0, 1, -1, 0)), (270, (0, -1, 1, 0)), (180, (-1, 0, 0, -1))])
+def test_the_rotation_of_the_container_is_applied(
+    convert, tmp_path: Path, degrees: int, matrix: tuple[int, ...]
 ) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as container:
@@ -167,7 +167,7 @@ def test_a_clip_that_was_filmed_upright_comes_upright(
     struct.pack_into(">9i", data, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
 
-    upright = np.rot90(stored, -turned // 90)  # the matrix turns clockwise
+    upright = np.rot90(stored, -degrees // 90)  # the matrix rotates clockwise
     with open_source(str(path)) as source:
         image = next(iter(source)).image
     assert image.shape == upright.shape
@@ -180,11 +180,11 @@ def test_a_clip_that_was_filmed_upright_comes_upright(
 KILLED = """
 import sys
 from pathlib import Path
-from drc_runtime.pipeline.run import run
+from tests.flat_run import run_with
 def progress(done, total):
     if done == int(sys.argv[4]):
         print("running", flush=True)
-run(sys.argv[1], model=sys.argv[2], out=Path(sys.argv[3]), display=False, threads=1, steps=1, progress=progress)
+run_with(sys.argv[1], bundle=sys.argv[2], out=Path(sys.argv[3]), steps=1, progress=progress)
 """
 
 

@@ -1,4 +1,4 @@
-"""The virtual camera, with a stand-in for the package: none of our machines has the device."""
+"""The virtual camera, with a stand-in for the package: the test machines have no such device."""
 
 import sys
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Whether there can be a window is found out without risking this process; keys do what they say."""
+"""The check for a display, the keys, and the pace of the window."""
 
 import sys
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ def test_space_pauses_and_goes_on_through_the_controls(monkeypatch: pytest.Monke
     assert controls.settings.paused and not sink.closed
     assert wait_while_paused(controls, sink)
     assert not controls.settings.paused and controls.view == "mask"
-    assert len(screen.shown) >= 4  # it is drawn anew while it waits, so that a change of the view is seen
+    assert len(screen.shown) >= 4  # a paused window shows changes of the view
     assert not wait_while_paused(controls, sink)
 
 
@@ -163,14 +163,14 @@ def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(
     assert len(screen.shown) == 3
 
 
-def test_a_image_stays_until_a_key_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_stays_until_a_key_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = FakeScreen(monkeypatch, [-1, -1, ord("b"), ord("n")])
     sink = window_sink(rate=None, live=False)
     show(sink, 1)
     assert len(screen.waits) == 4 and not sink.closed
 
 
-def test_closing_the_window_ends_a_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_the_window_ends_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = FakeScreen(monkeypatch, [])
     screen.visible = False
     sink = window_sink(rate=None, live=False)

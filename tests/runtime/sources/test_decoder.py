@@ -1,17 +1,17 @@
-"""The worker process that decodes: what crosses the pipe, how it dies, what it may not do."""
+"""The decoder's worker process: its output, its crashes, its rates."""
 
 import os
 import time
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from drc_runtime.errors import SourceError
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.decoder import Decoder, exact_rate
+from tests.videos import write_video
 
 PREAMBLE = """
 import os, struct, sys, numpy as np
@@ -135,10 +135,7 @@ def test_damaged_videos_raise_nothing_but_source_errors(make_video, damage: int)
 
 
 def test_colours_arrive_as_rgb(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
-    writer.write(np.full((48, 64, 3), (0, 0, 255), np.uint8))  # red in OpenCV's order
-    writer.release()
+    path = write_video(tmp_path / "a.mp4", [np.full((48, 64, 3), (255, 0, 0), np.uint8)])
     decoder = Decoder("file", str(path), name="a", refusal="")
     (_, _, image), *_ = decoder.frames()
     decoder.close()

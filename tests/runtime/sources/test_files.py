@@ -1,4 +1,4 @@
-"""Images, folders and videos as sources: every frame once, in order, and what cannot be read is said."""
+"""Images, folders and videos as sources: every frame once, in order, and a line for what cannot be read."""
 
 import struct
 from fractions import Fraction
@@ -99,7 +99,7 @@ def test_a_file_is_cut_short_if_its_last_box_runs_past_the_end(data: bytes, shor
     assert is_cut_short(BytesIO(data)) is short
 
 
-def test_a_image_is_one_frame_with_the_name_of_the_file(tmp_path: Path, image, save) -> None:
+def test_an_image_is_one_frame_with_the_name_of_the_file(tmp_path: Path, image, save) -> None:
     path = save(tmp_path / "heron 2.PNG", image)
     with open_source(str(path)) as source:
         (frame,) = source
@@ -115,7 +115,7 @@ def test_a_damaged_image_is_refused_when_it_is_opened(tmp_path: Path, image, sav
         open_source(str(path))
 
 
-def test_a_image_named_through_a_link_protects_both(tmp_path: Path, image, save) -> None:
+def test_an_image_named_through_a_link_protects_both(tmp_path: Path, image, save) -> None:
     (tmp_path / "link.png").symlink_to(save(tmp_path / "a.png", image))
     assert open_source(str(tmp_path / "link.png")).paths == {tmp_path / "link.png", tmp_path / "a.png"}
 
@@ -133,7 +133,7 @@ def test_a_folder_goes_on_after_a_bad_image_and_lists_it(tmp_path: Path, image, 
     assert "9.jpg is cut short" in source.failures[0] and "11.png is not an image" in source.failures[1]
 
 
-def test_a_image_that_vanishes_during_the_run_is_a_failure(tmp_path: Path, image, save) -> None:
+def test_an_image_that_vanishes_during_the_run_is_a_failure(tmp_path: Path, image, save) -> None:
     for name in ("1.png", "2.png"):
         save(tmp_path / name, image)
     source = open_source(str(tmp_path))

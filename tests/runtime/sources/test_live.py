@@ -1,4 +1,4 @@
-"""Cameras and streams: the latest frame wins, dropped ones are counted, a lost source ends the run in order."""
+"""Cameras and streams: they keep the latest frame, count the dropped ones, and reconnect when they are lost."""
 
 import threading
 import time
@@ -79,9 +79,10 @@ def test_the_latest_frame_wins_and_the_dropped_ones_are_counted() -> None:
     source = LiveSource(Attempts(decoder))
     assert source.live and source.count is None and source.rate == 30 and source.state == "connecting"
     frames = iter(source)
+    before = time.monotonic()
     decoder.tickets.release()
     first = next(frames)
-    assert source.state == "live" and 0 <= time.monotonic() - first.captured < 60
+    assert source.state == "live" and before <= first.captured <= time.monotonic()
     decoder.tickets.release(3)
     wait_for(lambda: source._slot is not None and source._slot.index == 3)
     second = next(frames)
@@ -125,7 +126,7 @@ def test_a_first_attempt_that_fails_is_an_error_at_once() -> None:
         LiveSource(Attempts(SourceError("no such camera")))
 
 
-def test_waits_grow_to_half_a_minute_with_jitter_and_start_anew() -> None:
+def test_waits_grow_to_half_a_minute_with_jitter_and_reset() -> None:
     backoff = Backoff()
     waits = [backoff.next() for _ in range(12)]
     assert 0.5 <= waits[0] <= 0.625 and all(0.5 <= wait <= 30 for wait in waits)

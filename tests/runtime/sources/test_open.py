@@ -1,4 +1,4 @@
-"""What a user may write as SOURCE."""
+"""What a user can write as SOURCE."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Standard input: an image, raw frames, what a layout may be."""
+"""Standard input: an image, raw frames, and the layouts of raw frames."""
 
 import os
 import threading
@@ -36,7 +36,7 @@ def feed():
         os.close(handle)
 
 
-def test_a_image(feed, image) -> None:
+def test_an_image(feed, image) -> None:
     data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
     source = StdinImage(feed(data))
     (frame,) = source
@@ -45,7 +45,7 @@ def test_a_image(feed, image) -> None:
 
 
 @pytest.mark.parametrize(("data", "reason"), [(b"", "nothing comes"), (b"text", "standard input is not an image")])
-def test_what_is_no_image(feed, data: bytes, reason: str) -> None:
+def test_other_data_than_an_image_is_refused(feed, data: bytes, reason: str) -> None:
     with pytest.raises(SourceError, match=reason):
         StdinImage(feed(data))
 
@@ -66,7 +66,7 @@ def test_a_last_frame_that_is_cut_short_is_left_out_and_said(feed) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "640", "640x", "0x5", "5x99999", "5x5@0", "5x5@1/0", "5x5@-1", "5x5@nan", "5 x5"])
-def test_layouts_that_are_none(text: str) -> None:
+def test_invalid_layouts_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--raw"):
         RawLayout.parse(text)
 

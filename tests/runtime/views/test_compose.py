@@ -1,6 +1,5 @@
-"""What a person sees: the foreground in its colours, the rest as asked."""
+"""Overlays, cut-outs and backgrounds."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +35,13 @@ def test_overlay_draws_a_thin_line_along_the_edge_only(image, probability) -> No
     np.testing.assert_array_equal(line, edge)
 
 
-def test_a_noisy_mask_costs_no_more_than_a_clean_one() -> None:
+def test_overlay_of_a_noisy_mask_draws_each_foreground_pixel_next_to_background() -> None:
     noise = np.random.default_rng(0)
-    image = noise.integers(0, 256, (720, 1280, 3), np.uint8)
-    mask = np.where(noise.random((720, 1280)) < 0.3, 255, 0).astype(np.uint8)
-    assert min(_seconds(lambda: overlay(image, mask)) for _ in range(3)) < 0.1  # 400 ms with contours
+    image = noise.integers(0, 200, (90, 160, 3), np.uint8)
+    mask = np.where(noise.random((90, 160)) < 0.7, 255, 0).astype(np.uint8)
+    padded = np.pad(mask, 1, constant_values=255)
+    inner = np.min([padded[y : y + 90, x : x + 160] for y in range(3) for x in range(3)], axis=0)
+    np.testing.assert_array_equal((overlay(image, mask) == LINE_COLOUR).all(axis=-1), mask != inner)
 
 
 def test_overlay_mixes_by_probability() -> None:
@@ -85,7 +86,7 @@ def test_a_colour_replaces_the_background(image, probability, spec: str, colour)
     np.testing.assert_array_equal(shown[probability > 0], image[probability > 0])
 
 
-def test_a_image_fills_the_background_in_its_proportions(tmp_path: Path, image, probability, save) -> None:
+def test_an_image_fills_the_background_in_its_proportions(tmp_path: Path, image, probability, save) -> None:
     background = np.zeros((60, 60, 3), np.uint8)  # for 48 x 32: scaled to 48 x 48, rows 8 to 40 are seen
     background[10:50, :, 0] = 255
     background[:, :30, 1] = 255
@@ -121,17 +122,3 @@ def test_a_background_that_is_no_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_text("text")
     with pytest.raises(SourceError, match="not an image"):
         parse_background(str(tmp_path / "b.png"))
-
-
-def test_overlay_of_720p_is_fast_enough_for_video() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
-    mask = np.zeros((720, 1280), np.uint8)
-    mask[200:500, 300:800] = 255
-    fastest = min(_seconds(lambda: overlay(image, mask)) for _ in range(5))
-    assert fastest < 0.05  # 2 ms on an idle core; a busy machine must not fail the test
-
-
-def _seconds(work) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

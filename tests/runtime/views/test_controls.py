@@ -1,4 +1,4 @@
-"""Settings change all or none, and only within their ranges, whoever sends them."""
+"""Settings change all or none, and only within their ranges."""
 
 import threading
 

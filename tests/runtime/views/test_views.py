@@ -1,8 +1,6 @@
-"""Views: made once for all outputs, moved by the threshold, with an image or a video behind the foreground."""
+"""Views: composed once for all outputs, with the current threshold, before an image or a video."""
 
 import threading
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,6 @@ from drc_runtime.frames import Frame
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.views.compose import binary, overlay, rebalance
 from drc_runtime.views.controls import VIEWS, Controls, Settings
-from drc_runtime.views.video_background import MovingBackground
 from drc_runtime.views.views import SharedView, Views, view_names
 
 IMAGE = np.full((48, 64, 3), 200, np.uint8)
@@ -100,45 +97,8 @@ def test_a_background_that_is_nothing_is_refused(tmp_path: Path) -> None:
         Views(str(tmp_path / "broken.mp4"), Controls())
 
 
-@pytest.fixture
-def ramp(make_video) -> Iterator[MovingBackground]:
-    """12 frames at 10 a second; frame i has brightness 8 i."""
-    moving = MovingBackground(make_video("ramp.avi", rate=10))
-    yield moving
-    moving.close()
-
-
-def level(moving: MovingBackground, seconds: float) -> int:
-    return round(float(moving.at(seconds).mean()) / 8)
-
-
-def test_a_video_behind_goes_by_its_own_times_and_starts_over(ramp: MovingBackground) -> None:
-    times = [Fraction(index, 25) for index in range(80)]  # of a clip of another rate
-    found = [level(ramp, float(time)) for time in times]
-    assert found == [int(time * 10 + Fraction(1, 1000)) % 12 for time in times]
-
-
-def test_a_video_behind_does_not_race_after_a_gap(ramp: MovingBackground) -> None:
-    assert level(ramp, 0.0) == 0
-    assert level(ramp, 1000.0) == 5  # half a second on
-    assert level(ramp, 999.0) == 5  # another output is a frame behind
-
-
 def test_a_video_behind_the_foreground(make_video) -> None:
     controls = Controls(Settings(), view_names("x"))
     with Views(str(make_video("ramp.avi", rate=10)), controls) as views:
         late = views.started(frame(1, 0.45), EXTRACTION)
     assert (late[:, :20] == 200).all() and abs(int(late[0, 63, 0]) - 32) < 4
-
-
-def test_a_video_that_is_gone_when_it_starts_over_is_told_to_all_who_wait(make_video) -> None:
-    path = make_video("ramp.avi", frames=3, rate=10)
-    moving = MovingBackground(path)
-    path.unlink()
-    try:
-        for _ in range(2):
-            with pytest.raises(SourceError, match=r"ramp\.avi"):
-                for index in range(100):
-                    moving.at(index / 10)
-    finally:
-        moving.close()

@@ -1,3 +1,5 @@
+"""Images and frames with their masks."""
+
 from pathlib import Path
 
 import cv2
@@ -8,6 +10,7 @@ from drc_runtime.errors import SourceError
 from drc_train.data.evaluation import EVALUATION_SEED, load_evaluation
 from drc_train.data.source import TRAINING_SEED
 from drc_train.data.synthetic import tm_dsprites
+from tests.videos import write_video
 
 
 def write_mask(path: Path, value: int = 255, size: tuple[int, int] = (48, 64)) -> None:
@@ -29,11 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(5):
-        writer.write(np.full((48, 64, 3), 40 * index, np.uint8))
-    writer.release()
+    path = write_video(tmp_path / "clip.avi", (np.full((48, 64, 3), 40 * index, np.uint8) for index in range(5)))
     for index in (1, 3, 4):
         write_mask(tmp_path / "masks" / f"{index:05d}.png")
     return path
@@ -57,7 +56,7 @@ def test_frames_with_their_masks(clip):
 def test_masks_in_another_place(clip, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     (tmp_path / "masks").rename(elsewhere)
-    with pytest.raises(SourceError, match="--masks"):
+    with pytest.raises(SourceError, match="with --truth"):
         load_evaluation(str(clip))
     assert len(list(load_evaluation(str(clip), str(elsewhere)))) == 3
 

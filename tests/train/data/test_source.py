@@ -10,6 +10,7 @@ from drc_runtime.errors import SourceError
 from drc_train.data.source import TRAINING_SEED, parse_name, read_images
 from drc_train.data.synthetic import tm_dsprites
 from drc_train.data.synthetic.scene import draw_scene
+from tests.videos import write_video
 
 COLOURS = [(200, 30, 10), (10, 200, 30), (30, 10, 200), (90, 90, 10)]
 
@@ -26,13 +27,9 @@ def write_images(folder: Path, count: int = 4) -> Path:
     return folder
 
 
-def write_video(path: Path, frames: int = 20) -> Path:
+def write_ramp(path: Path, frames: int = 20) -> Path:
     """Frame i is grey, 10 i."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for index in range(frames):
-        writer.write(np.full((48, 64, 3), 10 * index, np.uint8))
-    writer.release()
-    return path
+    return write_video(path, (np.full((48, 64, 3), 10 * index, np.uint8) for index in range(frames)))
 
 
 def test_a_folder_in_order_squeezed_and_rgb(tmp_path):
@@ -50,7 +47,7 @@ def test_the_images_of_a_data_set_and_not_its_masks(tmp_path):
 def test_a_limit_is_spread_over_the_source(tmp_path):
     images = load_images(str(write_images(tmp_path)), 16, limit=2)
     assert [tuple(image[0, 0]) for image in images] == [COLOURS[0], COLOURS[2]]
-    frames = load_images(str(write_video(tmp_path / "clip.avi")), 16, limit=4)
+    frames = load_images(str(write_ramp(tmp_path / "clip.avi")), 16, limit=4)
     assert np.abs(frames.mean(axis=(1, 2, 3)) - [0, 50, 100, 150]).max() < 3
     with pytest.raises(SourceError, match="2 or more"):
         load_images(str(tmp_path), 16, limit=1)
@@ -69,13 +66,13 @@ def test_unreadable_images_stop_the_loading_unless_told_otherwise(tmp_path):
 
 
 def test_every_frame_of_a_video(tmp_path):
-    frames = load_images(str(write_video(tmp_path / "clip.avi")), 16)
+    frames = load_images(str(write_ramp(tmp_path / "clip.avi")), 16)
     assert frames.shape == (20, 16, 16, 3)
     assert np.abs(frames.mean(axis=(1, 2, 3)) - 10 * np.arange(20)).max() < 3
 
 
 def test_a_video_cut_short_is_noticed(tmp_path):
-    data = write_video(tmp_path / "whole.avi").read_bytes()
+    data = write_ramp(tmp_path / "whole.avi").read_bytes()
     cut = tmp_path / "cut.avi"
     cut.write_bytes(data[: len(data) * 3 // 4])
     with pytest.raises(SourceError, match="cut short.*--skip-unreadable"):

@@ -86,6 +86,23 @@ def test_foreground_ari_leaves_the_background_out() -> None:
     assert adjusted_rand_index(one_blob, truth, foreground=True) == 0.0
 
 
+def pairs(counts: np.ndarray) -> float:
+    many = counts.astype(np.float64)
+    return float((many * (many - 1) / 2).sum())
+
+
+@pytest.mark.parametrize("size", [3, 100, 128 * 128, 320 * 240, 1024 * 1024])
+def test_the_index_is_hubert_and_arabie_s_formula_at_any_size(size: int) -> None:
+    """(index - expected) / (maximum - expected) over pairs of pixels; 32 or 64 bits do not hold the products of large images."""
+    random = np.random.default_rng(size)
+    truth = random.integers(0, 4, size)
+    labels = np.where(random.random(size) < 0.3, truth, random.integers(0, 5, size))
+    index = pairs(np.bincount(5 * truth + labels))
+    rows, columns = pairs(np.bincount(truth)), pairs(np.bincount(labels))
+    expected, maximum = rows * columns / (size * (size - 1) / 2), (rows + columns) / 2
+    assert adjusted_rand_index(labels, truth) == pytest.approx((index - expected) / (maximum - expected), abs=1e-12)
+
+
 def test_two_noise_partitions_agree_by_chance_only() -> None:
     random = np.random.default_rng(0)
     assert abs(adjusted_rand_index(random.integers(0, 4, 10_000), random.integers(0, 4, 10_000))) < 0.01

@@ -13,10 +13,11 @@ from drc_runtime.inference.mask import MaskReader
 from drc_train.config import load_config
 from drc_train.data.evaluation import load_evaluation
 from drc_train.evaluation.evaluate import evaluate
-from drc_train.evaluation.gallery import Gallery
-from drc_train.evaluation.model_masks import chain_segment, load_extractor, model_segment
+from drc_train.evaluation.model_masks import chain_segmenter, load_extractor, model_segmenter
+from drc_train.evaluation.options import EvaluationOptions
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
+from drc_train.training.record import RunRecord
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def run(folder: Path, data: Path, *overrides: str) -> tuple[Path, Learner]:
         config, torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.device("cpu"), compiled=False
     )
     learner.step()
-    save_checkpoint(folder, learner, {})
+    save_checkpoint(folder, learner, RunRecord("test", "edge-32", 10))
     return folder, learner
 
 
@@ -50,7 +51,7 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
 ) -> None:
     folder, _ = run(tmp_path, data, *tiny_overrides)
     labelled = list(load_evaluation(str(data)))
-    batched = model_segment(folder, False, 3, 5)
+    batched = model_segmenter(folder, False, 3, 5)
     found = [*batched(labelled[:16]), *batched(labelled[16:])]
     extractor = load_extractor(folder, 5)
     for (masks, _), (_, image, _) in zip(found, labelled, strict=True):
@@ -61,7 +62,7 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
 def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
     folder, learner = run(tmp_path, data, *tiny_overrides)
     labelled = list(load_evaluation(str(data)))
-    found = chain_segment(folder, data)(labelled[3:])
+    found = chain_segmenter(folder, data)(labelled[3:])
     extractor = load_extractor(folder)
     regions = learner.model(learner.chains.posterior)
     maps = [tensor.detach().numpy() for tensor in (regions.mask, regions.foreground, regions.background)]
@@ -72,18 +73,18 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
             expected = MaskReader(extractor.manifest, reading).probability(labelled[index].image, sample)
             assert np.abs(masks[reading].astype(int) - expected).max() <= 1
     assert not np.array_equal(found[0][0]["mixture"], found[1][0]["mixture"])
-    assert evaluate(folder, str(data), chains=True)["mixture"]["images"] == 19
+    assert evaluate(folder, str(data), options=EvaluationOptions(chains=True))["mixture"]["images"] == 19
 
 
 def test_chains_of_other_images_are_refused(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
     folder, _ = run(tmp_path, data, *tiny_overrides)
     with pytest.raises(UsageError, match="not a folder"):
-        chain_segment(folder, tmp_path / "nothing")
+        chain_segmenter(folder, tmp_path / "nothing")
     with pytest.raises(UsageError, match="no run"):
-        chain_segment(data, data)
+        chain_segmenter(data, data)
     (data / "images" / "03.png").unlink()
     with pytest.raises(TrainingError, match="19 chains, but .* 18 images"):
-        chain_segment(folder, data)
+        chain_segmenter(folder, data)
 
 
 def test_slots_are_measured_as_a_partition_and_written_as_one(
@@ -91,7 +92,12 @@ def test_slots_are_measured_as_a_partition_and_written_as_one(
 ) -> None:
     """What is written is read back as another method's slots are, with the same index."""
     folder, _ = run(tmp_path, data, *tiny_overrides, "model.latent.foreground_slots=2")
-    found = evaluate(folder, str(data), steps=2, gallery=Gallery(tmp_path / "drawn"))["responsibility"]
+    options = EvaluationOptions(steps=2, gallery=tmp_path / "drawn")
+    found = evaluate(folder, str(data), options=options)["responsibility"]
+    drawn = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert drawn == {
+        *("slots", "extractions.png", "worst.png", "prior.png", "reassignment.png", "histograms.png", "heat-map.png")
+    }
     assert -1 <= found["ari"] <= 1 and -1 <= found["ari_foreground"] <= 1
     written = sorted((tmp_path / "drawn" / "slots" / "07").iterdir())
     assert [path.name for path in written] == ["0.png", "1.png", "2.png"]

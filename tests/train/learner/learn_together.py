@@ -1,4 +1,4 @@
-"""Started by torchrun from test_processes.py: learns in two processes and leaves what came of it.
+"""Started by torchrun from test_distributed.py: trains in two processes and saves a checkpoint.
 
 torchrun --nproc-per-node 2 learn_together.py OUT ITERATIONS BATCH KEY=VALUE...
 """
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from drc_train.config import load_config
-from drc_train.learner.distributed import join_processes
+from drc_train.learner.distributed import join_process_group
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
+from drc_train.training.record import RunRecord
 
-ABOUT = {"source": "test", "preset": "edge-32", "images": 11, "seconds": 1.0}
+ABOUT = RunRecord("test", "edge-32", 11)
 
 
 def images() -> torch.Tensor:
@@ -24,14 +25,12 @@ def images() -> torch.Tensor:
 
 def main() -> None:
     out, iterations, *overrides = sys.argv[1:]
-    processes = join_processes()
-    learner = Learner(
-        load_config("edge-32", overrides), images(), processes.device, compiled=False, processes=processes
-    )
+    group = join_process_group()
+    learner = Learner(load_config("edge-32", overrides), images(), group.device, compiled=False, group=group)
     for _ in range(int(iterations)):
         learner.step()
     save_checkpoint(Path(out), learner, ABOUT)
-    assert len(learner.chains) == (5, 6)[processes.rank], "each image's chains live in one process"
+    assert len(learner.chains) == (5, 6)[group.rank], "each image's chains live in one process"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Learning in several processes is learning in one."""
+"""Several processes train the same model as one process."""
 
 import importlib.util
 import os
@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from drc_runtime.errors import MissingDependencyError
 from drc_train.config import load_config
-from drc_train.learner.chains import Chains
-from drc_train.learner.distributed import Processes
+from drc_train.learner.distributed import ProcessGroup, join_process_group
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import load_model, restore
 
@@ -36,13 +36,13 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(tmp_path: Path, 
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)
     config = load_config("edge-32", [*overrides, "train.batch_size=4"])
-    learner = Learner(config, script.images(), CPU, compiled=False, processes=Processes(CPU, shards=2))
+    learner = Learner(config, script.images(), CPU, compiled=False, group=ProcessGroup(CPU, shards=2))
     start = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     for _ in range(20):
         learner.step()
     for name, tensor in learner.model.state_dict().items():
-        # These have no gradient but rounding, of which Adam makes whole steps: what moves an energy's bias cancels between the
-        # expectations of Eq. 3, and a convolution's bias is taken away again by the instance normalisation behind it.
+        # The gradient of these is rounding alone, which Adam scales to whole steps: an energy's bias cancels between the
+        # expectations of Eq. 3, and instance normalisation removes a convolution's bias.
         nothing = name.endswith("bias") and ("energy" in name or "classifier.layers.0" in name)
         atol = 20 * max(config.train.energy_rate, config.train.generator_rate) if nothing else 1e-5
         torch.testing.assert_close(together[f"model.{name}"], tensor, rtol=1e-3, atol=atol, msg=name)
@@ -82,26 +82,23 @@ def test_the_command_learns_in_two_processes(tmp_path: Path, tiny_overrides: lis
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("next: drc export") == 1
     _, _, state = load_model(tmp_path / "run")
-    assert state["iteration"] == 3
+    assert state.iteration == 3
 
 
-def test_blocks_take_turns_and_every_image_comes_once_in_a_round() -> None:
-    random = torch.Generator().manual_seed(0)
-    chains = Chains(12, 3, random, Processes(CPU, shards=3))
-    seen = []
-    for _ in range(2):
-        announced = chains.peek(6)
-        index = chains.next_batch(6, 0.0, 0.0, random)
-        assert announced is not None and torch.equal(index, announced)
-        assert [int((index // 4 == block).sum()) for block in range(3)] == [2, 2, 2]
-        seen.append(index)
-    assert sorted(torch.cat(seen).tolist()) == list(range(12))
-    assert chains.peek(6) is None, "the next round has yet to be drawn"
-
-
-def test_one_process_needs_no_companions() -> None:
-    alone = Processes(CPU)
+def test_a_single_process_needs_no_collectives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    alone = join_process_group()
+    assert (alone.size, alone.rank, alone.is_first) == (1, 0, True)
     assert alone.any(True, False) == (True, False)
     assert alone.mean({"a": 1.0}) == {"a": 1.0}
+    rows = torch.arange(6.0).reshape(3, 2)
+    assert torch.equal(alone.gather(rows, 0, 3), rows)
     with alone.first_alone():
         pass
+
+
+def test_several_processes_name_the_package_that_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    with pytest.raises(MissingDependencyError, match=r"several processes needs lightning_fabric .*drc\[train\]"):
+        join_process_group()

@@ -11,7 +11,9 @@ from drc_train.evaluation.model_masks import load_extractor
 from drc_train.learner.em import Learner
 from drc_train.model.amortised import divergence, encoder_step, reparameterise
 from drc_train.training.checkpoint import restore, save_checkpoint
+from drc_train.training.record import RunRecord
 
+ABOUT = RunRecord("test", "edge-32", 10)
 AMORTISED = ("model.inference=amortised", "train.pseudo_label_weight=0")
 
 
@@ -45,7 +47,7 @@ def test_an_iteration_moves_encoders_and_generators_and_needs_no_energies(
     config: Config, tiny_images: torch.Tensor
 ) -> None:
     learning = learner(config, tiny_images)
-    assert learning.model.energy_parameters() == []
+    assert learning.model.energy_parameters() == {}
     before = {name: tensor.clone() for name, tensor in learning.model.named_parameters()}
     figures = learning.step()
     moved = {
@@ -69,7 +71,7 @@ def test_a_few_images_are_learned(tiny_overrides: list[str], tiny_images: torch.
 def test_resumed_learning_gives_the_same_numbers(config: Config, tiny_images: torch.Tensor, tmp_path: Path) -> None:
     whole = learner(config, tiny_images)
     whole.step()
-    save_checkpoint(tmp_path, whole, {})
+    save_checkpoint(tmp_path, whole, ABOUT)
     second = learner(config, tiny_images)
     restore(tmp_path, second)
     assert second.step() == whole.step()
@@ -79,7 +81,7 @@ def test_a_run_is_measured_with_two_passes_through_its_encoders(
     config: Config, tiny_images: torch.Tensor, tmp_path: Path
 ) -> None:
     learning = learner(config, tiny_images)
-    save_checkpoint(tmp_path, learning, {})
+    save_checkpoint(tmp_path, learning, ABOUT)
     extractor = load_extractor(tmp_path)
     assert extractor.manifest.sampler.cold_steps == extractor.manifest.sampler.track_steps == 2
     model = learning.model.eval()

@@ -239,5 +239,5 @@ def test_m_step_loss_adds_up_and_reaches_generators_but_not_energies() -> None:
     assert float(loss) == pytest.approx(sum(float(part) for part in parts.values()), rel=1e-5)
     assert float(parts["share"]) == pytest.approx(train.share_weight * share, rel=1e-5)
     loss.backward()
-    assert all(parameter.grad is not None for parameter in model.generator_parameters())
-    assert all(parameter.grad is None for parameter in model.energy_parameters())
+    assert all(parameter.grad is not None for parameter in model.generator_parameters().values())
+    assert all(parameter.grad is None for parameter in model.energy_parameters().values())

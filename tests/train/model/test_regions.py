@@ -29,4 +29,15 @@ def test_foreground_starts_in_the_centre(tiny_overrides: list[str], slots: int) 
     assert not hasattr(without, "foreground_place")
     lifted = centre.logit - plain.logit
     torch.testing.assert_close(lifted, (3 * centred(8)).expand_as(lifted))
-    assert any(parameter is model.foreground_place for parameter in model.generator_parameters())
+    assert model.generator_parameters()["foreground_place"] is model.foreground_place
+
+
+def test_each_parameter_belongs_to_one_optimiser(tiny_config: Config) -> None:
+    model = RegionModel(tiny_config.model)
+    energies, generators = model.energy_parameters(), model.generator_parameters()
+    of_energies = {name.partition(".")[0] for name in energies}
+    assert of_energies == {"foreground_energy", "background_energy", "reassignment_energy"}
+    assert not energies.keys() & generators.keys()
+    assert energies | generators == dict(model.named_parameters())
+    order = [name for name, _ in model.named_parameters()]
+    assert list(generators) == [name for name in order if name in generators], "checkpoints count them in this order"

@@ -1,5 +1,6 @@
-"""Checkpoints: some are kept, none is ever half there, and a damaged one is not the end."""
+"""Checkpoint files: which are kept, that each is whole, and what happens if one is damaged."""
 
+import json
 import os
 import random
 import resource
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from drc_runtime.errors import OutputError, TrainingError
-from drc_train.config import Config
+from drc_train.config import Config, load_config
 from drc_train.learner.em import Learner
-from drc_train.training.checkpoint import load_model, read_state, restore, save_checkpoint
+from drc_train.training.checkpoint import load_chains, load_model, read_state, restore, save_checkpoint
+from drc_train.training.record import STATE_FILE, VERSION, RunRecord
 
-ABOUT = {"source": "test", "preset": "edge-32", "images": 10, "seconds": 1.0}
+ABOUT = RunRecord("test", "edge-32", 10, seconds=1.0)
 
 
 @pytest.fixture
@@ -41,9 +44,9 @@ def test_the_newest_three_and_the_best_stay(learner: Learner, tmp_path: Path) ->
         save_number(tmp_path, learner, number)
     kept = [f"checkpoint-{number:08d}.safetensors" for number in (4, 5, 6)]
     assert names(tmp_path) == ["best.safetensors", *kept, "checkpoint.json"]
-    assert load_model(tmp_path)[2]["iteration"] == 6
+    assert load_model(tmp_path)[2].iteration == 6
     model, _, state = load_model(tmp_path / "best.safetensors")
-    assert state["iteration"] == 1 and state["about"] == ABOUT
+    assert state.iteration == 1 and state.about == ABOUT
     z = torch.randn(2, learner.chains.posterior.shape[1])
     torch.testing.assert_close(model(z).foreground, learner.model(z).foreground)
 
@@ -108,7 +111,97 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(learner: Learner, t
     said: list[str] = []
     restore(tmp_path, learner, said.append)
     assert learner.iteration == 2 and "going on from checkpoint-00000002" in said[0]
-    assert read_state(tmp_path / "checkpoint-00000002.safetensors")["iteration"] == 2
+    assert read_state(tmp_path / "checkpoint-00000002.safetensors").iteration == 2
     (tmp_path / "checkpoint.json").unlink()
     restore(tmp_path, learner)
     assert learner.iteration == 2, "the pointer alone is no loss either"
+
+
+def test_a_saved_run_is_restored_whole(learner: Learner, tiny_images: torch.Tensor, tmp_path: Path) -> None:
+    learner.step()
+    save_checkpoint(tmp_path, learner, ABOUT)
+    other = Learner(learner.config, tiny_images, torch.device("cpu"), compiled=False)
+    assert restore(tmp_path, other, pytest.fail) == ABOUT
+    assert other.step() == learner.step()
+    assert load_chains(tmp_path).shape == (10, learner.config.model.latent.total)
+
+
+def test_the_newest_checkpoint_of_a_newer_version_is_not_passed_over(learner: Learner, tmp_path: Path) -> None:
+    for number in (1, 2):
+        save_number(tmp_path, learner, number)
+    values = json.loads((tmp_path / STATE_FILE).read_text()) | {"version": VERSION + 1, "drc": "9.0.0"}
+    (tmp_path / STATE_FILE).write_text(json.dumps(values))
+    for use in (load_model, read_state, lambda run: restore(run, learner)):
+        with pytest.raises(TrainingError, match=r"written by drc 9\.0\.0") as caught:
+            use(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_optimiser_of_other_shapes_is_one_line_and_changes_nothing(learner: Learner, tmp_path: Path) -> None:
+    learner.step()
+    save_checkpoint(tmp_path, learner, ABOUT)
+    (path,) = tmp_path.glob("*.safetensors")
+    tensors = load_file(path)
+    tensors["generator_optimiser.0.exp_avg"] = torch.zeros(3)
+    save_file(tensors, path)
+    weight = learner.model.foreground.head.weight
+    with torch.no_grad():
+        weight.fill_(7)
+    with pytest.raises(TrainingError, match=r"optimiser's moments do not fit .*0.exp_avg is float32 \(3,\)") as caught:
+        restore(tmp_path, learner)
+    assert str(caught.value).startswith(f"{tmp_path}: ") and "\n" not in str(caught.value)
+    assert (weight == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("no folder", "holds no checkpoint"),
+        ("truncated json", "damaged"),
+        ("other format", "not a checkpoint of drc train"),
+        ("missing key", "config: Field required"),
+        ("truncated tensors", "missing or damaged"),
+        ("tensors of another model", "do not fit"),
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line(damage: str, message: str, learner: Learner, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, learner, ABOUT)
+    state_file, tensors = tmp_path / STATE_FILE, next(tmp_path.glob("*.safetensors"))
+    state = json.loads(state_file.read_text())
+    if damage == "no folder":
+        state_file.unlink()
+    elif damage == "truncated json":
+        state_file.write_text(state_file.read_text()[:-20])
+    elif damage == "other format":
+        state_file.write_text(json.dumps(state | {"format": "drc-checkpoint-0"}))
+    elif damage == "missing key":
+        state_file.write_text(json.dumps({key: value for key, value in state.items() if key != "config"}))
+    elif damage == "truncated tensors":
+        tensors.write_bytes(tensors.read_bytes()[:-100])
+    else:
+        state["config"]["model"]["latent"]["foreground"] += 1
+        state_file.write_text(json.dumps(state))
+    with pytest.raises(TrainingError, match=message) as caught:
+        load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_fewer_images_are_refused(learner: Learner, tiny_images: torch.Tensor, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, learner, ABOUT)
+    fewer = Learner(learner.config, tiny_images[:8], torch.device("cpu"), compiled=False)
+    with pytest.raises(TrainingError, match="the data changed"):
+        restore(tmp_path, fewer)
+
+
+def test_the_moving_average_is_loaded_where_a_run_keeps_one(
+    tiny_overrides: list[str], tiny_images: torch.Tensor, tmp_path: Path
+) -> None:
+    config = load_config("edge-32", [*tiny_overrides, "train.averaging=0.75"])
+    averaging = Learner(config, tiny_images, torch.device("cpu"), compiled=False)
+    weight = averaging.model.foreground.head.weight
+    averaging.step()
+    first = weight.detach().clone()
+    averaging.step()
+    save_checkpoint(tmp_path, averaging, ABOUT)
+    loaded, _, _ = load_model(tmp_path)
+    torch.testing.assert_close(loaded.foreground.head.weight.detach(), 0.75 * first + 0.25 * weight.detach())

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over its DevTools protocol through two pipes: nothing but the browser is needed."""
+"""A headless Chromium, driven over its DevTools protocol through two pipes, without further packages."""
 
 import base64
 import json

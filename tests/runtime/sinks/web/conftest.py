@@ -1,4 +1,4 @@
-"""A page over a scripted run: a white square on grey that moves, certain to be the foreground."""
+"""A page over a scripted run: a white square, certainly foreground, moves over grey."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.extraction import Extraction
-from drc_runtime.sinks.statistics import Health
+from drc_runtime.sinks.statistics import RunStatistics
 from drc_runtime.sinks.web.live_view import LiveView
 from drc_runtime.sinks.web.server import PageServer
 from drc_runtime.views.controls import Controls
@@ -42,8 +42,8 @@ class Run:
         self.server, self.controls, self.source = server, Controls(), Scripted()
         self.views = Views("overlay", self.controls)
         self.composed = 0
-        self.health = Health(self.source, [])
-        self.live: LiveView = server.start(self._shown, self.controls, self.health.figures)
+        self.statistics = RunStatistics(self.source)
+        self.live: LiveView = server.start(self._shown, self.controls, self.statistics.figures)
         self.frames = 0
 
     def _shown(self, frame: Frame, extraction: Extraction) -> np.ndarray:
@@ -58,7 +58,7 @@ class Run:
         frame = Frame(image, self.frames, self.frames / 25, f"{self.frames:05d}", time.monotonic() - 0.03)
         extraction = Extraction(probability, 0.0, self.controls.settings.steps or 3)
         self.live.write(frame, extraction)
-        self.health.write(frame, extraction)
+        self.statistics.write(frame, extraction)
         self.frames += 1
 
     def ask(

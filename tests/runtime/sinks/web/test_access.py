@@ -1,4 +1,4 @@
-"""Where the page listens and who is let in."""
+"""The page's address, and which requests are answered."""
 
 import socket
 
@@ -30,12 +30,12 @@ def test_an_address_is_a_port_or_a_host_with_a_port(text: str, host: str, port: 
 @pytest.mark.parametrize(
     "text", ["", "eight", "65536", "1.2.3.4", ":8000", "::1:8000", "host:", "http://a:1", "8000\n"]
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_other_texts_are_refused_as_an_address(text: str) -> None:
     with pytest.raises(UsageError, match="write PORT or HOST:PORT"):
         Address.parse(text)
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -45,7 +45,7 @@ def test_a_port_that_is_taken_is_told() -> None:
         Address.parse("192.0.2.1:0").listen()  # an address kept for documentation
 
 
-def test_a_token_is_made_only_where_others_reach_the_page() -> None:
+def test_a_random_token_is_made_only_if_other_machines_can_reach_the_page() -> None:
     assert Access.of(Address.parse("8000"), None).token is None
     made = {Access.of(Address.parse("0.0.0.0:8000"), None).token for _ in range(20)}
     assert len(made) == 20 and min(len(token or "") for token in made) >= 22
@@ -58,7 +58,7 @@ def test_a_token_that_needs_quoting_or_is_guessed_is_refused(token: str) -> None
         Access.of(Address.parse("8000"), token)
 
 
-def test_with_a_token_the_token_counts_and_nothing_else() -> None:
+def test_with_a_token_only_the_token_counts() -> None:
     access = Access("correct-token")
     assert access.admits("anything.example", ["", "correct-token"])
     assert not access.admits("127.0.0.1:8000", ["", "correct-toke", "correct-token ", "CORRECT-TOKEN", "\ud800"])
@@ -77,7 +77,7 @@ def test_without_a_token_a_name_that_resolves_here_is_refused(host: str) -> None
 
 
 @given(st.text(max_size=40))
-def test_no_header_confuses(text: str) -> None:
+def test_any_host_header_is_judged_by_its_name_alone(text: str) -> None:
     name = host_name(text)
     assert Access(None).admits(text, []) == is_loopback(name)
     assert not Access("correct-token").admits(text, [text])

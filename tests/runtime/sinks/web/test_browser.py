@@ -1,4 +1,4 @@
-"""The page in a real browser: it shows the run, and what a person does on it reaches the run."""
+"""The page in a real browser: it shows the run, and its controls change the run."""
 
 from collections.abc import Callable
 from pathlib import Path

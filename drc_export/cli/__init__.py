@@ -1,0 +1,1 @@
+"""The commands of the export package: one file a command, each thin over one public function."""

@@ -1,1 +1,0 @@
-"""What every backend asks of a bundle before it binds a graph."""

@@ -1,0 +1,97 @@
+"""From a frame to its mask: videos and live sources are tracked, still images each start from noise."""
+
+from typing import TYPE_CHECKING
+
+from drc_runtime.errors import EngineError
+from drc_runtime.frames import Frame, Source
+from drc_runtime.inference.calibration import calibrate
+from drc_runtime.pipeline.options import Notice
+from drc_runtime.views.controls import Controls
+
+if TYPE_CHECKING:
+    from drc_runtime.inference.extraction import Extraction
+    from drc_runtime.inference.extractor import Extractor
+    from drc_runtime.inference.tracking import Track
+
+MOST_FAILURES_IN_A_ROW = 10
+"""After this many consecutive frames on which the network failed, the run ends."""
+FAILURES_KEPT = 100
+"""Lines in a report: a run may go on for weeks."""
+
+
+class FrameExtractor:
+    """Extracts the frames of one source in their order.
+
+    Args:
+        extractor: of the model.
+        source: decides whether frames are tracked. A live source and a folder survive a frame on which the network fails.
+        controls: the number of steps that a person has set holds from the next frame on.
+        steps: Langevin steps for each frame. None takes what fits ``rate``, and not more than the bundle's own number.
+        rate: frames per second. None takes a live source's own rate, and no limit for a file.
+        notice: called with the number of steps that calibration chose.
+
+    Attributes:
+        failures: one line for each frame on which the network failed, at most ``FAILURES_KEPT``.
+    """
+
+    def __init__(
+        self,
+        extractor: "Extractor",
+        source: Source,
+        controls: Controls,
+        *,
+        steps: int | None = None,
+        rate: float | None = None,
+        notice: Notice | None = None,
+    ) -> None:
+        self.failures: list[str] = []
+        self._extractor, self._source, self._controls = extractor, source, controls
+        self._steps, self._notice = steps, notice
+        self._rate = rate if rate is not None else float(source.rate) if source.live and source.rate else None
+        self._survives = source.live or (source.is_still and source.count != 1)
+        self._failed_in_a_row = 0
+        self._track: Track | None = None
+        self._track_steps = 0
+        self._skipped = 0
+
+    def extract(self, frame: Frame) -> "Extraction | None":
+        """The foreground of the next frame; None if the network failed on it and the run goes on.
+
+        Raises:
+            EngineError: the network failed, on a source that does not survive that or ``MOST_FAILURES_IN_A_ROW`` times.
+        """
+        try:
+            extraction = self._extract_still(frame) if self._source.is_still else self._extract_next(frame)
+        except EngineError as error:
+            self._failed_in_a_row += 1
+            if not self._survives or self._failed_in_a_row >= MOST_FAILURES_IN_A_ROW:
+                raise
+            if len(self.failures) < FAILURES_KEPT:
+                self.failures.append(f"{frame.name}: {error}")
+            return None
+        self._failed_in_a_row = 0
+        return extraction
+
+    def _extract_still(self, frame: Frame) -> "Extraction":
+        # Skipped images use up their noise too, so that a resumed folder gets the results of an uninterrupted run.
+        while self._skipped < self._source.skipped:
+            self._extractor.sampler.noise()
+            self._skipped += 1
+        return self._extractor.extract(frame.image, steps=self._controls.settings.steps or self._steps)
+
+    def _extract_next(self, frame: Frame) -> "Extraction":
+        if self._track is None:
+            self._track = self._start_track(frame)
+            self._track_steps = self._track.steps
+        self._track.steps = self._controls.settings.steps or self._track_steps
+        return self._track.step(frame.image)
+
+    def _start_track(self, frame: Frame) -> "Track":
+        """A track with as many steps as fit the rate, measured on ``frame``, whose size decides what a step costs."""
+        if self._rate is None:
+            return self._extractor.track(steps=self._steps)
+        fits = calibrate(self._extractor, frame.image, self._rate)
+        steps = self._steps or fits.steps
+        if self._notice is not None:
+            self._notice(f"{steps} steps a frame, of {fits.budget} that fit {self._rate:g} frames/s on this machine")
+        return self._extractor.track(steps=steps, budget=max(steps, fits.budget))

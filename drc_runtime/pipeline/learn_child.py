@@ -1,0 +1,65 @@
+"""The learning process, ``python -m drc_export.learn``, seen from its parent, which never loads PyTorch."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from drc_runtime.errors import TrainingError
+from drc_runtime.pipeline.learn_state import LearnCallback, LearnState
+
+PROGRAM = (sys.executable, "-m", "drc_export.learn")
+
+
+def learn_in_child(frames: Path, run: Path, bundle: Path, seconds: float, report: LearnCallback) -> None:
+    """Has a child process learn from ``frames`` into ``run`` and export ``bundle``.
+
+    Args:
+        frames: folder of images.
+        run: folder of the training run, continued if it exists.
+        bundle: folder that the child makes.
+        seconds: for learning and export.
+        report: called with the child's progress.
+
+    Raises:
+        TrainingError: the child failed.
+        KeyboardInterrupt: by Ctrl-C; the child has saved its checkpoint.
+    """
+    command = [*PROGRAM, str(frames), str(run), str(bundle), f"{seconds:.1f}"]
+    # A session of its own: Ctrl-C goes to this process, which then lets the child save its checkpoint.
+    with (
+        tempfile.TemporaryFile() as stderr,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+        ) as child,
+    ):
+        try:
+            problem = _follow(child, report)
+        except BaseException:
+            # The child saves. A second Ctrl-C ends this process at once, and the child notices that by itself.
+            child.send_signal(signal.SIGINT)
+            child.wait()
+            raise
+        child.wait()
+        stderr.seek(0)
+        last = stderr.read().decode(errors="replace").strip().splitlines()[-1:]  # of a traceback
+    if child.returncode != 0:
+        ended = signal.Signals(-child.returncode).name if child.returncode < 0 else f"exit code {child.returncode}"
+        raise TrainingError(problem or f"the learning process ended with {ended}: {' '.join(last) or 'no message'}")
+
+
+def _follow(child: "subprocess.Popen[bytes]", report: LearnCallback) -> str:
+    """Passes the child's progress on until it closes its output; returns its error message, or an empty string."""
+    assert child.stdout is not None
+    problem = ""
+    for line in child.stdout:
+        try:
+            message = json.loads(line)
+            problem = str(message.pop("error", problem))
+            if message:
+                report(LearnState(**message))
+        except (ValueError, TypeError, AttributeError):
+            continue  # output of a library
+    return problem

@@ -1,0 +1,96 @@
+"""``drc eval``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drc_runtime.cli.options import Json
+
+
+def evaluate(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="Folders with images/ and masks/ (or with train/ and test/, for both), clips, tm-dsprites[:N], scene[:N].",
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL,...", help="Runs, bundles, or folders of masks that another method wrote.")
+    ] = "",
+    baseline: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Baselines to measure as well: grabcut, mog2, knn, constant.")
+    ] = "",
+    truth: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Read the ground-truth masks there. Default: beside the data.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table: Markdown, or .json with all figures.")
+    ] = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write figures there: first and worst masks, prior samples, statistics of the data."
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Langevin steps. Default: the model's own.")] = None,
+    skip: Annotated[
+        int | None, typer.Option(min=0, help="First frames of a clip that are not counted. Default: 20.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the noise that chains start from. Default: 0.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
+    ] = None,
+    chains: Annotated[
+        bool, typer.Option("--chains", help="Read masks from a run's training chains; DATA is what it learned from.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure the IoU, Dice and F1 of masks. Images are sampled from noise, the frames of clips are tracked.
+
+    Several models or sets give a table.
+    """
+    from rich.console import Console
+
+    from drc_runtime.cli.printing import print_json
+    from drc_train.evaluation.options import EvaluationOptions
+    from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
+
+    models = [Path(name) for name in _names(model)]
+    options = EvaluationOptions(truth, steps, skip, seed, size, chains, gallery)
+    with Console(stderr=True).status("measuring ...") as status:
+        cells = measure_table(
+            models,
+            data,
+            baselines=_names(baseline),
+            options=options,
+            progress=lambda name, done: status.update(f"{name}: {done} images measured"),
+        )
+    if table is not None:
+        write_table(table, cells)
+    if table is not None or len(models) > 1 or len({cell.data for cell in cells}) > 1:
+        print_json(to_json(cells)) if as_json else print(markdown(cells), end="")
+        return
+    figures = {cell.reading or cell.model: cell.figures for cell in cells}
+    print_json(figures) if as_json else _print_figures(figures)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _print_figures(figures: dict[str, dict[str, float]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = Table("mask", "IoU", "Dice", "F1", "images", "with foreground", "ms")
+    for name, row in figures.items():
+        percentages = [f"{100 * row[key]:.1f}" for key in ("iou", "dice", "f1")]
+        rows.add_row(name, *percentages, str(row["images"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}")
+    Console().print(rows)
+    for name, row in figures.items():
+        if "ari" in row:
+            print(f"{name}: ARI {row['ari']:.3f}, without background {row.get('ari_foreground', 0):.3f}")

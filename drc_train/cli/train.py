@@ -1,0 +1,75 @@
+"""``drc train``: learns from unlabelled images."""
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drc_runtime.cli.options import Json
+from drc_runtime.cli.printing import print_json
+
+
+def train(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A folder of images, a video, or tm-dsprites[:N], scene[:N].")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="RUN", help="Folder of the run: checkpoints, TensorBoard, grids, report.html.")
+    ],
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="A preset or a YAML file. Default: static-camera for a video, else edge-64."),
+    ] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as train.batch_size=16; repeatable.")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Stop at this iteration. Default: the preset's.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes of training.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
+    ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Report the time of each part of an iteration first, and write a trace.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn to extract the foreground from unlabelled images. Ctrl-C saves and ends; --resume continues.
+
+    Examples:
+      drc train clip.mp4 --out runs/mine --minutes 20
+      drc train images --out runs/mine --preset edge-64 --set train.batch_size=16
+      drc train images --out runs/mine --resume --minutes 10
+    """
+    from drc_train.training.train import Recipe, Reporting
+    from drc_train.training.train import train as learn
+
+    report = learn(
+        source,
+        out,
+        recipe=Recipe(preset, tuple(override or ())),
+        iterations=iterations,
+        minutes=minutes,
+        resume=resume,
+        skip_unreadable=skip_unreadable,
+        reporting=Reporting(profile=profile),
+    )
+    if os.environ.get("RANK", "0") != "0":
+        return  # torchrun started several processes: only the first one prints
+    if as_json:
+        print_json({**asdict(report), "out": str(report.out)})
+    else:
+        print(f"{report.out}: iteration {report.iterations}, {report.seconds / 60:.1f} minutes of training")
+        print(f"look: {report.out / 'report.html'}")
+        print(f"next: drc export {report.out} --out BUNDLE")
+    if report.collapsed:
+        print(f"drc: {report.collapsed}", file=sys.stderr)
+    if report.interrupted:
+        raise typer.Exit(130)
+    if report.collapsed:
+        raise typer.Exit(1)

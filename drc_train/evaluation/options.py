@@ -1,0 +1,59 @@
+"""What a measurement can be told, and the refusal of what would have no effect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drc_runtime.errors import UsageError
+from drc_train.data.source import is_sequence
+from drc_train.evaluation.external_masks import is_masks
+from drc_train.evaluation.model_masks import is_run
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How masks are measured; None means that an option was not given."""
+
+    truth: Path | None = None
+    """The folder of ground-truth masks, where it is not beside the data."""
+    steps: int | None = None
+    """Langevin steps for each image or frame; default: the model's own."""
+    skip: int | None = None
+    """Frames at the start of a clip that are not counted; default 20."""
+    seed: int | None = None
+    """Seed of the noise from which chains start; default 0."""
+    size: int | None = None
+    """Height and width to which images and masks are scaled first; default: their own size."""
+    chains: bool = False
+    """Take each image's latent from the run's training chains instead; the data is the folder that the run learned from."""
+    gallery: Path | None = None
+    """Folder for figures: the first and the worst extractions, samples of the prior, statistics of the data."""
+
+
+def check_options(
+    options: EvaluationOptions, models: Sequence[Path], data: Sequence[str], baselines: Sequence[str]
+) -> None:
+    """Refuses a measurement of nothing, and options that would have no effect.
+
+    Raises:
+        UsageError: the message names the option and the way out.
+    """
+    if not data:
+        raise UsageError("nothing to measure on: give DATA, a folder with images/ and masks/ or a clip")
+    if not models and not baselines:
+        raise UsageError("nothing to measure: give a run, a bundle or a folder of masks with --model, or --baseline")
+    single = {"--truth": options.truth, "--chains": options.chains or None, "--gallery": options.gallery}
+    for name, value in single.items():
+        if value is not None and (len(models) > 1 or len(data) > 1):
+            raise UsageError(f"{name} takes one model and one set of data; measure them one at a time")
+    if options.chains and not (models and is_run(models[0])):
+        raise UsageError("--chains needs the run of drc train that keeps the chains; give it with --model")
+    sampled = [model for model in models if not is_masks(model)]
+    if options.gallery is not None and not sampled:
+        raise UsageError("--gallery draws what a run or a bundle extracts; give one with --model, or leave it out")
+    if options.steps is not None and (options.chains or not sampled):
+        raise UsageError("--steps has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
+    if options.seed is not None and not (sampled and (not options.chains or options.gallery)):
+        raise UsageError("--seed has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
+    if options.skip is not None and not any(is_sequence(name) for name in data):
+        raise UsageError("--skip has no effect: it is for the first frames of a clip, not for images; leave it out")

@@ -1,0 +1,154 @@
+"""How a frame is extracted: tracked or from noise, with how many steps, and what a frame that fails costs."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from drc_runtime.errors import EngineError
+from drc_runtime.frames import Frame, Source
+from drc_runtime.pipeline.frame_extractor import FAILURES_KEPT, MOST_FAILURES_IN_A_ROW, FrameExtractor
+from drc_runtime.views.controls import Controls
+
+
+class Described(Source):
+    """A source of which only the description counts."""
+
+    def __init__(self, rate: int | None = 25, *, live: bool = False, count: int | None = None) -> None:
+        self.rate = None if rate is None else Fraction(rate)
+        self.live, self.count = live, count
+        self.paths: frozenset[Path] = frozenset()
+        self.failures: list[str] = []
+        self.dropped = 0
+
+    def close(self) -> None:
+        pass
+
+
+class Scripted:
+    """An Extractor that notes what it is asked for and fails where it is told to."""
+
+    def __init__(self, failing: set[int] | None = None, *, failing_calls: set[int] | None = None) -> None:
+        self.failing, self.failing_calls = failing or set(), failing_calls or set()
+        self.calls = 0
+        self.asked: list[object] = []
+        self.sampler = SimpleNamespace(noise=lambda: self.asked.append("noise"))
+        self.manifest = SimpleNamespace(sampler=SimpleNamespace(track_steps=2))
+
+    def extract(self, image: np.ndarray, *, steps: int | None) -> str:
+        self.calls += 1
+        if int(image[0, 0, 0]) in self.failing or self.calls in self.failing_calls:
+            raise EngineError("not finite")
+        self.asked.append(("extract", steps))
+        return f"extraction {image[0, 0, 0]}"
+
+    def track(self, *, steps: int | None, budget: int | None = None) -> SimpleNamespace:
+        self.asked.append(("track", steps, budget))
+        track = SimpleNamespace(steps=steps or 2)
+        track.step = lambda image: (self.extract(image, steps=track.steps), track.steps)[1]
+        return track
+
+
+def frame(index: int) -> Frame:
+    return Frame(np.full((1, 1, 3), index % 256, np.uint8), index, 0.0, f"{index:05d}")
+
+
+def test_still_images_each_start_from_noise() -> None:
+    extractor = Scripted()
+    extract = FrameExtractor(extractor, Described(None, count=2), Controls(), steps=3).extract
+    assert [extract(frame(index)) for index in range(2)] == ["extraction 0", "extraction 1"]
+    assert extractor.asked == [("extract", 3)] * 2
+
+
+def test_skipped_images_use_up_their_noise() -> None:
+    extractor, source = Scripted(), Described(None, count=9)
+    extract = FrameExtractor(extractor, source, Controls()).extract
+    for skipped, index in ((2, 2), (2, 3), (5, 7)):
+        source.skipped = skipped
+        extract(frame(index))
+    image = ("extract", None)
+    assert extractor.asked == ["noise", "noise", image, image, "noise", "noise", "noise", image]
+
+
+def test_a_video_is_one_track_without_a_limit() -> None:
+    extractor = Scripted()
+    extract = FrameExtractor(extractor, Described(), Controls()).extract
+    for index in range(3):
+        extract(frame(index))
+    assert [it for it in extractor.asked if it[0] == "track"] == [("track", None, None)]
+
+
+def test_settings_act_on_the_next_frame_and_can_be_taken_back() -> None:
+    controls = Controls()
+    extract = FrameExtractor(Scripted(), Described(), controls, steps=4).extract
+    taken = [extract(frame(0))]
+    for steps in (7, None):
+        controls.change(steps=steps)
+        taken.append(extract(frame(1)))
+    assert taken == [4, 7, 4]
+
+
+@pytest.mark.parametrize(
+    ("rate", "source", "told"),
+    [
+        (None, Described(25, live=True), "2 steps a frame, of {} that fit 25 frames/s"),
+        (0.5, Described(25, live=True), "2 steps a frame, of {} that fit 0.5 frames/s"),
+        (0.5, Described(25), "2 steps a frame, of {} that fit 0.5 frames/s"),
+    ],
+    ids=["a camera's own", "another one for a camera", "one for a file"],
+)
+def test_steps_are_chosen_for_a_rate(rate: float | None, source: Source, told: str) -> None:
+    extractor, lines = Scripted(), []
+    FrameExtractor(extractor, source, Controls(), rate=rate, notice=lines.append).extract(frame(0))
+    kind, steps, budget = next(it for it in extractor.asked if it[0] == "track")
+    assert (kind, steps) == ("track", 2) and budget >= 2
+    assert lines == [told.format(budget) + " on this machine"]
+
+
+def test_given_steps_hold_even_if_they_do_not_fit() -> None:
+    extractor = Scripted()
+    FrameExtractor(extractor, Described(1000, live=True), Controls(), steps=10**9).extract(frame(0))
+    assert ("track", 10**9, 10**9) in extractor.asked
+
+
+def test_a_frame_on_which_calibration_fails_is_left_out_and_the_next_one_is_measured() -> None:
+    extractor = Scripted({0, 1})
+    frames = FrameExtractor(extractor, Described(25, live=True), Controls())
+    assert [frames.extract(frame(index)) for index in range(4)] == [None, None, 2, 2]
+    assert len([it for it in extractor.asked if it[0] == "track"]) == 1
+    assert frames.failures == ["00000: not finite", "00001: not finite"]
+
+
+@pytest.mark.parametrize("source", [Described(25, live=True), Described(None, count=9)], ids=["live", "folder"])
+def test_single_failures_are_listed_and_the_rest_goes_on(source: Source) -> None:
+    frames = FrameExtractor(Scripted({1, 3, 4}), source, Controls())
+    done = [frames.extract(frame(index)) is not None for index in range(6)]
+    assert done == [True, False, True, False, False, True]
+    assert frames.failures == [f"{index:05d}: not finite" for index in (1, 3, 4)]
+
+
+@pytest.mark.parametrize("source", [Described(25), Described(None, count=1)], ids=["video", "one image"])
+def test_a_failure_ends_what_has_nothing_to_go_on_with(source: Source) -> None:
+    with pytest.raises(EngineError):
+        FrameExtractor(Scripted({0}), source, Controls()).extract(frame(0))
+
+
+def test_failures_in_a_row_end_the_run() -> None:
+    frames = FrameExtractor(Scripted(set(range(256)) - {5}), Described(None, count=999), Controls())
+    indices = [*range(MOST_FAILURES_IN_A_ROW - 1)]
+    indices[5] = 6
+    assert all(frames.extract(frame(index)) is None for index in indices)
+    assert frames.extract(frame(5)) is not None, "a frame that works ends the row"
+    for _ in range(MOST_FAILURES_IN_A_ROW - 1):
+        assert frames.extract(frame(9)) is None
+    with pytest.raises(EngineError):
+        frames.extract(frame(9))
+
+
+def test_the_list_of_failures_ends_somewhere() -> None:
+    frames = FrameExtractor(Scripted({0}), Described(None, count=10**6), Controls())
+    for index in range(1000):
+        frames.extract(frame(index % 2))
+    assert len(frames.failures) == FAILURES_KEPT

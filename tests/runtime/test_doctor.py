@@ -1,0 +1,61 @@
+"""What the doctor finds on this machine, and on machines where something is wrong."""
+
+import sys
+
+import pytest
+
+from drc_runtime import doctor
+from drc_runtime.doctor import Check, examine, is_healthy
+from drc_runtime.errors import BundleError
+from drc_runtime.packages import install_command
+
+
+def found() -> dict[str, Check]:
+    return {check.name: check for check in examine()}
+
+
+def test_this_machine_is_healthy() -> None:
+    checks = found()
+    assert is_healthy(list(checks.values()))
+    assert {"python", "machine", "numpy", "onnxruntime", "opencv", "display", "cameras", "torch", "sample"} <= set(
+        checks
+    )
+    assert "CPUExecutionProvider" in checks["onnxruntime"].detail and "reads videos" in checks["opencv"].detail
+    assert checks["sample"] == Check("sample", "ok", "scene is intact")
+
+
+def test_a_package_that_does_not_load_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # importing it now raises ImportError
+    checks = found()
+    assert checks["onnxruntime"].status == "broken" and not is_healthy(list(checks.values()))
+
+
+def test_distributions_of_the_same_module_clash(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"onnxruntime": "1.0", "onnxruntime-gpu": "1.0", "opencv-python": "4"}
+    monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, ""))
+    clashes = [check for check in examine() if check.name == "clash"]
+    assert [check.status for check in clashes] == ["warning"]
+    assert "onnxruntime and onnxruntime-gpu overwrite each other" in clashes[0].detail
+
+
+def test_an_optional_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: "2.6" if name == "torch" else "")
+    checks = found()
+    assert checks["torch"] == Check("torch", "ok", "2.6")
+    assert checks["av"].status == "absent" and install_command("video") in checks["av"].detail
+    assert is_healthy(list(checks.values()))
+
+
+def test_a_damaged_sample_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(folder: object) -> object:
+        raise BundleError("posterior_step.onnx is missing")
+
+    monkeypatch.setattr(doctor, "inspect_bundle", damaged)
+    assert found()["sample"] == Check("sample", "warning", "posterior_step.onnx is missing")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a window needs no variable")
+def test_no_display_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert found()["display"].status == "absent"
