@@ -1,9 +1,9 @@
 #!/bin/sh
-# Sees to what the native runtime is built from, and prints the folders for ONNXRUNTIME_ROOT.
+# Installs the dependencies of the native runtime, and prints the folders for ONNXRUNTIME_ROOT.
 #   cmake/native_dependencies.sh FOLDER WHEEL...
-# FOLDER keeps ONNX Runtime's headers where the system has no package of them; WHEEL is the folder of the Python package
-# onnxruntime, whose library is used then. Installs system packages where it is root on Debian; elsewhere it says which
-# are missing. Nothing is installed from another release of the system: headers are only unpacked into FOLDER.
+# FOLDER is for ONNX Runtime's headers where the system has no package of them. WHEEL is the folder of the Python package
+# onnxruntime, whose library is then used. As root on Debian, this installs missing system packages; else it lists them.
+# Headers from a later release of Debian are only unpacked into FOLDER, not installed.
 set -eu
 folder=$1
 wheel=$2
@@ -37,7 +37,7 @@ if [ -n "${ONNXRUNTIME_ROOT:-}" ]; then
     exit 0
 fi
 if [ -e /usr/include/onnxruntime/onnxruntime_cxx_api.h ]; then
-    exit 0 # the system's own package, which CMake finds by itself
+    exit 0 # the system's package, which CMake finds
 fi
 if [ ! -d "$wheel/capi" ]; then
     say "no ONNX Runtime: neither libonnxruntime-dev nor the Python package at $wheel; unpack a release of it and set ONNXRUNTIME_ROOT"
@@ -51,7 +51,7 @@ if [ ! -e "$folder/usr/include/onnxruntime/onnxruntime_cxx_api.h" ]; then
     fi
     rm -rf "$folder"
     mkdir -p "$folder/sources" "$folder/lists/partial" "$folder/archives/partial"
-    # The mirror that this machine already uses, but the release that has the package
+    # The machine's own mirror, with the release that has the package
     for list in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
         if [ -e "$list" ]; then
             sed "s/${codename#*:}/$headers_release/g" "$list" >"$folder/sources/$(basename "$list" | sed 's/^sources.list$/main.list/')"

@@ -62,16 +62,13 @@ def two_steps(bundle: Path, engine: str) -> dict[str, np.ndarray]:
 
 
 def test_it_computes_what_onnx_computes(bundle: Path) -> None:
-    """Measured differences of two steps: 2e-5 of the moved latent, 3e-5 in the logit of pi_f, 1e-6 in the regions."""
+    """Tolerances are ten times the differences measured after 1 and after 100 iterations of training."""
     one, other = (two_steps(bundle, engine) for engine in ("onnxruntime", "torchscript"))
     moved = other["z_next"] - other["start"]
     assert np.linalg.norm(one["z_next"] - other["z_next"]) < 2e-4 * np.linalg.norm(moved)
     np.testing.assert_allclose(one["log_posterior"], other["log_posterior"], rtol=1e-5)
-    for name in ("mask", "responsibility"):
-        logits = [np.log(it[name].astype(float) / (1 - it[name].astype(float) + 1e-12)) for it in (one, other)]
-        np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-3, err_msg=name)
-    for name in ("foreground", "background"):
-        np.testing.assert_allclose(one[name], other[name], atol=2e-5, err_msg=name)
+    for name, tolerance in {"mask": 5e-5, "responsibility": 5e-4, "foreground": 3e-4, "background": 3e-4}.items():
+        np.testing.assert_allclose(one[name], other[name], rtol=0, atol=tolerance, err_msg=name)
 
 
 def test_it_gives_the_masks_that_onnx_gives(bundle: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is installed is enough for a project outside of the tree, by CMake and by pkg-config, and finds its libraries."""
+"""An installation works for a project outside the tree, with CMake and with pkg-config, and finds its libraries."""
 
 import os
 import re

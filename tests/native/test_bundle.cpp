@@ -1,4 +1,4 @@
-// A bundle that is damaged, incomplete or hostile is refused, with a message that says what to do.
+// A damaged, incomplete or hostile bundle is refused, with a message that says what to do.
 #include <doctest/doctest.h>
 
 #include "bundle/bundle.hpp"

@@ -1,4 +1,4 @@
-// cut_out BUNDLE < image.ppm > mask.pgm: the whole library in one page, without any other.
+// cut_out BUNDLE < image.ppm > mask.pgm: a complete program with libdrc and no other library.
 #include <cstdint>
 #include <iostream>
 #include <string>

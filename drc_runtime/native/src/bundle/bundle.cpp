@@ -5,9 +5,9 @@
 #include <fstream>
 #include <system_error>
 
-#include "errors.hpp"
 #include "bundle/onnx_check.hpp"
 #include "bundle/sha256.hpp"
+#include "errors.hpp"
 
 namespace drc::detail {
 namespace {
@@ -17,14 +17,14 @@ namespace fs = std::filesystem;
 [[noreturn]] void refuse_missing(const std::string &message) { throw Failure(DRC_ERROR_BUNDLE_MISSING, message); }
 
 constexpr std::uintmax_t largest_manifest = 1u << 20;
-constexpr std::uintmax_t largest_graph = (1u << 31) - 1;  // what a protobuf message can be
+constexpr std::uintmax_t largest_graph = (1u << 31) - 1;  // limit of a protobuf message
 
 std::string read_file(const fs::path &folder, const std::string &file, std::uintmax_t limit) {
     const fs::path path = folder / file;
     const std::string name = path.string();
     std::error_code error;
     const fs::path root = fs::canonical(folder, error);
-    // Resolved first: neither a link nor what it leads to may be outside of the folder that the user named.
+    // Resolved first: a link must not lead outside the folder that the user named.
     const fs::path target = error ? fs::path() : fs::weakly_canonical(path, error);
     if (error) refuse_missing("cannot read " + name + ": " + error.message());
     if (std::mismatch(root.begin(), root.end(), target.begin(), target.end()).first != root.end())
