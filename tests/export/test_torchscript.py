@@ -158,8 +158,8 @@ def test_results_that_the_manifest_does_not_have_are_refused(
 
 def test_a_stranger_s_file_is_not_loaded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("loaded"))
-    said = complaint(copy, scripted(lambda z, image, noise: torch.from_file("secret", size=4) + z))
-    assert "'from_file', which drc export does not write" in said
+    said = complaint(copy, scripted(lambda z, image, noise: torch.erfinv(z)))
+    assert "which drc export does not write" in said
 
 
 @pytest.mark.parametrize("preset", ["static-camera", "objects-64", "tm-dsprites"])
@@ -194,7 +194,7 @@ def test_a_gradient_exported_as_a_constant_is_noticed(run: Path, bundle: Path) -
             return tuple(tensor + 0 * tensors[0].sum() for tensor in found)
 
     buffer = io.BytesIO()
-    torch.jit.save(torch.jit.trace(Constant(), inputs), buffer)
+    torch.jit.save(torch.jit.freeze(torch.jit.trace(Constant().eval(), inputs)), buffer)
     constant = replace(Bundle.load(bundle), _torchscript={"posterior_step": buffer.getvalue()})
     with pytest.raises(VerificationError, match="TorchScript, graph posterior_step, output z_next: the same for every"):
         verify(TorchScriptEngine(constant), Reference(model), [step], backend="TorchScript")
