@@ -106,4 +106,4 @@ def test_slots_are_measured_as_a_partition_and_written_as_one(
     again = evaluate(tmp_path / "drawn" / "slots", str(data))["all slots"]
     # ties of 8-bit masks can fall the other way
     assert again["ari"] == pytest.approx(found["ari"], abs=0.05)
-    assert evaluate(folder, str(data), chains=True)["responsibility"]["images"] == 19
+    assert evaluate(folder, str(data), options=EvaluationOptions(chains=True))["responsibility"]["images"] == 19
