@@ -6,8 +6,7 @@ The names below are the public interface; ``docs/api.md`` shows each. They are i
 from typing import TYPE_CHECKING
 
 from drc_runtime.lazy import lazy_names
-
-__version__ = "0.1.0"
+from drc_runtime.version import __version__
 
 __all__ = [
     "Bundle",
