@@ -14,7 +14,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 demo: $(VENV)/.runtime-installed
 	mkdir -p demo
 	$(BIN)/drc run sample --out demo/scene.mp4 --masks demo/masks --overwrite
-	@echo "the clip with its foreground lifted out: demo/scene.mp4 - one mask per frame: demo/masks"
+	@echo "The clip with its foreground cut out: demo/scene.mp4. One mask for each frame: demo/masks."
+	@echo "Next: source $(BIN)/activate"
 
 test: $(VENV)/.all-installed
 	$(BIN)/python -m pytest
