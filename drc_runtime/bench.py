@@ -91,7 +91,7 @@ def bench(
         precision: ``fp32``, or ``fp16`` if the bundle has it.
 
     Raises:
-        UsageError: ``frames`` is below 1; no such engine or precision.
+        UsageError: ``frames`` is below 1; the engine or precision is unknown.
         MissingDependencyError: the backend's package is not installed.
         SourceError: the clip cannot be read.
         BundleError, EngineError: the bundle cannot be used.

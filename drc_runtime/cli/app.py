@@ -79,7 +79,7 @@ def _root(
 
 
 def _stub() -> None:
-    """Stands in the list; only its name and its help are used."""
+    """A placeholder in the list of commands; only its name and its help are used."""
 
 
 def _list_commands() -> None:
