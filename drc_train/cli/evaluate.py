@@ -92,5 +92,7 @@ def _print_figures(figures: dict[str, dict[str, float]]) -> None:
         rows.add_row(name, *percentages, str(row["images"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}")
     Console().print(rows)
     for name, row in figures.items():
+        if "void" in row:
+            print(f"{name}: {row['void']:.2%} of the pixels are void in the truth and not measured")
         if "ari" in row:
             print(f"{name}: ARI {row['ari']:.3f}, without background {row.get('ari_foreground', 0):.3f}")
