@@ -11,7 +11,7 @@ from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 
-ort.set_default_logger_severity(3)  # errors only: its warnings are advice for the export
+ort.set_default_logger_severity(4)  # its errors are raised; its log would print names of a graph as they are
 
 
 class OnnxRuntimeEngine:

@@ -9,6 +9,7 @@ from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.image_formats import is_image_file
 from drc_runtime.images import is_listed, natural_key
+from drc_runtime.plain_text import without_secrets
 from drc_runtime.samples import sample_path
 from drc_runtime.sources.files import FolderSource, ImageSource, VideoSource
 from drc_runtime.sources.live import Notice, open_camera, open_stream
@@ -50,6 +51,8 @@ def open_source(spec: str, *, raw: str | None = None, notice: Notice | None = No
         if word.lower() not in STREAM_SCHEMES:
             raise UsageError(f"{word}:// is not supported; write an address with {'://, '.join(STREAM_SCHEMES)}://")
         return open_stream(spec, notice)
+    if detail.startswith("/") and word.lower() in STREAM_SCHEMES:
+        raise UsageError(f"{without_secrets(spec)} has one slash after {word}:, an address has two: {word}://HOST/PATH")
     return _open_path(Path(spec))
 
 
