@@ -56,7 +56,7 @@ def test_control_characters_are_shown_as_one_mark_each() -> None:
 
 def test_onnxruntime_prints_no_names_of_a_graph(tmp_path: Path) -> None:
     """A node that fails is named in the error, which the command line makes plain, and not in a log of its own."""
-    program = f"""
+    program = """
 import sys
 import numpy as np, onnx, onnxruntime
 import drc_runtime.engines.onnxruntime
@@ -67,7 +67,7 @@ graph = h.make_graph([node], "g", [value("x", T.FLOAT, [4]), value("s", T.INT64,
 model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
 session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 try:
-    session.run(None, {{"x": np.zeros(4, np.float32), "s": np.array([3, 3])}})
+    session.run(None, {"x": np.zeros(4, np.float32), "s": np.array([3, 3])})
 except Exception as error:
     print("owned" in str(error))
 """
