@@ -37,7 +37,11 @@ with GracefulShutdown():
 
 def start(patience: float) -> "subprocess.Popen[str]":
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(patience)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, str(patience)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "running\n", child.stderr and child.stderr.read()
