@@ -39,7 +39,7 @@ class Track:
 
     Attributes:
         steps: Langevin steps for an ordinary frame; may be changed between two frames.
-        budget: the most steps for a frame after the first, not below ``steps``; None: no limit. May be changed between two frames.
+        budget: the most steps for a frame after the first; None: no limit. May be changed between two frames.
         restarts: number of chains that were started from noise after the first.
     """
 

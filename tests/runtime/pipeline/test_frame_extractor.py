@@ -176,11 +176,11 @@ def test_a_stream_of_another_rate_than_stated_is_planned_with_its_own(taken: int
     extractor = Scripted()
     extractor.manifest.sampler.track_steps = 4
     frames = FrameExtractor(extractor, Described(25, live=True), Controls(), notice=lines.append)
-    steps = [frames.extract(it) for it in arriving(10, 90, taken=taken)]
-    assert (steps[0], steps[-1]) == (2, 4) and frames._track is not None and frames._track.budget == 6
+    steps = [frames.extract(it) for it in arriving(8, 90, taken=taken)]
+    assert (steps[0], steps[-1]) == (2, 4) and frames._track is not None and frames._track.budget == 7
     assert [line.removesuffix(" on this machine") for line in lines] == [
         "2 steps a frame, of 2 that fit 25 frames/s",
-        "4 steps a frame, of 6 that fit 10 frames/s",
+        "4 steps a frame, of 7 that fit 8 frames/s",
     ]
 
 
