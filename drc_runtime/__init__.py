@@ -4,10 +4,9 @@ The names below are the public interface; ``docs/api.md`` shows each. They are i
 """
 
 from drc_runtime.lazy import lazy_names
+from drc_runtime.version import __version__
 
 TYPE_CHECKING = False  # typing itself takes milliseconds, in which Ctrl-C would end in a traceback
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Bundle",

@@ -50,6 +50,19 @@ def test_links_within_the_project_lead_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_the_documents_name_exist(document: Path) -> None:
+    named = re.findall(r"`((?:drc_\w+|tests|benchmarks|docs)/[\w./-]+)`", document.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("heading", ["pixel of a mask", "generator's weight"])
+def test_a_walk_through_the_code_takes_at_most_eight_files(heading: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    walk = next(part for part in text.split("\n## ") if heading in part.splitlines()[0])
+    assert 4 <= len(re.findall(r"(?m)^\| \d \| `drc_", walk)) <= 8
+
+
 def test_the_readme_names_every_command() -> None:
     text = (ROOT / "README.md").read_text()
     assert [name for name in COMMANDS if f"drc {name}" not in text] == []

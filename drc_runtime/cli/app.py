@@ -9,10 +9,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from drc_runtime import __version__
 from drc_runtime.cli.help import SETTINGS, make_command
 from drc_runtime.errors import DRCError, MissingDependencyError
 from drc_runtime.packages import install_command
+from drc_runtime.version import __version__
 
 
 class Command(NamedTuple):

@@ -6,13 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from drc_runtime import __version__
 from drc_runtime.atomic import atomic_write
 from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.pipeline.options import DEFAULT_BACKGROUND, DEFAULT_THRESHOLD, ModelOptions, OutputOptions
 from drc_runtime.sources.files import FolderSource
+from drc_runtime.version import __version__
 
 JOB_FILE = ".drc-job.json"
 

@@ -116,7 +116,7 @@ std::size_t elements(const Shape &shape) {
 
 struct PosteriorStep::Session {
     Session(const Bundle &bundle, const EngineOptions &options)
-        : memory(nullptr), session(nullptr), moving(nullptr), last(nullptr) {
+        : memory(nullptr), session(nullptr), moving(nullptr), last(nullptr), has_device(options.provider != "CPU") {
         Ort::Env &env = environment();
         Ort::SessionOptions settings;
         settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
@@ -141,17 +141,17 @@ struct PosteriorStep::Session {
     void bind(const Manifest &manifest, Buffers &buffers) {
         using Named = std::vector<std::pair<const char *, std::vector<float> *>>;
         const GraphEntry &entry = manifest.graphs.at(graph_name);
-        const Named inputs{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
+        const Named given{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
         Named outputs{{"z_next", &buffers.z_next},
                       {"log_posterior", &buffers.log_posterior},
                       {"mask", &buffers.mask},
                       {"foreground", &buffers.foreground},
                       {"background", &buffers.background}};
         if (manifest.foreground_slots > 1) outputs.emplace_back("responsibility", &buffers.responsibility);
-        for (const auto &[name, buffer] : inputs) {
-            const Ort::Value value = tensor(entry.inputs.at(name), *buffer);
-            moving.BindInput(name, value);
-            last.BindInput(name, value);
+        for (const auto &[name, buffer] : given) {
+            inputs.emplace_back(name, tensor(entry.inputs.at(name), *buffer));
+            moving.BindInput(name, inputs.back().second);
+            last.BindInput(name, inputs.back().second);
         }
         for (const auto &[name, buffer] : outputs) {
             const Ort::Value value = tensor(entry.outputs.at(name), *buffer);
@@ -160,9 +160,23 @@ struct PosteriorStep::Session {
         }
     }
 
+    // The plain processor reads the buffers in each run. Every other provider copies an input to its own memory when it is
+    // bound: it has to be bound again before each run, and its outputs are there only after the device has finished.
+    void run(bool maps) {
+        Ort::IoBinding &binding = maps ? last : moving;
+        if (has_device) {
+            for (const auto &[name, value] : inputs) binding.BindInput(name, value);
+            binding.SynchronizeInputs();
+        }
+        session.Run(run_options, binding);
+        if (has_device) binding.SynchronizeOutputs();
+    }
+
     Ort::MemoryInfo memory;
     Ort::Session session;
     Ort::IoBinding moving, last;  // a run computes all outputs but writes only the bound ones
+    std::vector<std::pair<const char *, Ort::Value>> inputs;
+    bool has_device;
     Ort::RunOptions run_options{nullptr};
 };
 
@@ -183,7 +197,7 @@ PosteriorStep::~PosteriorStep() = default;
 void PosteriorStep::run(bool maps) {
     const auto begun = std::chrono::steady_clock::now();
     try {
-        session_->session.Run(session_->run_options, maps ? session_->last : session_->moving);
+        session_->run(maps);
     } catch (const Ort::Exception &error) {
         fail_engine(std::string("ONNX Runtime failed: ") + first_line(error.what()));
     }
