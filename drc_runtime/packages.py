@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from drc_runtime.errors import MissingDependencyError
+from drc_runtime.shared_library import missing_library
 
 DISTRIBUTION = "drc"
 """What ``pip install`` installs."""
@@ -29,4 +30,5 @@ def require(module: str, *, extra: str, purpose: str) -> Any:
         return import_module(module)
     except Exception as error:  # packages that load native libraries raise more than ImportError
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MissingDependencyError(f"{purpose} needs {module} ({reason}): {install_command(extra)}") from error
+        way_out = missing_library(error) or install_command(extra)
+        raise MissingDependencyError(f"{purpose} needs {module} ({reason}): {way_out}") from error

@@ -12,6 +12,7 @@ from typer.main import get_command
 from drc_runtime.cli.help import SETTINGS, make_command
 from drc_runtime.errors import DRCError, MissingDependencyError
 from drc_runtime.packages import install_command
+from drc_runtime.shared_library import missing_library
 from drc_runtime.version import __version__
 
 
@@ -79,7 +80,7 @@ def _root(
 
 
 def _stub() -> None:
-    """Stands in the list; only its name and its help are used."""
+    """A placeholder in the list of commands; only its name and its help are used."""
 
 
 def _list_commands() -> None:
@@ -140,4 +141,6 @@ def _explained(error: ImportError, arguments: list[str]) -> DRCError:
     extra = COMMANDS[name].extra if name else ""
     if isinstance(error, ModuleNotFoundError) and extra:
         return MissingDependencyError(f"drc {name} needs {package} ({error}): {install_command(extra)}")
+    if way_out := missing_library(error):
+        return MissingDependencyError(f"{package} cannot be loaded: {way_out}")
     return MissingDependencyError(f"a package cannot be loaded ({error}); drc doctor shows which ones work")

@@ -62,7 +62,9 @@ def records_folder() -> Path:
     try:
         base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     except RuntimeError as error:
-        raise EngineError("this user has no home folder for the records of TensorRT engines: set XDG_STATE_HOME") from error
+        raise EngineError(
+            "this user has no home folder for the records of TensorRT engines: set XDG_STATE_HOME"
+        ) from error
     return base / "drc" / "engines"
 
 

@@ -38,7 +38,9 @@ _CONSTANT = re.compile(r"c\d+")
 _SYNTAX = frozenset(("forward", "annotate", "return"))
 _PICKLED = frozenset(("torch._utils _rebuild_tensor_v2", "collections OrderedDict"))
 _STORAGE = re.compile(r"torch [A-Z][A-Za-z0-9]*Storage")
-_NODES = frozenset(("prim::Constant", "prim::ListConstruct", "prim::TupleConstruct", "prim::ListUnpack", "prim::GetAttr"))
+_NODES = frozenset(
+    ("prim::Constant", "prim::ListConstruct", "prim::TupleConstruct", "prim::ListUnpack", "prim::GetAttr")
+)
 
 
 def check_archive(data: bytes, name: str) -> None:

@@ -78,7 +78,9 @@ def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["posterior_step.onnx", "manifest.json"])
-@pytest.mark.parametrize("target", ["../outside", "inside", "missing", "posterior_step.onnx", "manifest.json", "/dev/zero"])
+@pytest.mark.parametrize(
+    "target", ["../outside", "inside", "missing", "posterior_step.onnx", "manifest.json", "/dev/zero"]
+)
 def test_links_are_refused_wherever_they_lead(toy_bundle: Path, file: str, target: str) -> None:
     path = toy_bundle / file
     if target in ("../outside", "inside"):

@@ -115,7 +115,9 @@ SAVE = 'torch.save(1, "written")'
     "code",
     [
         # PyTorch runs these two while it loads a file
-        HEAD + BODY + f"  def __setstate__(self: __torch__.Step, state: int) -> NoneType:\n    _0 = {SAVE}\n    return None\n",
+        HEAD
+        + BODY
+        + f"  def __setstate__(self: __torch__.Step, state: int) -> NoneType:\n    _0 = {SAVE}\n    return None\n",
         HEAD + BODY.replace("x: Tensor", "x: Tensor=torch.from_file(CONSTANTS.c0, size=4)"),
         HEAD + BODY.replace("torch.mul(x, x)", "torch . from_file(x)"),
         HEAD + BODY.replace("torch.mul(x, x)", "torch.\n from_file(x)"),
