@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs the dependencies of the native runtime, and prints the folders for ONNXRUNTIME_ROOT.
-#   cmake/native_dependencies.sh FOLDER WHEEL...
+#   cmake/native_dependencies.sh FOLDER WHEEL [PACKAGE...]
 # FOLDER is for ONNX Runtime's headers where the system has no package of them. WHEEL is the folder of the Python package
-# onnxruntime, whose library is then used. As root on Debian, this installs missing system packages; else it lists them.
-# Headers from a later release of Debian are only unpacked into FOLDER, not installed.
+# onnxruntime, whose library is then used. PACKAGEs are needed as well. Missing Debian packages are listed on stderr; as root
+# they are installed after that. Headers from a later release of Debian are only unpacked into FOLDER, not installed.
 set -eu
 folder=$1
 wheel=$2
-packages="g++ cmake make pkg-config libopencv-dev nlohmann-json3-dev libssl-dev doctest-dev"
+shift 2
+packages="g++ cmake make pkg-config libopencv-dev nlohmann-json3-dev libssl-dev $*"
 headers_release=trixie # the first Debian that has ONNX Runtime
 
 say() { echo "$*" >&2; }
@@ -20,13 +21,14 @@ if command -v dpkg-query >/dev/null; then
         is_installed "$package" || missing="$missing $package"
     done
 elif ! command -v cmake >/dev/null; then
-    missing=" a C++17 compiler, CMake 3.25, OpenCV, nlohmann-json, OpenSSL and doctest, each with its headers"
+    missing=" a C++17 compiler, CMake 3.25, OpenCV, nlohmann-json and OpenSSL, each with its headers"
 fi
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         say "the native runtime needs packages that this machine lacks; run: sudo apt-get install$missing"
         exit 1
     fi
+    say "installing the missing Debian packages:$missing"
     apt-get update -qq >&2
     # shellcheck disable=SC2086 # a list
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >&2
@@ -49,6 +51,7 @@ if [ ! -e "$folder/usr/include/onnxruntime/onnxruntime_cxx_api.h" ]; then
         say "ONNX Runtime's C++ headers are missing; unpack a release of ONNX Runtime and set ONNXRUNTIME_ROOT to its folder"
         exit 1
     fi
+    say "unpacking the headers of ONNX Runtime (libonnxruntime-dev of Debian $headers_release) into $folder; nothing is installed"
     rm -rf "$folder"
     mkdir -p "$folder/sources" "$folder/lists/partial" "$folder/archives/partial"
     # The machine's own mirror, with the release that has the package

@@ -93,7 +93,7 @@ def bench(
         progress: called before each frame.
 
     Raises:
-        UsageError: ``frames`` is below 1; no such engine or precision.
+        UsageError: ``frames`` is below 1; the engine or precision is unknown.
         MissingDependencyError: the backend's package is not installed.
         SourceError: the clip cannot be read.
         BundleError, EngineError: the bundle cannot be used.

@@ -56,7 +56,7 @@ class Bundle:
         ``load`` does not read it, because it holds pickled data: PyTorch runs what is in it.
 
         Raises:
-            BundleError: the bundle has no such file, or it is missing, damaged or a link.
+            BundleError: the bundle does not name this file, or it is missing, damaged or a link.
         """
         if name in self._torchscript:
             return self._torchscript[name]

@@ -61,7 +61,7 @@ def run_batch(
     Raises:
         MissingDependencyError: Ray is not installed.
         SourceError: the folder holds neither images nor videos.
-        UsageError: two items would get the same mask, an option has no effect, or there is no such cluster.
+        UsageError: two items would get the same mask, an option has no effect, or the cluster is not found.
         OutputError: the folder for the masks cannot be made.
     """
     _check(model, workers)

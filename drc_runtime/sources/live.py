@@ -141,7 +141,7 @@ def open_camera(number: int, notice: Notice | None = None) -> LiveSource:
     """Opens the camera with this number.
 
     Raises:
-        SourceError: there is no such camera, or another program uses it.
+        SourceError: the camera does not exist, or another program uses it.
     """
     refusal = f"no camera {number} can be opened; connect one or close the program that uses it, or try: drc run sample"
 

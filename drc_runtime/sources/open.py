@@ -21,7 +21,7 @@ def open_source(spec: str, *, raw: str | None = None, notice: Notice | None = No
 
     ``webcam``, ``webcam:N`` and ``/dev/videoN`` are cameras; an rtsp or http address is a stream; ``sample`` and
     ``sample:NAME`` are bundled clips; ``-`` is standard input. Anything else is a path: an image, a folder of images,
-    a video, or a pattern such as ``pics/*.jpg``. A file or folder with the name ``webcam`` is ``./webcam``.
+    a video, or a pattern such as ``images/*.jpg``. A file or folder with the name ``webcam`` is ``./webcam``.
 
     Args:
         spec: one of these.

@@ -34,8 +34,8 @@ def load_evaluation(data: str, truth: str | Path | None = None) -> Iterator[Labe
             called ``00000.png``, ``00001.png`` and so on, by frame.
 
     Raises:
-        SourceError: no such data, no masks, or masks of other data. While iterating: a mask that cannot be read, has
-            another size than its image or belongs to no frame, or an image that cannot be read.
+        SourceError: the data do not exist, have no masks, or masks of other data. While iterating: a mask that cannot be
+            read, has another size than its image or belongs to no frame, or an image that cannot be read.
     """
     named = parse_name(data)
     if named is not None:

@@ -41,7 +41,7 @@ def read_images(
         ``(size, size, 3)`` uint8 RGB.
 
     Raises:
-        SourceError: no such source, or nothing in it. Without ``skip_unreadable`` also, after the last image, that some
+        SourceError: the source does not exist or is empty. Without ``skip_unreadable`` also, after the last image, that some
             could not be read.
     """
     if limit is not None and limit < 2:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -210,6 +211,16 @@ def test_steps_are_chosen_for_a_rate(tmp_path: Path) -> None:
     done = live(video, "--masks", tmp_path / "m", "--fps", "0.5", "--json")
     assert done.returncode == 0 and "2 steps a frame, of" in done.stderr and "0.5 frames/s" in done.stderr
     assert json.loads(done.stdout)["steps"] == 2
+
+
+def test_the_steps_of_a_stream_are_chosen_for_its_real_rate(tmp_path: Path) -> None:
+    """OpenCV says 25 for every Motion JPEG stream."""
+    with MJPEGServer(draw, rate=5) as server:
+        running = Running(server.address, "--masks", tmp_path / "masks")
+        notice = running.wait_for("steps a frame, of")
+        running.end()
+    found = re.search(r"that fit ([\d.]+) frames/s", notice)
+    assert found is not None and 3.5 < float(found[1]) < 6.5
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:

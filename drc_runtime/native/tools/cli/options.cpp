@@ -26,7 +26,7 @@ SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http addr
   --masks DIR        Write one PNG mask for each frame: 0 background, 255 foreground.
   --soft             Masks contain probabilities instead of 0 and 255.
   --steps N          Langevin steps for each frame. Default: the bundle's own, or fewer if --fps needs that.
-  --fps RATE         Frame rate that the steps are chosen for. Default: a live source's own.
+  --fps RATE         Frame rate that the steps are chosen for. Default: measured, for a live source.
   --mask KIND        responsibility (default) or mixture.
   --threads N        Threads of the network. Default: all cores.
   --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.

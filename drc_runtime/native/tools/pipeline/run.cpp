@@ -39,7 +39,7 @@ drc_extractor_params parameters(const Options &options) {
 // Extracts masks: videos and live sources are tracked, each image starts from noise.
 class FrameExtractor {
 public:
-    FrameExtractor(drc::Extractor &extractor, const Source &source, const Options &options)
+    FrameExtractor(drc::Extractor &extractor, Source &source, const Options &options)
         : extractor_(extractor), source_(source), options_(options) {}
 
     drc_result step(const cv::Mat &image, cv::Mat &probability) {
@@ -56,17 +56,17 @@ private:
     drc_track_params chosen(const drc_image &first) {
         drc_track_params params = drc_track_default_params();
         params.steps = options_.steps;
-        const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.rate : 0;
+        const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.measured_rate() : 0;
         if (rate <= 0) return params;
         const drc_calibration fits = extractor_.calibrate(first, rate);
         if (params.steps == 0) params.steps = fits.steps;
         params.budget = std::max(params.steps, fits.budget);
-        std::fprintf(stderr, "drc-live: %d steps a frame, of %d that fit %g frames/s on this machine\n", params.steps, fits.budget, rate);
+        std::fprintf(stderr, "drc-live: %d steps a frame, of %d that fit %.3g frames/s on this machine\n", params.steps, fits.budget, rate);
         return params;
     }
 
     drc::Extractor &extractor_;
-    const Source &source_;
+    Source &source_;
     const Options &options_;
     std::unique_ptr<drc::Track> track_;
 };
