@@ -11,6 +11,7 @@ from drc_export.precision import to_half
 from drc_export.reference import Reference
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
+from drc_runtime.activity import Report, silent
 from drc_runtime.bundle.bundle import PRECISIONS, Bundle, write_bundle
 from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, Manifest
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine

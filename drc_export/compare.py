@@ -15,6 +15,7 @@ import torch
 from drc_export.contenders import Step, Subject, contenders
 from drc_export.graphs import graphs
 from drc_export.onnx import to_onnx, trace
+from drc_runtime.activity import Report, silent
 from drc_runtime.bench import Latency
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import UsageError
@@ -164,7 +165,7 @@ def _networks(model: str, overrides: Sequence[str], seed: int) -> tuple[RegionMo
 
 
 def _make(
-    makers: Mapping[str, Callable[[], Step]], start: Array, progress: Report
+    makers: Mapping[str, Callable[[], Step]], start: Array, progress: Report = silent
 ) -> tuple[dict[str, Step], list[Contender]]:
     """Builds each contender, runs it once, and compares its step from ``start`` with that of the first one."""
     steps: dict[str, Step] = {}
@@ -186,9 +187,7 @@ def _make(
     return steps, made
 
 
-def _measure(
-    functions: Mapping[str, Callable[[], object]], rounds: int, progress: Report
-) -> dict[str, Latency]:
+def _measure(functions: Mapping[str, Callable[[], object]], rounds: int, progress: Report) -> dict[str, Latency]:
     """Milliseconds of each function; every round calls each function once."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(rounds + WARM_UP):

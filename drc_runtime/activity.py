@@ -1,10 +1,13 @@
 """What a command that takes longer than a moment is at: a live line on a terminal, elsewhere a plain line now and then."""
 
 import threading
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console
+
+from drc_runtime.cli.printing import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -83,8 +86,8 @@ class Activity:
 
     def _text(self) -> str:
         if not self._done:
-            return self._phase
-        return f"{self._phase}: {self._done}" + (f" of {self._total}" if self._total else "")
+            return plain(self._phase)
+        return f"{plain(self._phase)}: {self._done}" + (f" of {self._total}" if self._total else "")
 
     def _write_lines(self) -> None:
         with self._wake:
@@ -94,8 +97,11 @@ class Activity:
                 if self._phase:
                     self._console.print(f"drc: {self._text()}", highlight=False, markup=False, soft_wrap=True)
                 shown = _name(self._phase)
-                is_new = self._wake.wait_for(lambda shown=shown: self._ended or _name(self._phase) != shown, pause)
+                is_new = self._wake.wait_for(partial(self._has_left, shown), pause)
                 pause = PLAIN_EVERY if is_new else min(2 * pause, PLAIN_AT_MOST)
+
+    def _has_left(self, phase: str) -> bool:
+        return self._ended or _name(self._phase) != phase
 
 
 def _name(phase: str) -> str:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from drc_runtime.activity import Report, silent
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.engines import load_engine
