@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console
 
-from drc_runtime.cli.printing import plain
+from drc_runtime.plain_text import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress

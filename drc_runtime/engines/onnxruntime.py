@@ -13,7 +13,7 @@ from drc_runtime.machine import available_cores
 
 _PROCESSOR = "CPUExecutionProvider"
 
-ort.set_default_logger_severity(3)  # errors only: its warnings are advice for the export
+ort.set_default_logger_severity(4)  # its errors are raised; its log would print names of a graph as they are
 
 
 class OnnxRuntimeEngine:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drc_runtime.errors import OutputError, SourceError, UsageError
-from drc_runtime.images import IMAGE_SUFFIXES
+from drc_runtime.images import is_listed
 from drc_runtime.packages import require
 from drc_runtime.pipeline.batch_actor import ExtractionActor
 from drc_runtime.pipeline.options import ModelOptions, Progress
@@ -102,10 +102,10 @@ def list_items(folder: Path) -> list[tuple[Path, str]]:
         raise SourceError(f"{folder} is not a folder: drc batch takes a folder of images or videos")
     items: list[tuple[Path, str]] = []
     for path in sorted(folder.iterdir()):
-        suffix = path.suffix.lower()
-        if path.name.startswith(".") or suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+        image = is_listed(path)
+        if path.name.startswith(".") or not (image or path.suffix.lower() in VIDEO_SUFFIXES):
             continue
-        items.append((path, f"{path.stem}.png" if suffix in IMAGE_SUFFIXES else path.stem))
+        items.append((path, f"{path.stem}.png" if image else path.stem))
     if not items:
         raise SourceError(f"no images or videos in {folder}")
     taken: dict[str, Path] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from drc_runtime.errors import DRCError, SourceError
 from drc_runtime.frames import Frame
-from drc_runtime.images import IMAGE_SUFFIXES, read_image
+from drc_runtime.images import is_listed, read_image
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline.options import ModelOptions
 from drc_runtime.sinks.png import MaskSink
@@ -54,7 +54,7 @@ class ExtractionActor:
 
     def _extract(self, path: Path, target: Path) -> None:
         self._extractor.sampler.reseed(self._model.seed)
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if is_listed(path):
             image = read_image(path)
             extraction = self._extractor.extract(image, steps=self._model.steps)
             self._masks(target.parent).write(Frame(image, 0, 0.0, target.stem), extraction)

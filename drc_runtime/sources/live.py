@@ -1,6 +1,5 @@
 """Live sources: cameras and network streams. They keep only the latest frame and reconnect until they are closed."""
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from drc_runtime.errors import SourceError
 from drc_runtime.frames import Frame, Source
+from drc_runtime.plain_text import without_secrets
 from drc_runtime.sources.backoff import Backoff
 from drc_runtime.sources.decoder import Decoder
 
@@ -159,7 +159,7 @@ def open_stream(address: str, notice: Notice | None = None) -> LiveSource:
     Raises:
         SourceError: no video at this address, or it is a recording, whose frames would be dropped.
     """
-    name = re.sub(r"//[^/@]*@", "//", address)  # without the password
+    name = without_secrets(address)
     refusal = f"no video comes from {name}; check the address and that this machine reaches it"
 
     def connect(spawned: Callable[[Decoder], None]) -> Decoder:

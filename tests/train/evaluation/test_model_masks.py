@@ -54,7 +54,7 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
     batched = model_segmenter(folder, False, 3, 5)
     found = [*batched(labelled[:16]), *batched(labelled[16:])]
     extractor = load_extractor(folder, 5)
-    for (masks, _), (_, image, _) in zip(found, labelled, strict=True):
+    for (masks, _), (_, image, *_) in zip(found, labelled, strict=True):
         alone = extractor.extract(image, steps=3).probability
         assert np.abs(masks["responsibility"].astype(int) - alone).max() <= 1
 
