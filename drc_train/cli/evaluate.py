@@ -54,22 +54,21 @@ def evaluate(
 
     Several models or sets give a table.
     """
-    from rich.console import Console
-    from rich.text import Text
-
+    from drc_runtime.activity import Activity
     from drc_runtime.cli.printing import print_json
     from drc_train.evaluation.options import EvaluationOptions
     from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
 
     models = [Path(name) for name in _names(model)]
     options = EvaluationOptions(truth, steps, skip, seed, size, chains, gallery)
-    with Console(stderr=True).status("measuring ...") as status:
+    with Activity() as progress:
+        progress("measuring")
         cells = measure_table(
             models,
             data,
             baselines=_names(baseline),
             options=options,
-            progress=lambda name, done: status.update(Text(plain(f"{name}: {done} images measured"))),
+            progress=lambda name, done: progress(f"measuring {name}", done),
         )
     if table is not None:
         write_table(table, cells)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from drc_runtime.activity import Activity
 from drc_runtime.errors import OutputError, TrainingError, UsageError
 from drc_runtime.plain_text import plain
 from drc_train.config import Config, load_config, parse_config
@@ -162,12 +163,12 @@ def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | Non
 
 
 def _decode(source: str, config: Config, skip_unreadable: bool, group: ProcessGroup, console: Console) -> CachedImages:
-    with group.first_alone(), console.status("decoding images ...") as status:
+    with group.first_alone(), Activity(console) as report:
         images = cached_images(
             source,
             config.model.image_size,
             skip_unreadable=skip_unreadable,
-            progress=lambda done: status.update(f"decoding images: {done}") if done % 100 == 0 else None,
+            progress=lambda done: report("decoding images", done),
         )
     if len(images.pixels) < group.size:
         raise TrainingError(f"{len(images.pixels)} images are too few for {group.size} processes; start fewer")

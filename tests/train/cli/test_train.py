@@ -116,6 +116,17 @@ def test_the_exit_code_says_how_it_ended(
     assert capsys.readouterr().err.startswith(message)
 
 
+def test_an_interrupted_run_is_told_how_to_continue(
+    drc: Drc, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    returning(monkeypatch, interrupted=True)
+    drc("my images", "--out", "run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("run: interrupted, saved at iteration 40, ")
+    assert lines[-1] == "next: drc train 'my images' --out run --resume"
+    assert not any("export" in line for line in lines)
+
+
 def test_only_the_first_process_prints(
     drc: Drc, calls: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,11 +65,11 @@ def test_a_run_leaves_a_checkpoint_a_grid_and_events(folder: Path, tmp_path: Pat
     assert config.train.batch_size == 4 and state.iteration == 3
     assert state.about.source == str(folder)
     grid = cv2.imread(str(tmp_path / "run" / "grid.png"))
-    assert grid.shape == (5 * (8 + 2), 6 * (8 + 2), 3)
+    assert grid.shape[0] == 5 * (8 + 2) and grid.shape[1] > 6 * (8 + 2), "the rows have labels"
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     report_page = (tmp_path / "run" / "report.html").read_text()
     assert "data:image/png;base64," in report_page and "<polyline" in report_page and "http" not in report_page
-    for shown in ("foreground_share", "edge-32", "iterations 1 to 3", machine_name().split(",")[0]):
+    for shown in ("Foreground share of the masks", "edge-32", "at iteration 1, ", machine_name().split(",")[0]):
         assert shown in report_page
 
 
