@@ -16,6 +16,8 @@ POINTS = 1000
 GRIDS = 6
 """Grids of each kind, spread likewise; the last one is among them."""
 WIDTH, HEIGHT = 420, 160
+REPORT_FILE = "report.html"
+HEAD = "<!doctype html><html lang=en><meta charset=utf-8><meta name=generator content=drc><title>"
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:2em auto;padding:0 1em;color:#222}
 h1,h2{font-weight:600}figure{display:inline-block;margin:0 1em 1em 0}figcaption{font-size:13px;color:#555}
@@ -68,10 +70,16 @@ def write_report(run: Path, problem: str | None = None) -> Path:
         "<h2>Configuration</h2>",
         f"<pre>{escape(state.config.model_dump_json(indent=1))}</pre>",
     ]
-    title = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(run.resolve().name)}</title>"
-    path = run / "report.html"
+    title = f"{HEAD}{escape(run.resolve().name)}</title>"
+    path = run / REPORT_FILE
     atomic_write(path, f"{title}<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n".encode())
     return path
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a report of a run, of this version or an earlier one."""
+    start = path.read_bytes()[: len(HEAD) + 1000].decode("utf-8", "replace")
+    return start.startswith(HEAD) or f"</title><style>{STYLE.splitlines()[0]}" in start
 
 
 def _table(rows: dict[str, Any]) -> str:

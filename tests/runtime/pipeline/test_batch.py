@@ -16,6 +16,7 @@ from drc_runtime.errors import MissingDependencyError, SourceError, UsageError
 from drc_runtime.pipeline.batch import list_items, run_batch
 from drc_runtime.pipeline.batch_actor import ExtractionActor
 from drc_runtime.pipeline.options import ModelOptions
+from drc_runtime.pipeline.resume import Job
 from tests.videos import write_video
 
 
@@ -38,14 +39,14 @@ def test_an_actor_writes_each_item_once_and_names_what_it_cannot_read(tmp_path: 
     (folder / "zero.jpg").write_bytes(b"")
     items = list_items(folder)
     assert [target for _, target in items] == ["00000.png", "00001.png", "clip", "zero.png"]
-    actor = ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=False)
+    actor = ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=False, job=Job({}, resumed=True))
     result = actor(batch(items, masks))
     assert result["written"] == [True, True, True, False]
     assert result["failure"][:3] == ["", "", ""] and "zero.jpg" in result["failure"][3]
     shares = [cv2.imread(str(masks / f"0000{index}.png"), 0).mean() for index in range(2)]
     assert shares == [0, 255], "the toy model calls bright pixels foreground"
     assert sorted(path.name for path in (masks / "clip").iterdir()) == ["00000.png", "00001.png", "00002.png"]
-    assert not list(masks.glob(".*")), "nothing half done stays"
+    assert [path.suffix for path in masks.glob(".*")] == [".jsonl"], "nothing half done stays"
     before = {path: path.stat().st_mtime_ns for path in masks.rglob("*")}
     assert actor(batch(items[:3], masks))["written"] == [False, False, False]
     assert before == {path: path.stat().st_mtime_ns for path in masks.rglob("*")}
@@ -57,7 +58,9 @@ def test_a_mask_does_not_depend_on_what_the_actor_did_before(tmp_path: Path, toy
     found = []
     for name, order in (("one", items), ("two", items[::-1])):
         (tmp_path / name).mkdir()
-        ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=True)(batch(order, tmp_path / name))
+        ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=True, job=Job({}, resumed=True))(
+            batch(order, tmp_path / name)
+        )
         found.append([(tmp_path / name / target).read_bytes() for _, target in items])
     assert found[0] == found[1]
 

@@ -13,8 +13,8 @@ import pytest
 from drc_runtime.errors import OutputError, SourceError, UsageError
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline import run as run_module
+from drc_runtime.pipeline.job_file import JOB_FILE
 from drc_runtime.pipeline.report import RunReport
-from drc_runtime.pipeline.resume import JOB_FILE
 from drc_runtime.sinks import opencv_video as video_file
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.open import open_source
@@ -144,8 +144,12 @@ def test_an_existing_output_is_kept_unless_overwriting_is_asked_for(go, clip: Pa
     out.write_bytes(b"precious")
     with pytest.raises(UsageError, match="--overwrite"):
         go(clip, out=out)
+    with pytest.raises(UsageError, match="was not written by drc"):
+        go(clip, out=out, overwrite=True)
     assert out.read_bytes() == b"precious"
-    assert go(clip, out=out, overwrite=True).outputs == [out]
+    out.unlink()
+    for _ in range(2):
+        assert go(clip, out=out, overwrite=True).outputs == [out]
     assert out.stat().st_size > 1000
 
 
