@@ -181,5 +181,6 @@ def _is_damaged(path: Path) -> bool:
     if path.is_symlink():
         return False
     if path.is_dir():
-        return all(state_of(entry) is State.OURS or _is_damaged(entry) for entry in path.iterdir())
+        entries = list(path.iterdir())
+        return bool(entries) and all(state_of(entry) is State.OURS or _is_damaged(entry) for entry in entries)
     return path.is_file() and is_damaged_png(path.read_bytes())

@@ -167,7 +167,8 @@ def _check_outputs(source: Source, outputs: OutputOptions) -> None:
         log=outputs.log,
         background=outputs.background,
         alpha=outputs.alpha,
-        overwrite=outputs.overwrite or outputs.resume,
+        overwrite=outputs.overwrite,
+        resume=outputs.resume,
     )
 
 

@@ -23,6 +23,7 @@ def check_outputs(
     background: str | None = None,
     alpha: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> None:
     """Refuses outputs that do not fit the source, that would replace an input, that exist already, or that cannot be written.
 
@@ -36,6 +37,7 @@ def check_outputs(
         background: if it is a file, it is an input too.
         alpha: ``out`` gets transparency.
         overwrite: allows outputs that exist, if drc wrote them.
+        resume: allows folders whose results ``drc_runtime.pipeline.resume.Job`` has checked.
 
     Raises:
         UsageError: as said above.
@@ -52,9 +54,9 @@ def check_outputs(
             if is_file(out):
                 _check_file(out, inputs, overwrite)
             else:
-                _check_folder("--out", out, source, overwrite)
+                _check_folder("--out", out, source, overwrite, resume)
         if masks is not None:
-            _check_folder("--masks", masks, source, overwrite)
+            _check_folder("--masks", masks, source, overwrite, resume)
     except OSError as error:
         raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
 
@@ -101,13 +103,14 @@ def _check_file(path: Path, inputs: set[Path], overwrite: bool) -> None:
     check_file("--out", path, overwrite, part_of(path) if uses_av(path) else None)
 
 
-def _check_folder(option: str, folder: Path, source: Source, overwrite: bool) -> None:
+def _check_folder(option: str, folder: Path, source: Source, overwrite: bool, resume: bool) -> None:
     check_place(option, folder)
     # The result of an image has the image's name; the result of a video's frame cannot replace the video.
     read_from = {read if read.is_dir() else read.parent for read in source.paths} if source.is_still else set()
     if folder.exists() and any(folder.samefile(place) for place in read_from):
         raise UsageError(f"{option} {folder} is where the images are read from; choose another folder")
-    check_folder(option, folder, overwrite, result_names(source))
+    if not resume:
+        check_folder(option, folder, overwrite, result_names(source))
 
 
 def result_names(source: Source) -> Callable[[str], bool]:
