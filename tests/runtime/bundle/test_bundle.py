@@ -286,6 +286,19 @@ def test_overwriting_replaces_the_whole_bundle(toy_bundle: Path, toy_graph: byte
     assert os.listdir(toy_bundle.parent) == [toy_bundle.name]
 
 
+@pytest.mark.parametrize(("mask", "folder", "file"), [(0o002, 0o775, 0o664), (0o077, 0o700, 0o600)])
+def test_permissions_are_those_of_any_new_file(
+    toy_bundle: Path, toy_graph: bytes, tmp_path: Path, mask: int, folder: int, file: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        write_bundle(tmp_path / "new", Bundle.load(toy_bundle).manifest, {"posterior_step": toy_graph})
+    finally:
+        os.umask(before)
+    found = [path.stat().st_mode & 0o777 for path in (tmp_path / "new", *(tmp_path / "new").iterdir())]
+    assert found == [folder, file, file]
+
+
 @pytest.mark.parametrize("change", ["manifest of something else", "a file", "a folder", "a link", "another graph"])
 def test_a_folder_with_files_of_a_user_is_not_overwritten(toy_bundle: Path, toy_graph: bytes, change: str) -> None:
     manifest = Bundle.load(toy_bundle).manifest

@@ -153,6 +153,29 @@ def test_an_existing_output_is_kept_unless_overwriting_is_asked_for(go, clip: Pa
     assert out.stat().st_size > 1000
 
 
+@pytest.mark.parametrize("outputs", [{"out": "o.avi"}, {"masks": "m"}, {"out": "o.avi", "masks": "m"}])
+def test_a_second_run_into_the_same_place_is_refused(go, clip: Path, tmp_path: Path, outputs: dict[str, str]) -> None:
+    options = {name: tmp_path / place for name, place in outputs.items()}
+    refused: list[str] = []
+
+    def second(done: int, total: int | None) -> None:
+        if not refused:
+            with pytest.raises(UsageError, match="another drc writes|is not empty") as error:
+                go(clip, **options)
+            refused.append(str(error.value))
+
+    report = go(clip, **options, progress=second)
+    assert refused and report.failures == []
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+
+
+def test_masks_of_a_longer_video_do_not_stay(go, make_video, tmp_path: Path) -> None:
+    for name, frames in (("long.avi", 6), ("short.avi", 3)):
+        go(make_video(name, frames=frames), masks=tmp_path / "masks", overwrite=True)
+        (tmp_path / "masks" / "notes.txt").write_text("mine")
+    assert names(tmp_path / "masks") == ["00000.png", "00001.png", "00002.png", "notes.txt"]
+
+
 def test_images_with_one_name_are_refused_before_anything_is_written(go, tmp_path: Path, image, save) -> None:
     (tmp_path / "images").mkdir()
     for name in ("a.png", "a.jpg"):
