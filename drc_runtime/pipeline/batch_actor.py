@@ -11,7 +11,7 @@ from drc_runtime.frames import Frame
 from drc_runtime.images import IMAGE_SUFFIXES, read_image
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.outputs import State, claim_folder, remove_own, state_of, temporary_name
-from drc_runtime.pipeline.job_file import JobFile, digest
+from drc_runtime.pipeline.job_file import digest, read_job_files
 from drc_runtime.pipeline.options import ModelOptions
 from drc_runtime.pipeline.resume import Job
 from drc_runtime.sinks.png import MaskSink
@@ -77,7 +77,7 @@ class ExtractionActor:
     def _is_done(self, target: Path, source: str) -> bool:
         if state_of(target) is State.MISSING:
             return False
-        result = JobFile(target.parent).results.get(target.name)
+        result = read_job_files(target.parent).results.get(target.name)
         return (
             result is not None
             and (result.job, result.source) == (self._job.id, source)

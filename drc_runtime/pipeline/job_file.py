@@ -6,6 +6,7 @@ worker of a batch has a file of its own, because appending is not atomic on ever
 
 import json
 import os
+from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,32 +27,44 @@ class Result(NamedTuple):
     """The job's identifier."""
 
 
-class JobFile:
-    """The job file of ``folder``, as it is when this object is made.
+@dataclass
+class Earlier:
+    """What the job files of a folder say."""
 
-    Args:
-        folder: may be missing.
-        writer: hexadecimal digits that distinguish workers of a batch.
+    job: str | None = None
+    """Identifier of the last job; None if there was none."""
+    settings: Any = None
+    """Its settings."""
+    results: dict[str, Result] = field(default_factory=dict)
+    """The newest line about each result."""
+
+
+def read_job_files(folder: Path) -> Earlier:
+    """Reads the job files of a folder, which may be missing.
 
     Raises:
-        OutputError: it cannot be read.
+        OutputError: they cannot be read.
+    """
+    earlier = Earlier()
+    try:
+        for file in (folder / JOB_FILE, *sorted(folder.glob(".drc-job-*.jsonl"))):
+            for line in file.read_bytes().splitlines() if file.is_file() else []:
+                _read(line, earlier)
+    except OSError as error:
+        raise OutputError(f"cannot read {folder}: {error.strerror}; choose another place") from error
+    return earlier
+
+
+class JobFile:
+    """The job file of ``folder`` that this process appends to.
+
+    Args:
+        folder: exists.
+        writer: hexadecimal digits that distinguish workers of a batch.
     """
 
     def __init__(self, folder: Path, writer: str = "") -> None:
-        self.folder = folder
-        self.job: str | None = None
-        """Identifier of the last job; None if there was none."""
-        self.settings: Any = None
-        """Its settings."""
-        self.results: dict[str, Result] = {}
-        """The newest line about each result."""
         self._file = folder / (f".drc-job-{writer}.jsonl" if writer else JOB_FILE)
-        try:
-            for file in (folder / JOB_FILE, *sorted(folder.glob(".drc-job-*.jsonl"))):
-                for line in file.read_bytes().splitlines() if file.is_file() else []:
-                    self._read(line)
-        except OSError as error:
-            raise OutputError(f"cannot read {folder}: {error.strerror}; choose another place") from error
 
     def begin(self, job: str, settings: Any) -> None:
         """Notes the settings of a job.
@@ -60,7 +73,6 @@ class JobFile:
             OutputError: the disk refuses.
         """
         self._append({"job": job, "settings": settings})
-        self.job, self.settings = job, settings
 
     def add(self, name: str, result: Result) -> None:
         """Notes a result that is about to get its name.
@@ -69,7 +81,6 @@ class JobFile:
             OutputError: the disk refuses.
         """
         self._append({"name": name, **result._asdict()})
-        self.results[name] = result
 
     def _append(self, values: dict[str, Any]) -> None:
         line = json.dumps(values).encode() + b"\n"
@@ -85,17 +96,6 @@ class JobFile:
         if not complete:
             raise OutputError(f"cannot write {self._file}: the disk is full")
 
-    def _read(self, line: bytes) -> None:
-        try:
-            values = json.loads(line)
-            if "settings" in values:
-                self.job, self.settings = str(values["job"]), values["settings"]
-            else:
-                result = Result(str(values["sha256"]), str(values["source"]), str(values["job"]))
-                self.results[str(values["name"])] = result
-        except (ValueError, TypeError, KeyError):
-            pass  # a full disk or a killed process truncated the line
-
 
 def digest(path: Path) -> str:
     """SHA-256 of a file; of a folder, of the names and contents of its files but for hidden ones.
@@ -108,3 +108,15 @@ def digest(path: Path) -> str:
         return sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
     with open(path, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def _read(line: bytes, earlier: Earlier) -> None:
+    try:
+        values = json.loads(line)
+        if "settings" in values:
+            earlier.job, earlier.settings = str(values["job"]), values["settings"]
+        else:
+            result = Result(str(values["sha256"]), str(values["source"]), str(values["job"]))
+            earlier.results[str(values["name"])] = result
+    except (ValueError, TypeError, KeyError):
+        pass  # a full disk or a killed process truncated the line

@@ -16,7 +16,7 @@ from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.marks import is_damaged_png
 from drc_runtime.outputs import NOT_OURS, Claim, State, state_of, visible
-from drc_runtime.pipeline.job_file import JobFile, Result, digest
+from drc_runtime.pipeline.job_file import JobFile, Result, digest, read_job_files
 from drc_runtime.pipeline.options import DEFAULT_BACKGROUND, DEFAULT_THRESHOLD, ModelOptions, OutputOptions
 from drc_runtime.sources.files import FolderSource
 
@@ -57,7 +57,7 @@ class Job:
             whole = self._whole.setdefault(folder.resolve(), {})
             if not visible(folder):
                 continue
-            kept = JobFile(folder)
+            kept = read_job_files(folder)
             if kept.job is None:
                 raise UsageError(f"{option}: {folder} does not say how its results were made; name another folder")
             self._compare(option, folder, kept.settings)
@@ -100,7 +100,8 @@ class Job:
         known = self._sources if sources is None else sources
         job_file = JobFile(claim.folder, writer)
         if not self._resumed:
-            claim.remove(lambda name: name in job_file.results)
+            earlier = read_job_files(claim.folder).results
+            claim.remove(lambda name: name in earlier)
         claim.replaceable |= self._damaged.get(claim.folder, set())
         if not writer:
             job_file.begin(self.id, self.settings)
