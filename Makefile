@@ -14,7 +14,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 demo: $(VENV)/.runtime-installed
 	mkdir -p demo
 	$(BIN)/drc run sample --out demo/scene.mp4 --masks demo/masks --overwrite
-	@echo "the clip with its foreground lifted out: demo/scene.mp4 - one mask per frame: demo/masks"
+	@echo "The clip with its foreground cut out: demo/scene.mp4. One mask for each frame: demo/masks."
+	@echo "Next: source $(BIN)/activate"
 
 test: $(VENV)/.all-installed
 	$(BIN)/python -m pytest
@@ -34,18 +35,21 @@ $(VENV)/.all-installed: $(VENV)/.runtime-installed
 	$(INSTALL) '.[video,web,train,export,dev]'
 	touch $@
 
-# What it is built from is installed, or named where that cannot be done; ONNXRUNTIME_ROOT names another ONNX Runtime.
+# Missing Debian packages are listed; as root they are installed after that. ONNXRUNTIME_ROOT names another ONNX Runtime.
 NATIVE_PRESET ?= release
 NATIVE_JOBS ?= $(shell nproc)
+NATIVE_TESTS ?= OFF
 FUZZ_SECONDS ?= 300
 
 native: $(VENV)/.runtime-installed
 	roots=$$(sh cmake/native_dependencies.sh "$(CURDIR)/build/onnxruntime-headers" \
-		"$$(cd $(BIN) && ./python -c 'import onnxruntime; print(onnxruntime.__path__[0])')") && \
-	cmake --preset $(NATIVE_PRESET) $${roots:+-DONNXRUNTIME_ROOT="$$roots"}
+		"$$(cd $(BIN) && ./python -c 'import onnxruntime; print(onnxruntime.__path__[0])')" \
+		$(if $(filter ON,$(NATIVE_TESTS)),doctest-dev)) && \
+	cmake --preset $(NATIVE_PRESET) -DDRC_BUILD_TESTS=$(NATIVE_TESTS) $${roots:+-DONNXRUNTIME_ROOT="$$roots"}
 	cmake --build --preset $(NATIVE_PRESET) --parallel $(NATIVE_JOBS) $(addprefix --target ,$(NATIVE_TARGETS))
 
 # drc itself is needed as well: its masks are what the native ones are compared with
+native-test: NATIVE_TESTS := ON
 native-test: $(VENV)/.all-installed native
 	ctest --preset $(NATIVE_PRESET)
 
@@ -55,6 +59,6 @@ native-sanitize:
 
 native-fuzz: $(VENV)/.all-installed
 	@command -v clang++ >/dev/null || { echo "the fuzz targets need clang with libFuzzer; run: sudo apt-get install clang libclang-rt-dev" >&2; exit 1; }
-	$(MAKE) native NATIVE_PRESET=fuzz NATIVE_TARGETS="drc_fuzz_manifest drc_fuzz_bundle"
+	$(MAKE) native NATIVE_PRESET=fuzz NATIVE_TESTS=ON NATIVE_TARGETS="drc_fuzz_manifest drc_fuzz_bundle"
 	$(BIN)/python tests/native/golden.py build/native-fuzz/tests/native/golden
 	$(BIN)/python benchmarks/native_fuzz.py --seconds $(FUZZ_SECONDS)

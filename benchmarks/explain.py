@@ -2,7 +2,7 @@
 
     python benchmarks/explain.py RUN [--json]
 
-A rewrite that changes nothing of this model, such as that of a re-assignment that it does not have, is left out. Latencies are
+A rewrite that does not apply to this model is left out, such as the re-assignment's in a model without one. Latencies are
 medians of interleaved runs in onnxruntime.
 """
 

@@ -1,13 +1,13 @@
-"""What training is worth on this GPU, in one command of under nine minutes and one JSON.
+"""Speed and precision of training on this GPU, in one command of under nine minutes, as one JSON object.
 
     python benchmarks/gpu.py                                   # the birds preset: batch 48, K0 60, K1 40
-    python benchmarks/gpu.py --train --run runs/gpu            # tm-dsprites at 128x128 for 8 minutes; again: goes on
+    python benchmarks/gpu.py --train --run runs/gpu            # tm-dsprites at 128x128 for 8 minutes; again: continues
     python benchmarks/gpu.py --preset edge-32 --rounds 1       # small, for a CPU
 
-Measured: an iteration and its peak memory, eager and here, in turns; the latency of a posterior step at several batches as
-CUDA graphs in float32, TF32 and float16; the gradient's cosine at each precision; the share of the matrix-product rate that
-is reached; a short curve. What does not fit the time is named in ``left_out``. It needs torch, numpy, OpenCV, pydantic and
-PyYAML; ``--train`` also safetensors.
+Measures an iteration and its peak memory, in eager PyTorch and in this project, in turns; the latency of a posterior step
+at several batches as CUDA graphs in float32, TF32 and float16; the gradient's cosine at each precision; the share of the
+matrix-product rate that is reached; a short curve. ``left_out`` names the parts for which the time did not suffice. It
+needs torch, numpy, OpenCV, pydantic and PyYAML; ``--train`` also safetensors.
 """
 
 import argparse
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--preset", help="default: birds, and tm-dsprites with --train")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--rounds", type=int, default=3, help="timed iterations of each kind")
-    parser.add_argument("--batches", type=int, default=len(BATCHES), help="how many batch sizes, from 1 on")
+    parser.add_argument("--batches", type=int, default=len(BATCHES), help="number of batch sizes, starting with 1")
     parser.add_argument("--seconds", type=float, default=500, help="parts that would end later are left out")
     parser.add_argument("--train", action="store_true", help="learn instead")
     parser.add_argument("--minutes", type=float, default=TRAIN_MINUTES, help="with --train")

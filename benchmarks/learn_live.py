@@ -1,12 +1,11 @@
-"""``drc run --learn 10m`` on clips that are played as live streams, beside MOG2 and KNN on the very same frames.
+"""``drc run --learn 10m`` on clips that are played as live streams, beside MOG2 and KNN on the same frames.
 
     python benchmarks/learn_live.py --set HumanBody2 CLIP [--set ...] [--learn 10m] [--keep DIR]
 
-A second process plays each clip at 25 frames/s as Motion JPEG, over and over; the clip's masks lie beside it. Once the learned
-model is live, the frames of one pass of the clip go by as warm-up for the subtractors, and those of the next one are measured,
-at the clip's own size. All three get the same frames as they came out of the stream's decoder. The stream carries no frame
-numbers: the truth of a live frame is that of the clip's frame that it is nearest to. The result goes to
-benchmarks/results/learn-live.json.
+A second process plays each clip at 25 frames/s as Motion JPEG in a loop; the clip's masks lie beside it. Once the learned
+model is live, the subtractors warm up on one pass of the clip, and the next pass is measured, at the clip's own size. All
+three get the same frames from the stream's decoder. The stream carries no frame numbers, so the truth of a live frame is
+the mask of the most similar frame of the clip. The result goes to benchmarks/results/learn-live.json.
 """
 
 import argparse

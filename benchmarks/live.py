@@ -1,9 +1,9 @@
-"""A camera on loopback through the bundled model: frames a second, age from capture to output, memory over time.
+"""A camera on loopback through the bundled model: frames per second, age from capture to output, memory over time.
 
     python benchmarks/live.py --minutes 10
 
-A second process serves 1280x720 at 30 frames/s as Motion JPEG. Each frame carries the time it was sent as a row of black and
-white blocks, which the output reads back out of the frame that it has composed: the age is end to end, network and decoder
+A second process serves 1280x720 at 30 frames/s as Motion JPEG. Each frame carries the time it was sent as a row of black
+and white blocks. The output reads this time from the composed frame, so the age is end to end, network and decoder
 included. The result goes to benchmarks/results/live.json.
 """
 

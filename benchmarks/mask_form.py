@@ -1,10 +1,10 @@
-"""Which form of the mask measures best: at which size Eq. 7 is read, with which sigma, scaled up how, smoothed in time or not.
+"""Compares forms of the mask: the size at which Eq. 7 is read, its sigma, how it is scaled up, whether it is smoothed in time.
 
     python benchmarks/mask_form.py --set NAME BUNDLE CLIP [--set ...]
 
-CLIP is a video with its masks beside it, or ``scene:N`` (drawn with the evaluation's seed). Every form reads the same tracked
-chain, frame by frame. Flicker is the mean change of the binary mask between neighbouring frames; the truth's stands beside it.
-The result goes to benchmarks/results/mask-form.json.
+CLIP is a video with its masks beside it, or ``scene:N`` (drawn with the evaluation's seed). Every form reads the same
+tracked chain, frame by frame. Flicker is the mean change of the binary mask between neighbouring frames; the truth's
+flicker is given as well. The result goes to benchmarks/results/mask-form.json.
 """
 
 import argparse
@@ -226,7 +226,7 @@ def measure(bundle: Path, clip: str, every: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", nargs=3, action="append", metavar=("NAME", "BUNDLE", "CLIP"), required=True)
-    parser.add_argument("--every", type=int, default=1, help="measure one run of eight frames in so many")
+    parser.add_argument("--every", type=int, default=1, help="measure one of every N blocks of eight frames")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "mask-form.json")
     arguments = parser.parse_args()
     sets = {name: measure(Path(bundle), clip, arguments.every) for name, bundle, clip in arguments.set}

@@ -3,7 +3,7 @@
     make native && python benchmarks/native.py [--data FOLDER --model BUNDLE]
 
 ``--data`` holds SBI2015's HumanBody2 (default: $DRC_DATA), ``--model`` is a bundle learned on it; without the clip that part is
-left out. libdrc runs in a process of its own, loaded with ctypes, so that nothing of the Python runtime is in it but the frames.
+left out. libdrc runs in a process of its own, loaded with ctypes, so that the Python runtime only supplies the frames.
 The result goes to benchmarks/results/native.json.
 """
 

@@ -1,8 +1,8 @@
-"""Runs both fuzz targets of the native runtime and records how far they came; exit code 1 if one found something.
+"""Runs both fuzz targets of the native runtime and records how many inputs they tried; exit code 1 if one found a fault.
 
     make native-fuzz FUZZ_SECONDS=300
 
-The corpus is kept in build/native-fuzz, so that a later run goes on from it. The result goes to
+The corpus is kept in build/native-fuzz, so that a later run continues from it. The result goes to
 benchmarks/results/native-fuzz.json.
 """
 

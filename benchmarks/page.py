@@ -1,11 +1,11 @@
-"""What those who watch the page cost a live run: frames a second and age, without viewers, with one and with several.
+"""The cost of viewers of the page for a live run: frames per second and age, without viewers, with one and with several.
 
     python benchmarks/page.py --rounds 5
 
 The camera of benchmarks/live.py, 1280x720 at 30 frames/s from a second process, through the bundled model with the page open.
-The numbers of viewers take turns, ``--seconds`` each, so that whatever else the machine does falls on all alike. Viewers read
-the live view in a process of their own and decode nothing: as a rule that is done on other machines. The result goes to
-benchmarks/results/page.json.
+The numbers of viewers alternate, ``--seconds`` each, so that other load on the machine affects all alike. Viewers read
+the live view in a process of their own and do not decode it, because a browser usually does that on another machine. The
+result goes to benchmarks/results/page.json.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python benchmarks/precision.py samples/sprites/bundle tm-dsprites:200
     python benchmarks/precision.py samples/scene/bundle scene:200
 
-Chains are chaotic, so what is asked of masks is not the same trajectory but the same quality: their IoU with the truth over all
-images, and how far two float32 chains from other noise are apart. The result goes to benchmarks/results/precision-NAME.json.
+Chains are chaotic, so masks are compared by quality and not by trajectory: their IoU with the truth over all images, and
+the overlap of two float32 chains from different noise. The result goes to benchmarks/results/precision-NAME.json.
 """
 
 import argparse

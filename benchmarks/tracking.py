@@ -1,10 +1,10 @@
-"""Tracking against cold starts: IoU and flicker of a few steps a frame beside 300 steps from noise, on the same frames.
+"""Tracking against cold starts: IoU and flicker of a few steps per frame beside 300 steps from noise, on the same frames.
 
     python benchmarks/tracking.py --model BUNDLE --clip CLIP
 
-CLIP has its masks beside it. Every frame is tracked; pairs of neighbouring frames, one pair in ``--every`` frames, are also
-started cold and are what all figures are taken on. Flicker is the mean change of the mask within a pair, as a share of the
-image. The result goes to benchmarks/results/tracking.json.
+CLIP has its masks beside it. Every frame is tracked. One pair of neighbouring frames in every ``--every`` frames is also
+extracted from noise, and all figures are of these pairs. Flicker is the mean change of the mask within a pair, as a share
+of the image. The result goes to benchmarks/results/tracking.json.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """One EM iteration of this trainer against the same mathematics in eager PyTorch, in turns, on this machine.
 
     python benchmarks/train_speed.py                  # edge-64, batch 32
-    python benchmarks/train_speed.py --images 100000  # and what the cache costs, with so many images
+    python benchmarks/train_speed.py --images 100000  # also the cost of the cache with this many images
 
-"Eager" is the paper's algorithm as PyTorch's own layers spell it: upsampling, then a convolution, instance normalisation, grid
+"Eager" is the paper's algorithm as PyTorch's own layers write it: upsampling, then a convolution, instance normalisation, grid
 sampling, autograd for each Langevin step, the classifiers left out of the E-step as here. "Eager, same layers" runs the
 project's layers without the compiler. Medians; the result goes to benchmarks/results/train-speed.json.
 """
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--preset", default="edge-64")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--images", type=int, default=0, help="also measure the cache with so many, from 1000 on")
+    parser.add_argument("--images", type=int, default=0, help="also measure the cache with this many, at least 1000")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "train-speed.json")
     arguments = parser.parse_args()
     config = load_config(arguments.preset, arguments.overrides)

@@ -1,12 +1,12 @@
-# Finds ONNX Runtime's headers and library, whoever packaged them. (The config file of its own release archive points
-# to folders that the archive does not have, and the Python wheel has a library without headers.)
+# Finds ONNX Runtime's headers and library from any package. (The config file of the release archive names folders that the
+# archive does not contain, and the Python wheel contains a library without headers.)
 #
 # Hint, as a CMake or environment variable:
 #   ONNXRUNTIME_ROOT   one folder, or several separated by ";", that hold include/ and lib/ in any of the layouts of the
 #                      release archive, Debian, conda or vcpkg, or the wheel's own folder onnxruntime/capi for the library
 # Result:
 #   OnnxRuntime_FOUND, OnnxRuntime_VERSION (of the headers' API: 21 is 1.21), target OnnxRuntime::OnnxRuntime
-# A library may be newer than the headers: its C API is versioned and old versions stay.
+# The library may be newer than the headers: its C API is versioned and keeps old versions.
 
 set(_ort_roots ${ONNXRUNTIME_ROOT} $ENV{ONNXRUNTIME_ROOT} $ENV{CONDA_PREFIX})
 
@@ -19,7 +19,7 @@ find_library(OnnxRuntime_LIBRARY NAMES onnxruntime
   PATH_SUFFIXES lib lib64 capi . usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
 
 if(NOT OnnxRuntime_LIBRARY)
-  # The wheel's only file is named by its full version, but what links to it asks for libonnxruntime.so.1.
+  # The wheel's file has the full version in its name, but its soname is libonnxruntime.so.1.
   foreach(_ort_root IN LISTS _ort_roots)
     file(GLOB _ort_wheel "${_ort_root}/libonnxruntime.so.1.*" "${_ort_root}/capi/libonnxruntime.so.1.*")
     if(_ort_wheel)

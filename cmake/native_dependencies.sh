@@ -1,13 +1,14 @@
 #!/bin/sh
-# Sees to what the native runtime is built from, and prints the folders for ONNXRUNTIME_ROOT.
-#   cmake/native_dependencies.sh FOLDER WHEEL...
-# FOLDER keeps ONNX Runtime's headers where the system has no package of them; WHEEL is the folder of the Python package
-# onnxruntime, whose library is used then. Installs system packages where it is root on Debian; elsewhere it says which
-# are missing. Nothing is installed from another release of the system: headers are only unpacked into FOLDER.
+# Installs the dependencies of the native runtime, and prints the folders for ONNXRUNTIME_ROOT.
+#   cmake/native_dependencies.sh FOLDER WHEEL [PACKAGE...]
+# FOLDER is for ONNX Runtime's headers where the system has no package of them. WHEEL is the folder of the Python package
+# onnxruntime, whose library is then used. PACKAGEs are needed as well. Missing Debian packages are listed on stderr; as root
+# they are installed after that. Headers from a later release of Debian are only unpacked into FOLDER, not installed.
 set -eu
 folder=$1
 wheel=$2
-packages="g++ cmake make pkg-config libopencv-dev nlohmann-json3-dev libssl-dev doctest-dev"
+shift 2
+packages="g++ cmake make pkg-config libopencv-dev nlohmann-json3-dev libssl-dev $*"
 headers_release=trixie # the first Debian that has ONNX Runtime
 
 say() { echo "$*" >&2; }
@@ -20,13 +21,14 @@ if command -v dpkg-query >/dev/null; then
         is_installed "$package" || missing="$missing $package"
     done
 elif ! command -v cmake >/dev/null; then
-    missing=" a C++17 compiler, CMake 3.25, OpenCV, nlohmann-json, OpenSSL and doctest, each with its headers"
+    missing=" a C++17 compiler, CMake 3.25, OpenCV, nlohmann-json and OpenSSL, each with its headers"
 fi
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         say "the native runtime needs packages that this machine lacks; run: sudo apt-get install$missing"
         exit 1
     fi
+    say "installing the missing Debian packages:$missing"
     apt-get update -qq >&2
     # shellcheck disable=SC2086 # a list
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >&2
@@ -37,7 +39,7 @@ if [ -n "${ONNXRUNTIME_ROOT:-}" ]; then
     exit 0
 fi
 if [ -e /usr/include/onnxruntime/onnxruntime_cxx_api.h ]; then
-    exit 0 # the system's own package, which CMake finds by itself
+    exit 0 # the system's package, which CMake finds
 fi
 if [ ! -d "$wheel/capi" ]; then
     say "no ONNX Runtime: neither libonnxruntime-dev nor the Python package at $wheel; unpack a release of it and set ONNXRUNTIME_ROOT"
@@ -49,9 +51,10 @@ if [ ! -e "$folder/usr/include/onnxruntime/onnxruntime_cxx_api.h" ]; then
         say "ONNX Runtime's C++ headers are missing; unpack a release of ONNX Runtime and set ONNXRUNTIME_ROOT to its folder"
         exit 1
     fi
+    say "unpacking the headers of ONNX Runtime (libonnxruntime-dev of Debian $headers_release) into $folder; nothing is installed"
     rm -rf "$folder"
     mkdir -p "$folder/sources" "$folder/lists/partial" "$folder/archives/partial"
-    # The mirror that this machine already uses, but the release that has the package
+    # The machine's own mirror, with the release that has the package
     for list in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
         if [ -e "$list" ]; then
             sed "s/${codename#*:}/$headers_release/g" "$list" >"$folder/sources/$(basename "$list" | sed 's/^sources.list$/main.list/')"

@@ -11,12 +11,12 @@ from drc_export.precision import to_half
 from drc_export.reference import Reference
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
-from drc_runtime import __version__
 from drc_runtime.bundle.bundle import PRECISIONS, Bundle, check_bundle_folder, write_bundle
 from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, Manifest
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import UsageError
+from drc_runtime.version import __version__
 from drc_train.config import Config
 from drc_train.sampling.torch_engine import manifest_of
 from drc_train.training.checkpoint import load_model

@@ -15,11 +15,11 @@ import torch
 from drc_export.contenders import Step, Subject, contenders
 from drc_export.graphs import graphs
 from drc_export.onnx import to_onnx, trace
-from drc_runtime import __version__
 from drc_runtime.bench import Latency
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import UsageError
 from drc_runtime.machine import available_cores, machine_name, resident_bytes
+from drc_runtime.version import __version__
 from drc_train.config import Config, load_config, preset_names
 from drc_train.model.regions import RegionModel
 from drc_train.training.checkpoint import load_model

@@ -5,6 +5,8 @@ that the runtime runs are built: ``posterior_step`` in each precision of the bun
 """
 
 import hashlib
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +30,8 @@ from drc_runtime.errors import EngineError, OutputError, VerificationError
 GRAPHS = ("posterior_step", f"posterior_step{HALF_PRECISION}")
 INPUTS = 4
 """Random inputs on which an engine is compared with onnxruntime."""
+LATE = 20
+"""Steps of the chain from every second of these inputs before the comparison: the latents that a run ends with are longer."""
 Progress = Callable[[str], None]
 """Called with a line that says which phase runs and for how many seconds the build has run."""
 
@@ -47,7 +51,7 @@ def build_engines(folder: Path, *, verified: bool = True, progress: Progress | N
 
     Args:
         folder: a bundle.
-        verified: compare each engine with onnxruntime on random inputs, and remove it if it deviates.
+        verified: compare each engine with onnxruntime on random inputs; one that deviates is not written.
         progress: called with the progress, also from other threads.
 
     Raises:
@@ -56,6 +60,7 @@ def build_engines(folder: Path, *, verified: bool = True, progress: Progress | N
         EngineError: unsupported version of TensorRT, no GPU, or TensorRT refuses a graph.
         VerificationError: an engine deviates from its ONNX graph.
         OutputError: a file cannot be written, or another process builds engines of this bundle.
+        KeyboardInterrupt: by Ctrl-C; an engine that was not yet verified is not written.
     """
     bundle = Bundle.load(folder)
     tensorrt, device = load_tensorrt(), Cuda().device()
@@ -75,10 +80,10 @@ def build_engines(folder: Path, *, verified: bool = True, progress: Progress | N
                 onnx_sha256=entry.sha256,
                 engine_sha256=hashlib.sha256(plan).hexdigest(),
             )
+            if verified:
+                _verify(bundle, graph, entry, plan)
             path = engine_path(folder, entry)
             write_engine(path, plan, record)
-            if verified:
-                _verify(bundle, graph, entry, path)
             built.append(BuiltEngine(graph, path, time.monotonic() - started, len(plan)))
     return built
 
@@ -117,14 +122,30 @@ def _build(tensorrt: Any, onnx: bytes, graph: str, cache_file: Path, progress: P
     cache = config.create_timing_cache(_read(cache_file))
     if not config.set_timing_cache(cache, False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
-    if progress is not None:
-        config.progress_monitor = _monitor(tensorrt, graph, progress)
-    plan = builder.build_serialized_network(network, config)
+    with _cancellable() as cancelled:
+        config.progress_monitor = _monitor(tensorrt, graph, progress, cancelled)
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"TensorRT {tensorrt.__version__} cannot build graph {graph}: {_line(logger.errors)}")
     with suppress(OutputError):  # the cache only speeds up the next build
         atomic_write(cache_file, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
+
+
+@contextmanager
+def _cancellable() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, and raises KeyboardInterrupt when the block has ended: no exception may pass through TensorRT."""
+    cancelled = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield cancelled
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: cancelled.set())
+    try:
+        yield cancelled
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if cancelled.is_set():
+        raise KeyboardInterrupt
 
 
 def _logger(tensorrt: Any) -> Any:
@@ -142,9 +163,9 @@ def _logger(tensorrt: Any) -> Any:
     return Logger()
 
 
-def _monitor(tensorrt: Any, graph: str, progress: Progress) -> Any:
+def _monitor(tensorrt: Any, graph: str, progress: Progress | None, cancelled: threading.Event) -> Any:
     class Monitor(tensorrt.IProgressMonitor):  # type: ignore[misc]
-        """Reports the progress of the innermost phase; TensorRT calls it from several threads."""
+        """Reports the progress of the innermost phase and ends a cancelled build; TensorRT calls it from several threads."""
 
         def __init__(self) -> None:
             tensorrt.IProgressMonitor.__init__(self)
@@ -155,8 +176,9 @@ def _monitor(tensorrt: Any, graph: str, progress: Progress) -> Any:
 
         def step_complete(self, phase: str, step: int) -> bool:
             seconds = time.monotonic() - self.started
-            progress(f"{graph}: {phase} {step + 1}/{self.steps.get(phase, step + 1)}, {seconds:.0f} s")
-            return True
+            if progress is not None:
+                progress(f"{graph}: {phase} {step + 1}/{self.steps.get(phase, step + 1)}, {seconds:.0f} s")
+            return not cancelled.is_set()
 
         def phase_finish(self, phase: str) -> None:
             self.steps.pop(phase, None)
@@ -164,26 +186,21 @@ def _monitor(tensorrt: Any, graph: str, progress: Progress) -> Any:
     return Monitor()
 
 
-def _verify(bundle: Bundle, graph: str, entry: GraphEntry, path: Path) -> None:
-    """Compares the engine with onnxruntime; removes it if it deviates or cannot run."""
-    try:
-        _compare(bundle, graph, entry)
-    except (EngineError, VerificationError):
-        for file in (path.with_name(f"{path.name}.json"), path):
-            file.unlink(missing_ok=True)
-        raise
-
-
-def _compare(bundle: Bundle, graph: str, entry: GraphEntry) -> None:
+def _verify(bundle: Bundle, graph: str, entry: GraphEntry, plan: bytes) -> None:
+    """Compares an engine with onnxruntime, on random latents and on those of late chains."""
     tolerance = FLOAT16 if graph.endswith(HALF_PRECISION) else FLOAT32
-    tested, reference = (
-        engine.bind(graph, tuple(entry.outputs)) for engine in (TensorRTEngine(bundle), OnnxRuntimeEngine(bundle))
-    )
+    engines = TensorRTEngine.of_built(bundle, {graph: plan}), OnnxRuntimeEngine(bundle)
+    tested, reference = (engine.bind(graph, tuple(entry.outputs)) for engine in engines)
     random = np.random.default_rng(1)
     for index in range(INPUTS):
         for name, buffer in reference.inputs.items():
-            drawn = random.uniform(-1, 1, buffer.shape) if name == "image" else random.standard_normal(buffer.shape)
-            buffer[:] = tested.inputs[name][:] = drawn.astype(np.float32)
+            buffer[:] = random.uniform(-1, 1, buffer.shape) if name == "image" else random.standard_normal(buffer.shape)
+        for _ in range(LATE if index % 2 else 0):
+            reference.run()
+            reference.inputs["z"][:] = reference.outputs["z_next"]
+            reference.inputs["noise"][:] = random.standard_normal(reference.inputs["noise"].shape)
+        for name, buffer in reference.inputs.items():
+            tested.inputs[name][:] = buffer
         for bound in (tested, reference):
             bound.run()
         for name in entry.outputs:

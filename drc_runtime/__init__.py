@@ -3,11 +3,10 @@
 The names below are the public interface; ``docs/api.md`` shows each. They are imported on first use.
 """
 
-from typing import TYPE_CHECKING
-
 from drc_runtime.lazy import lazy_names
+from drc_runtime.version import __version__
 
-__version__ = "0.1.0"
+TYPE_CHECKING = False  # typing itself takes milliseconds, in which Ctrl-C would end in a traceback
 
 __all__ = [
     "Bundle",

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from drc_runtime import __version__
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.engines import load_engine
@@ -23,6 +22,7 @@ from drc_runtime.machine import available_cores, machine_name
 from drc_runtime.preprocess import resize
 from drc_runtime.samples import sample_bundle, sample_path
 from drc_runtime.sources.open import open_source
+from drc_runtime.version import __version__
 from drc_runtime.views.compose import overlay
 
 FRAME_SIZE = (720, 1280)
@@ -91,7 +91,7 @@ def bench(
         precision: ``fp32``, or ``fp16`` if the bundle has it.
 
     Raises:
-        UsageError: ``frames`` is below 1; no such engine or precision.
+        UsageError: ``frames`` is below 1; the engine or precision is unknown.
         MissingDependencyError: the backend's package is not installed.
         SourceError: the clip cannot be read.
         BundleError, EngineError: the bundle cannot be used.

@@ -1,7 +1,6 @@
 """Image files: listing, decoding and writing. A truncated file is an error, never a partly grey image."""
 
 import re
-import struct
 from pathlib import Path
 
 import cv2
@@ -9,16 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.atomic import atomic_write
+from drc_runtime.colour_profile import to_srgb
 from drc_runtime.errors import OutputError, SourceError
+from drc_runtime.image_formats import IMAGE_SUFFIXES, READ, is_image_file, plain_png, read_header
 
 Image = NDArray[np.uint8]
 """``(H, W, 3)`` uint8 RGB, if nothing else is said."""
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-DEFLATE_LIMIT = 1032  # the largest compression ratio that DEFLATE can reach
+OUT_OF_MEMORY = -4  # OpenCV's StsNoMem, whose name differs between its versions
 
 
 def list_images(folder: Path) -> list[Path]:
     """The image files of a folder, without subfolders, in natural order: frame2 before frame10.
+
+    Also those of formats that are not read, such as HEIC: reading one raises an error, so that it is named and counted.
 
     Raises:
         SourceError: the folder holds no image, or cannot be read.
@@ -26,12 +28,20 @@ def list_images(folder: Path) -> list[Path]:
     try:
         # Hidden files are no results or photos: macOS leaves ._a.jpg, a killed run leaves .NAME.part.png.
         visible = [path for path in Path(folder).iterdir() if not path.name.startswith(".")]
-        found = [path for path in visible if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     except OSError as error:
         raise SourceError(f"cannot read {folder}: {error.strerror}") from error
+    found = [path for path in visible if is_listed(path)]
     if not found:
-        raise SourceError(f"no images in {folder}: expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise SourceError(f"no images in {folder}; the formats that are read: {', '.join(READ)}")
     return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a path is a file that says it is an image, by its suffix or by its first bytes; it may be of a kind not read."""
+    try:
+        return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES | {".gif"} or is_image_file(path))
+    except OSError:
+        return False
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -40,34 +50,55 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
 
 
-def read_image(path: Path) -> Image:
-    """Reads an image as ``(H, W, 3)`` uint8 RGB. Applies the EXIF rotation, scales 16 bits to 8, drops alpha.
+def read_image(path: Path | str) -> Image:
+    """Reads an image as ``(H, W, 3)`` uint8 RGB in sRGB.
+
+    Applies the EXIF rotation and the colour profile, scales 16 bits to 8, drops alpha.
 
     Raises:
-        SourceError: the file is missing, not an image, or truncated.
+        SourceError: as ``decode_image``, or the file is missing.
+        UsageError: the environment variable ``DRC_MAX_PIXELS`` is not a number that is possible.
+    """
+    return decode_image(read_bytes(Path(path)), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that is an image.
+
+    Raises:
+        SourceError: it is missing, not a plain file, or cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        if path.exists() and not path.is_file():
+            raise SourceError(f"cannot read {path}: it is not a file")
+        return path.read_bytes()
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    return decode_image(data, str(path))
+    except MemoryError as error:
+        raise SourceError(f"cannot read {path}: it does not fit into memory") from error
 
 
 def decode_image(data: bytes, name: str) -> Image:
     """Decodes the bytes of an image file as ``read_image`` does; ``name`` is what the error calls it.
 
     Raises:
-        SourceError: not an image, or truncated.
+        SourceError: not an image, one of a format that is not read, truncated, or too large (see ``read_header``).
+        UsageError: the environment variable ``DRC_MAX_PIXELS`` is not a number that is possible.
     """
-    if not _is_whole(data):
-        raise SourceError(f"{name} is cut short; copy or download it again")
+    header = read_header(data, name)
+    problem = f"its {header.format} data is damaged, or of a kind that is not read; convert it to PNG"
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:
-        decoded = None
-    if decoded is None:
-        raise SourceError(f"{name} is not an image that can be read")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        encoded = np.frombuffer(plain_png(data) if header.format == "PNG" else data, np.uint8)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise SourceError(f"{name} cannot be decoded: {problem}")
+        image = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded), np.uint8)
+        return image if header.profile is None else to_srgb(image, header.profile)
+    except (cv2.error, MemoryError) as error:
+        if isinstance(error, MemoryError) or getattr(error, "code", None) == OUT_OF_MEMORY:
+            size = f"{header.width}x{header.height} pixels"
+            raise SourceError(f"{name} does not fit into memory: {size}; scale it down") from error
+        raise SourceError(f"{name} cannot be decoded: {problem}") from error
 
 
 def write_png(path: Path, image: Image) -> None:
@@ -83,33 +114,3 @@ def write_png(path: Path, image: Image) -> None:
     if not done:
         raise OutputError(f"cannot write {path}: OpenCV cannot encode PNG on this machine; reinstall opencv-python")
     atomic_write(path, data.tobytes())
-
-
-def _is_whole(data: bytes) -> bool:
-    """Whether a JPEG or PNG has its end mark: older OpenCV fills the missing part with grey and reports no error."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return data.find(b"\xff\xd9", _start_of_scan(data)) >= 0
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png_is_whole(data)
-    return True
-
-
-def _png_is_whole(data: bytes) -> bool:
-    """Whether the chunks lead to the end mark and the header states no more pixels than the data can hold.
-
-    Without this check OpenCV allocates gigabytes for a damaged length or header.
-    """
-    width, height, depth = struct.unpack_from(">IIB", data.ljust(25, b"\0"), 16)
-    position = 8
-    while data[position + 4 : position + 8] not in (b"IEND", b""):
-        position += 12 + int.from_bytes(data[position : position + 4])
-    return position + 12 <= len(data) and width * height * depth // 8 <= len(data) * DEFLATE_LIMIT
-
-
-def _start_of_scan(data: bytes) -> int:
-    """Offset of a JPEG's pixel data; a thumbnail before it has an end mark of its own."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
-        fill = data[position + 1] == 0xFF
-        position += 1 if fill else 2 + int.from_bytes(data[position + 2 : position + 4])
-    return position

@@ -214,7 +214,7 @@ def load_config(preset: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a preset by name, or a YAML file by path, and applies ``section.key=value`` overrides in order.
 
     Raises:
-        ConfigError: no such preset, not YAML, or a value that is not allowed.
+        ConfigError: the preset is unknown, the file is not YAML, or a value that is not allowed.
     """
     if preset in preset_names():
         text = (resources.files("drc_train") / "presets" / f"{preset}.yaml").read_text()

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ class Bundle:
         """Reads and checks a whole bundle.
 
         Raises:
-            BundleError: not a bundle, or a file is missing, too large, damaged or outside the folder.
+            BundleError: not a bundle, or a file is missing, too large, damaged or a link.
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
@@ -57,7 +58,7 @@ class Bundle:
         ``load`` does not read it, because it holds pickled data: PyTorch runs what is in it.
 
         Raises:
-            BundleError: the bundle has no such file, or it is missing, damaged or outside the folder.
+            BundleError: the bundle does not name this file, or it is missing, damaged or a link.
         """
         if name in self._torchscript:
             return self._torchscript[name]
@@ -111,7 +112,7 @@ def read_graph(folder: Path, entry: GraphEntry) -> bytes:
     """Reads one graph; checks its hash and that it is ONNX without external data and foreign operators.
 
     Raises:
-        BundleError: missing, too large, outside the folder, with another hash than in the manifest, or not allowed.
+        BundleError: missing, too large, a link, with another hash than in the manifest, or not allowed.
     """
     data = read_file(folder, entry)
     check_model(data, str(folder / entry.file))
@@ -122,7 +123,7 @@ def read_file(folder: Path, entry: GraphEntry | FileEntry) -> bytes:
     """Reads one file of a bundle and checks its hash.
 
     Raises:
-        BundleError: missing, too large, outside the folder, or with another hash than in the manifest.
+        BundleError: missing, too large, a link, or with another hash than in the manifest.
     """
     data = _read(folder, entry.file, _LARGEST_GRAPH)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
@@ -186,20 +187,24 @@ def write_bundle(
 def _read(folder: Path, file: str, limit: int) -> bytes:
     path = folder / file
     try:
-        target = path.resolve()
-        if not target.is_relative_to(folder.resolve()):
-            raise BundleError(f"{path} is a link to outside the bundle; copy the file itself into the folder")
-        if not target.exists():
-            raise BundleError(f"{path} is missing; copy the bundle again")
-        if not target.is_file():
-            raise BundleError(f"{path} is not a file")
-        with open(target, "rb") as opened:
-            size = os.fstat(opened.fileno()).st_size
-            if size > limit:
+        # Not even a link within the folder is followed: what it leads to may be another file by the time it is read.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise BundleError(f"{path} is not a file")
+            if status.st_size > limit:
                 raise BundleError(f"{path} is larger than the {limit} bytes that a bundle may hold there")
-            return opened.read(size)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that point at each other
-        raise BundleError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+            with open(descriptor, "rb", closefd=False) as opened:
+                return opened.read(status.st_size)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} is missing; copy the bundle again") from error
+    except OSError as error:
+        if path.is_symlink():
+            raise BundleError(f"{path} is a link; copy the file itself into the folder") from error
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def check_bundle_folder(folder: Path, overwrite: bool) -> None:

@@ -1,6 +1,6 @@
 """A JSON object, decoded strictly and read key by key, so that every message names the file and the key.
 
-The native runtime has the same checks in ``native/src/json_object.cpp``; its tests compare the messages of both.
+The native runtime has the same checks in ``native/src/bundle/json_object.cpp``; its tests compare the messages of both.
 """
 
 import json

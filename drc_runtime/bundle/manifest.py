@@ -109,10 +109,10 @@ class Sampler:
     track_steps: int
     """Steps for each frame of a video, which starts from the z of the frame before."""
     foreground_spread: float = 1.0
-    """Foreground sigma / background sigma, where the background's is ``sigma``; 1 if the manifest has no such key."""
+    """Foreground sigma / background sigma, where the background's is ``sigma``; 1 if the manifest lacks the key."""
     likelihood: str = "laplace"
     """log p of each channel up to a constant. ``laplace``: -|x - g| / (2 sigma^2). ``gaussian``: -(x - g)^2 / (2 sigma^2). If the
-    manifest has no such key: ``laplace``."""
+    manifest lacks the key: ``laplace``."""
 
 
 @dataclass(frozen=True)

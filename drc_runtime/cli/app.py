@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -9,10 +10,11 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from drc_runtime import __version__
 from drc_runtime.cli.help import SETTINGS, make_command
 from drc_runtime.errors import DRCError, MissingDependencyError
 from drc_runtime.packages import install_command
+from drc_runtime.plain_text import plain, without_secrets
+from drc_runtime.version import __version__
 
 
 class Command(NamedTuple):
@@ -79,7 +81,7 @@ def _root(
 
 
 def _stub() -> None:
-    """Stands in the list; only its name and its help are used."""
+    """A placeholder in the list of commands; only its name and its help are used."""
 
 
 def _list_commands() -> None:
@@ -104,6 +106,7 @@ def load_command(name: str) -> Any:
 def main() -> NoReturn:
     """Runs the command line: exit code 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
     arguments = sys.argv[1:] or ["--help"]
+    warnings.showwarning = _show_warning
     try:
         # Without standalone mode usage errors are raised, so that every error has one form; exit codes are returned.
         code = get_command(app)(arguments, prog_name="drc", standalone_mode=False)
@@ -124,9 +127,14 @@ def main() -> NoReturn:
         sys.exit(1)
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """One line, as for an error, instead of a line of this program's source."""
+    print(f"drc: {plain(without_secrets(str(message)))}", file=sys.stderr)
+
+
 def _fail(message: str, code: int) -> NoReturn:
     # One line without control characters: file names and manifests are untrusted and must not steer the terminal.
-    line = "".join(character if character.isprintable() else " " for character in message)
+    line = "".join(character if character.isprintable() else " " for character in without_secrets(message))
     print(f"drc: {' '.join(line.split())}", file=sys.stderr)
     sys.exit(code)
 

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from drc_runtime.plain_text import plain, without_secrets
+
 
 def print_rows(rows: Iterable[tuple[Any, ...]]) -> None:
     """Prints columns as wide as their widest cell; lines are never folded, so that grep and cut work on them."""
@@ -22,10 +24,4 @@ def print_json(value: dict[str, Any]) -> None:
 def print_problems(problems: Iterable[str]) -> None:
     """Prints one line on stderr for each item that failed."""
     for problem in problems:
-        print(f"drc: {plain(problem)}", file=sys.stderr)
-
-
-def plain(value: Any) -> str:
-    """Text without control characters: manifests and file names are untrusted and must not steer the terminal."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return "".join(character if character.isprintable() else "�" for character in text)
+        print(f"drc: {plain(without_secrets(problem))}", file=sys.stderr)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from drc_runtime.cli.printing import plain
 from drc_runtime.pipeline.learn_state import LearnState
 from drc_runtime.pipeline.options import Callbacks
+from drc_runtime.plain_text import plain
 
 if TYPE_CHECKING:
     from rich.status import Status

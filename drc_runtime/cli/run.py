@@ -35,7 +35,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="webcam, webcam:1, /dev/video1, sample, an image, a folder, 'pics/*.jpg', a video, an rtsp/http URL, -.",
+            help="webcam, webcam:1, /dev/video1, sample, an image, a folder, 'images/*.jpg', a video, an rtsp/http URL, -.",
         ),
     ] = None,
     model: Model = None,
@@ -45,7 +45,8 @@ def run(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Langevin steps a frame. Default: the bundle's, or fewer to keep up with --fps.", rich_help_panel=MODEL
+            help="Langevin steps per frame. Default: the bundle's, or fewer to keep up with --fps.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     fps: Annotated[
@@ -68,7 +69,7 @@ def run(
     masks: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write one PNG mask a frame: 0 background, 255 foreground.", rich_help_panel=OUTPUT
+            metavar="DIR", help="Write one PNG mask per frame: 0 background, 255 foreground.", rich_help_panel=OUTPUT
         ),
     ] = None,
     soft: Soft = False,
@@ -102,7 +103,7 @@ def run(
     log: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Append one JSON line a frame: steps, age, latencies.", rich_help_panel=OUTPUT
+            metavar="FILE", help="Append one JSON line per frame: steps, age, latencies.", rich_help_panel=OUTPUT
         ),
     ] = None,
     overwrite: Annotated[

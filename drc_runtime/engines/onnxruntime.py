@@ -11,13 +11,15 @@ from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 
-ort.set_default_logger_severity(3)  # errors only: its warnings are advice for the export
+_PROCESSOR = "CPUExecutionProvider"
+
+ort.set_default_logger_severity(4)  # its errors are raised; its log would print names of a graph as they are
 
 
 class OnnxRuntimeEngine:
     """Runs a bundle on the CPU. A graph is loaded when it is first bound, and kept."""
 
-    providers: Mapping[str, Mapping[str, str]] = {"CPUExecutionProvider": {}}
+    providers: Mapping[str, Mapping[str, str]] = {_PROCESSOR: {}}
     """Execution providers and their options. The first must work; the others are for operators that it does not support."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
@@ -109,23 +111,37 @@ def _check(graph: str, entry: GraphEntry, session: ort.InferenceSession) -> None
 
 
 class _Binding:
-    """Passes the buffers' addresses to onnxruntime once, so that a run copies and allocates nothing."""
+    """Passes the buffers' addresses to onnxruntime.
+
+    On the plain processor once, so that a run copies and allocates nothing. Every other provider copies an input to its own
+    memory when it is bound, not when it runs. So its inputs are bound again before each run, and its outputs are read after
+    the device has finished.
+    """
 
     def __init__(self, session: ort.InferenceSession, inputs: Mapping[str, Array], outputs: Mapping[str, Array]):
         self.inputs, self.outputs = inputs, outputs
         self._session = session
         self._io = session.io_binding()
-        for name, buffer in inputs.items():
-            self._io.bind_input(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
+        self._has_device = any(provider != _PROCESSOR for provider in session.get_providers())
+        self._bind_inputs()
         for name, buffer in outputs.items():
             self._io.bind_output(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
 
     def run(self) -> None:
         try:
+            if self._has_device:
+                self._bind_inputs()
+                self._io.synchronize_inputs()
             self._session.run_with_iobinding(self._io)
+            if self._has_device:
+                self._io.synchronize_outputs()
         except Exception as error:
             # as in _session: no common base class
             raise EngineError(f"onnxruntime failed: {_first_line(error)}") from error
+
+    def _bind_inputs(self) -> None:
+        for name, buffer in self.inputs.items():
+            self._io.bind_input(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
 
 
 def _first_line(error: Exception) -> str:

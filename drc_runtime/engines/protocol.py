@@ -39,7 +39,7 @@ class Engine(Protocol):
         """Binds ``graph``; a run then fetches only ``outputs``.
 
         Raises:
-            EngineError: no such graph or output.
+            EngineError: the graph or output does not exist.
         """
 
 
@@ -47,7 +47,7 @@ def graph_entry(bundle: Bundle, graph: str, outputs: Sequence[str]) -> GraphEntr
     """The manifest's entry of ``graph``, after a check that it has all of ``outputs``.
 
     Raises:
-        EngineError: no such graph or output.
+        EngineError: the graph or output does not exist.
     """
     entry = bundle.manifest.graphs.get(graph)
     if entry is None:

@@ -28,13 +28,23 @@ class TensorRTEngine:
         self._bundle = bundle
         self._tensorrt, self._cuda = load_tensorrt(), Cuda()
         self._loaded: dict[str, _Loaded] = {}
+        self._built: Mapping[str, bytes] = {}
+
+    @classmethod
+    def of_built(cls, bundle: Bundle, engines: Mapping[str, bytes]) -> "TensorRTEngine":
+        """Runs engines that this process has built and not yet written, by the names of their graphs; errors as above."""
+        engine = cls(bundle)
+        engine._built = engines
+        return engine
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
         entry = graph_entry(self._bundle, graph, outputs)
         if graph not in self._loaded:
             path = engine_path(self._bundle.folder, entry)
-            data = read_engine(path, entry, self._cuda.device(), str(self._tensorrt.__version__))
+            data = self._built.get(graph) or read_engine(
+                path, entry, self._cuda.device(), str(self._tensorrt.__version__)
+            )
             self._loaded[graph] = _Loaded(self._tensorrt, self._cuda, data, entry, str(path))
         return _Binding(
             self._loaded[graph], self._cuda, {name: np.zeros(entry.outputs[name], np.float32) for name in outputs}

@@ -1,4 +1,4 @@
-"""TorchScript: runs a bundle with PyTorch. Its files hold pickled data, so a user must ask for this engine by name.
+"""TorchScript: runs a bundle with PyTorch. Only the operators that ``drc export`` writes are run, see ``torchscript_check``.
 
 PyTorch is imported inside the functions: the rest of the runtime works without it.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines.protocol import Array, BoundGraph, graph_entry
+from drc_runtime.engines.torchscript_check import check_archive, check_graph
 from drc_runtime.errors import EngineError
 from drc_runtime.machine import available_cores
 from drc_runtime.packages import require
@@ -43,7 +44,7 @@ class TorchScriptEngine:
         """As ``Engine.bind``. A run computes all outputs and copies the requested ones."""
         entry = graph_entry(self._bundle, graph, outputs)
         if graph not in self._modules:
-            self._modules[graph] = _load(graph, self._bundle.torchscript_bytes(graph))
+            self._modules[graph] = _load(graph, self._bundle.torchscript_bytes(graph), self._bundle)
             self._inputs[graph] = {name: np.zeros(shape, np.float32) for name, shape in entry.inputs.items()}
         results = {name: np.zeros(entry.outputs[name], np.float32) for name in outputs}
         return _Binding(graph, self._modules[graph], entry, self._inputs[graph], results)
@@ -65,25 +66,40 @@ class _Binding:
         try:
             with torch.inference_mode():
                 found: tuple[Tensor, ...] = self._module(*self._tensors)
-        except RuntimeError as error:
+        except Exception as error:
+            # PyTorch's errors have no common base class
             raise EngineError(f"TorchScript failed in graph {self._graph}: {_last_line(error)}") from error
-        shapes = [tuple(tensor.shape) for tensor in found]
-        if shapes != list(self._entry.outputs.values()):
+        expected = [(shape, torch.float32) for shape in self._entry.outputs.values()]
+        if not isinstance(found, tuple) or [_kind(value) for value in found] != expected:
             raise EngineError(
-                f"the TorchScript of {self._graph} returns {shapes}, unlike the manifest: export the bundle again"
+                f"the TorchScript of {self._graph} returns other tensors than the manifest says: export the bundle again"
             )
         for name, tensor in zip(self._entry.outputs, found, strict=True):
             if name in self.outputs:
                 np.copyto(self.outputs[name], tensor.numpy())
 
 
-def _load(graph: str, data: bytes) -> Any:
+def _kind(value: Any) -> tuple[tuple[int, ...], Any] | None:
+    """Shape and type of a plain tensor in this process's memory; None for anything else."""
     import torch
 
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.device.type != "cpu":
+        return None
+    return tuple(value.shape), value.dtype
+
+
+def _load(graph: str, data: bytes, bundle: Bundle) -> Any:
+    import torch
+
+    name = f"{bundle.folder}: the TorchScript of {graph}"
+    check_archive(data, name)
     try:
-        return torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
-    except RuntimeError as error:
+        module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
+    except Exception as error:
+        # as in run: no common base class
         raise EngineError(f"PyTorch cannot load the TorchScript of {graph}: {_last_line(error)}") from error
+    check_graph(module, name)
+    return module
 
 
 def _last_line(error: Exception) -> str:

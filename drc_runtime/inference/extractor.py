@@ -47,7 +47,7 @@ class Extractor:
             BundleError: the bundle is damaged, or lacks what the backend or the precision needs.
             EngineError: the backend cannot run it.
             MissingDependencyError: the backend's package is not installed.
-            UsageError: no such mask, backend or precision, or the seed is out of range.
+            UsageError: the mask, backend or precision is unknown, or the seed is out of range.
         """
         loaded = Bundle.load(Path(bundle)).at_precision(precision)
         self._set_up(load_engine(engine, loaded, threads), loaded.manifest, mask, seed)

@@ -49,7 +49,7 @@ class MaskReader:
                 (the mixture weight pi_f alone, as the paper evaluates).
 
         Raises:
-            UsageError: no such mask.
+            UsageError: the mask is unknown.
         """
         if mask not in MASKS:
             raise UsageError(f"no mask {mask!r}: choose one of {', '.join(MASKS)}")

@@ -1,4 +1,4 @@
-"""Normal noise from a counter-based generator, the same in every language (docs/noise.md specifies it)."""
+"""Normal noise from a counter-based generator, the same in every language; docs/noise.md is the specification."""
 
 import math
 from typing import Final
@@ -18,8 +18,8 @@ _HALF: Final = np.uint64(32)
 
 
 def philox4x32(counter: Words, key: tuple[int, int]) -> Words:
-    """Philox4x32-10: ``counter (N, 4)``, 32-bit words in uint64, to as many words of output."""
-    # In 64 bits, because the rounds need whole products of two 32-bit words
+    """Philox4x32-10 (Salmon et al., 2011): ``counter (N, 4)``, 32-bit words in uint64, to ``(N, 4)`` words of output."""
+    # in 64 bits, because the rounds need the full products of two 32-bit words
     c0, c1, c2, c3 = (counter[:, word] for word in range(4))
     k0, k1 = key
     for _ in range(_ROUNDS):
@@ -30,13 +30,16 @@ def philox4x32(counter: Words, key: tuple[int, int]) -> Words:
 
 
 class NormalNoise:
-    """A sequence of draws from N(0, I), decided by its seed alone."""
+    """A sequence of draws from N(0, I) that depends only on the seed."""
 
     def __init__(self, seed: int) -> None:
-        """``seed``: from 0 to 2^64 - 1.
+        """Starts the sequence.
+
+        Args:
+            seed: from 0 to 2^64 - 1.
 
         Raises:
-            UsageError: the seed is outside of that.
+            UsageError: the seed is out of range.
         """
         if not 0 <= seed < 1 << 64:
             raise UsageError(f"the seed {seed} is not a whole number from 0 to 2^64 - 1")
@@ -44,7 +47,7 @@ class NormalNoise:
         self._draw = 0
 
     def draw(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The next draw, float32 of ``shape``."""
+        """The next draw: float32 of ``shape``."""
         count = math.prod(shape)
         counter = np.empty((-(-count // 4), 4), np.uint64)
         block = np.arange(len(counter), dtype=np.uint64)

@@ -9,7 +9,7 @@ from typing import Any
 
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.errors import SourceError, UsageError
-from drc_runtime.images import IMAGE_SUFFIXES
+from drc_runtime.images import is_listed
 from drc_runtime.outputs import check_place, claim_folder
 from drc_runtime.packages import require
 from drc_runtime.pipeline.batch_actor import ExtractionActor
@@ -65,7 +65,7 @@ def run_batch(
     Raises:
         MissingDependencyError: Ray is not installed.
         SourceError: the folder holds neither images nor videos.
-        UsageError: two items would get the same mask, an option has no effect, there is no such cluster, or ``masks`` holds
+        UsageError: two items would get the same mask, an option has no effect, the cluster is not found, or ``masks`` holds
             results of other settings or files that drc did not write.
         BundleError: there is no such bundle, or it is damaged.
         OutputError: the folder for the masks cannot be made.
@@ -117,10 +117,10 @@ def list_items(folder: Path) -> list[tuple[Path, str]]:
         raise SourceError(f"{folder} is not a folder: drc batch takes a folder of images or videos")
     items: list[tuple[Path, str]] = []
     for path in sorted(folder.iterdir()):
-        suffix = path.suffix.lower()
-        if path.name.startswith(".") or suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+        image = is_listed(path)
+        if path.name.startswith(".") or not (image or path.suffix.lower() in VIDEO_SUFFIXES):
             continue
-        items.append((path, f"{path.stem}.png" if suffix in IMAGE_SUFFIXES else path.stem))
+        items.append((path, f"{path.stem}.png" if image else path.stem))
     if not items:
         raise SourceError(f"no images or videos in {folder}")
     taken: dict[str, Path] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from drc_runtime.atomic import publish
 from drc_runtime.errors import DRCError, OutputError, SourceError
 from drc_runtime.frames import Frame
-from drc_runtime.images import IMAGE_SUFFIXES, read_image
+from drc_runtime.images import is_listed, read_image
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.outputs import State, claim_folder, remove_own, state_of, temporary_name
 from drc_runtime.pipeline.job_file import digest, read_job_files
@@ -86,7 +86,7 @@ class ExtractionActor:
 
     def _extract(self, path: Path, target: Path, source: str) -> bool:
         self._extractor.sampler.reseed(self._model.seed)
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
+        if not is_listed(path):
             return self._extract_video(path, target, source)
         image = read_image(path)
         extraction = self._extractor.extract(image, steps=self._model.steps)

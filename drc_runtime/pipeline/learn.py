@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from drc_runtime.packages import install_command
 from drc_runtime.pipeline.learn_child import learn_in_child
 from drc_runtime.pipeline.learn_state import LearnCallback, minutes
 from drc_runtime.pipeline.recording import Recording, record
+from drc_runtime.plain_text import without_secrets
 
 RECORDING_SHARE = 0.2
 """Share of the time for recording; learning gets the rest."""
@@ -44,7 +46,9 @@ def default_folder(spec: str) -> Path:
     """Where the models of a source are kept: ``drc-learned/NAME``, the same for the same source."""
     word, _, detail = spec.partition(":")
     if detail.startswith("//"):
-        name = re.sub(r"^[^@/]*@", "", detail[2:])  # without the password
+        name = without_secrets(spec).partition("://")[2]
+        if "..." in name:  # addresses that differ only in what is hidden get folders of their own
+            name = f"{name.replace('...', '')[:50]}-{sha256(spec.encode(errors='replace')).hexdigest()[:6]}"
     elif word in ("webcam", "sample") or spec.startswith("/dev/"):
         name = spec
     else:

@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from drc_runtime import __version__
 from drc_runtime.bundle.bundle import read_manifest
 from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, UsageError
@@ -19,6 +18,7 @@ from drc_runtime.outputs import NOT_OURS, Claim, State, state_of, visible
 from drc_runtime.pipeline.job_file import JobFile, Result, digest, read_job_files
 from drc_runtime.pipeline.options import DEFAULT_BACKGROUND, DEFAULT_THRESHOLD, ModelOptions, OutputOptions
 from drc_runtime.sources.files import FolderSource
+from drc_runtime.version import __version__
 
 
 class Job:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
-from drc_runtime.images import IMAGE_SUFFIXES
+from drc_runtime.image_formats import IMAGE_SUFFIXES
 from drc_runtime.outputs import check_file, check_folder, check_place
 from drc_runtime.packages import require
 from drc_runtime.sinks.av_video import ALPHA, part_of

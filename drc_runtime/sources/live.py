@@ -1,6 +1,5 @@
 """Live sources: cameras and network streams. They keep only the latest frame and reconnect until they are closed."""
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from drc_runtime.errors import SourceError
 from drc_runtime.frames import Frame, Source
+from drc_runtime.plain_text import without_secrets
 from drc_runtime.sources.backoff import Backoff
 from drc_runtime.sources.decoder import Decoder
 
@@ -141,7 +141,7 @@ def open_camera(number: int, notice: Notice | None = None) -> LiveSource:
     """Opens the camera with this number.
 
     Raises:
-        SourceError: there is no such camera, or another program uses it.
+        SourceError: the camera does not exist, or another program uses it.
     """
     refusal = f"no camera {number} can be opened; connect one or close the program that uses it, or try: drc run sample"
 
@@ -159,7 +159,7 @@ def open_stream(address: str, notice: Notice | None = None) -> LiveSource:
     Raises:
         SourceError: no video at this address, or it is a recording, whose frames would be dropped.
     """
-    name = re.sub(r"//[^/@]*@", "//", address)  # without the password
+    name = without_secrets(address)
     refusal = f"no video comes from {name}; check the address and that this machine reaches it"
 
     def connect(spawned: Callable[[Decoder], None]) -> Decoder:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.frames import Source
-from drc_runtime.images import IMAGE_SUFFIXES, natural_key
+from drc_runtime.image_formats import is_image_file
+from drc_runtime.images import is_listed, natural_key
+from drc_runtime.plain_text import without_secrets
 from drc_runtime.samples import sample_path
 from drc_runtime.sources.files import FolderSource, ImageSource, VideoSource
 from drc_runtime.sources.live import Notice, open_camera, open_stream
@@ -21,7 +23,7 @@ def open_source(spec: str, *, raw: str | None = None, notice: Notice | None = No
 
     ``webcam``, ``webcam:N`` and ``/dev/videoN`` are cameras; an rtsp or http address is a stream; ``sample`` and
     ``sample:NAME`` are bundled clips; ``-`` is standard input. Anything else is a path: an image, a folder of images,
-    a video, or a pattern such as ``pics/*.jpg``. A file or folder with the name ``webcam`` is ``./webcam``.
+    a video, or a pattern such as ``images/*.jpg``. A file or folder with the name ``webcam`` is ``./webcam``.
 
     Args:
         spec: one of these.
@@ -49,6 +51,8 @@ def open_source(spec: str, *, raw: str | None = None, notice: Notice | None = No
         if word.lower() not in STREAM_SCHEMES:
             raise UsageError(f"{word}:// is not supported; write an address with {'://, '.join(STREAM_SCHEMES)}://")
         return open_stream(spec, notice)
+    if detail.startswith("/") and word.lower() in STREAM_SCHEMES:
+        raise UsageError(f"{without_secrets(spec)} has one slash after {word}:, an address has two: {word}://HOST/PATH")
     return _open_path(Path(spec))
 
 
@@ -63,7 +67,10 @@ def _open_path(path: Path) -> Source:
         return _open_pattern(str(path))
     if not there:
         raise SourceError(f"{path} is not there; SOURCE is an image, a folder, a video, webcam, sample or an address")
-    return ImageSource(path) if path.suffix.lower() in IMAGE_SUFFIXES else VideoSource(path)
+    try:
+        return ImageSource(path) if is_image_file(path) else VideoSource(path)
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _open_pattern(pattern: str) -> Source:
@@ -72,7 +79,7 @@ def _open_pattern(pattern: str) -> Source:
         (Path(name) for name in glob.glob(pattern, recursive=True) if os.path.exists(name)),
         key=lambda path: natural_key(str(path)),
     )
-    images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    images = [path for path in found if is_listed(path)]
     if len(found) == 1:
         return _open_path(found[0])
     if not images:

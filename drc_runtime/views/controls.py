@@ -69,7 +69,7 @@ class Controls:
 
         Raises:
             ValueError: a value is out of range.
-            TypeError: there is no such setting.
+            TypeError: a setting is unknown.
         """
         with self._lock:
             settings = replace(self._settings, **values)

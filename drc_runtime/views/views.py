@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from drc_runtime.errors import SourceError
 from drc_runtime.frames import Frame
-from drc_runtime.images import IMAGE_SUFFIXES, Image
+from drc_runtime.image_formats import is_image_file
+from drc_runtime.images import Image
 from drc_runtime.views.compose import BACKGROUNDS, cutout, is_colour, parse_background, rebalance, replace_background
 from drc_runtime.views.controls import VIEWS, Controls
 from drc_runtime.views.video_background import VideoBackground
@@ -79,7 +81,7 @@ class Views:
 
     def _asked(self, background: str) -> Callable[[Image, Composed, float], Any]:
         path = Path(background)
-        if _is_file(background) and path.suffix.lower() not in IMAGE_SUFFIXES:
+        if _is_file(background) and not _is_image(path):
             self._moving = moving = VideoBackground(path)
             return lambda image, probability, seconds: replace_background(image, probability, moving.at(seconds))
         return _still(background)
@@ -102,6 +104,13 @@ def view_names(background: str) -> tuple[str, ...]:
 
 def _is_file(background: str) -> bool:
     return background not in BACKGROUNDS and not is_colour(background) and Path(background).is_file()
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return is_image_file(path)
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _still(name: str) -> Callable[[Image, Composed, float], Any]:

@@ -8,6 +8,7 @@ import typer
 
 from drc_runtime.cli.options import Json
 from drc_runtime.errors import UsageError
+from drc_runtime.plain_text import plain
 
 
 def ablate(
@@ -49,7 +50,7 @@ def ablate(
     elif report.cells:
         print((out / "table.md").read_text(), end="")
     for name, problem in (*report.collapsed.items(), *report.failures.items()):
-        print(f"drc: {name}: {problem}", file=sys.stderr)
+        print(f"drc: {plain(f'{name}: {problem}')}", file=sys.stderr)
     if report.interrupted:
         raise typer.Exit(130)
     if report.failures:

@@ -18,7 +18,8 @@ def draw(
     seed: Annotated[
         int,
         typer.Option(
-            min=0, help="The same seed gives the same images. The samples have 1, drc eval NAME 2, drc train NAME 1000."
+            min=0,
+            help="The same seed gives the same images. The samples were drawn with 1, drc eval NAME 2, drc train NAME 1000.",
         ),
     ] = 0,
     as_json: Json = False,

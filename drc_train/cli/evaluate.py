@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from drc_runtime.cli.options import Json
+from drc_runtime.plain_text import plain
 
 
 def evaluate(
@@ -57,6 +58,7 @@ def evaluate(
     Several models or sets give a table.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from drc_runtime.cli.printing import print_json
     from drc_train.evaluation.options import EvaluationOptions
@@ -72,7 +74,7 @@ def evaluate(
                 data,
                 baselines=_names(baseline),
                 options=options,
-                progress=lambda name, done: status.update(f"{name}: {done} images measured"),
+                progress=lambda name, done: status.update(Text(plain(f"{name}: {done} images measured"))),
             )
         if table is not None:
             write_table(table, cells)
@@ -90,12 +92,21 @@ def _names(text: str) -> list[str]:
 def _print_figures(figures: dict[str, dict[str, float]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     rows = Table("mask", "IoU", "Dice", "F1", "images", "with foreground", "ms")
     for name, row in figures.items():
         percentages = [f"{100 * row[key]:.1f}" for key in ("iou", "dice", "f1")]
-        rows.add_row(name, *percentages, str(row["images"]), str(row["with_foreground"]), f"{row['milliseconds']:.1f}")
+        rows.add_row(
+            Text(plain(name)),
+            *percentages,
+            str(row["images"]),
+            str(row["with_foreground"]),
+            f"{row['milliseconds']:.1f}",
+        )
     Console().print(rows)
     for name, row in figures.items():
+        if "void" in row:
+            print(f"{plain(name)}: {row['void']:.2%} of the pixels are void in the truth and not measured")
         if "ari" in row:
-            print(f"{name}: ARI {row['ari']:.3f}, without background {row.get('ari_foreground', 0):.3f}")
+            print(f"{plain(name)}: ARI {row['ari']:.3f}, without background {row.get('ari_foreground', 0):.3f}")

@@ -22,7 +22,7 @@ from drc_train.data.source import read_images, source_files
 
 VARIABLE = "DRC_CACHE"
 """Environment variable that names the cache's folder."""
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """To be raised when the same source gives other pixels than before: decoding, scaling or drawing has changed."""
 
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drc_runtime.errors import SourceError
-from drc_runtime.images import IMAGE_SUFFIXES, Image, list_images, read_image
+from drc_runtime.images import Image, is_listed, list_images, read_image
 from drc_train.data.masks import read_mask
 from drc_train.data.source import image_folder, parse_name
 from drc_train.data.synthetic import tm_dsprites
@@ -22,6 +25,8 @@ class Labelled(NamedTuple):
     name: str
     image: Image
     mask: Image
+    void: NDArray[np.bool_] | None = None
+    """``(H, W)``: pixels that are not measured, because their truth is not known; None if there is none."""
 
 
 def load_evaluation(data: str, truth: str | Path | None = None) -> Iterator[Labelled]:
@@ -34,8 +39,8 @@ def load_evaluation(data: str, truth: str | Path | None = None) -> Iterator[Labe
             called ``00000.png``, ``00001.png`` and so on, by frame.
 
     Raises:
-        SourceError: no such data, no masks, or masks of other data. While iterating: a mask that cannot be read, has
-            another size than its image or belongs to no frame, or an image that cannot be read.
+        SourceError: the data do not exist, have no masks, or masks of other data. While iterating: a mask that cannot be
+            read, has another size than its image or belongs to no frame, or an image that cannot be read.
     """
     named = parse_name(data)
     if named is not None:
@@ -45,7 +50,7 @@ def load_evaluation(data: str, truth: str | Path | None = None) -> Iterator[Labe
         raise SourceError(f"{data} does not exist; give a folder with images/ and masks/, a video or a data set")
     if path.is_dir():
         return _folder(path, Path(truth) if truth else path / "masks")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_listed(path):
         raise SourceError(f"{path} is a single image; give the folder that holds images/ and masks/")
     return _video(path, Path(truth) if truth else path.parent / "masks")
 
@@ -69,6 +74,7 @@ def _folder(folder: Path, mask_folder: Path) -> Iterator[Labelled]:
     pairs = [(path, masks[path.stem]) for path in list_images(image_folder(folder)) if path.stem in masks]
     if not pairs:
         raise SourceError(f"no masks: {mask_folder} holds no NAME.png for any image NAME in {image_folder(folder)}")
+    _check_foreground([mask for _, mask in pairs])
     return (_labelled(path.stem, read_image(path), mask_path) for path, mask_path in pairs)
 
 
@@ -76,6 +82,7 @@ def _video(path: Path, mask_folder: Path) -> Iterator[Labelled]:
     masks = {int(stem): mask for stem, mask in _list_masks(mask_folder).items() if stem.isascii() and stem.isdigit()}
     if not masks:
         raise SourceError(f"no masks: {mask_folder} holds no 00000.png, 00001.png, ... for the frames of {path}")
+    _check_foreground(list(masks.values()))
 
     def read() -> Iterator[Labelled]:
         frames = 0
@@ -91,11 +98,19 @@ def _video(path: Path, mask_folder: Path) -> Iterator[Labelled]:
     return read()
 
 
+def _check_foreground(paths: list[Path]) -> None:
+    """Refuses a truth that is empty everywhere, before any work is done. As a rule only the first file is read."""
+    if not any(read_mask(path).mask.any() for path in paths):
+        raise SourceError(
+            f"no foreground in the {len(paths)} masks of {paths[0].parent}, so there is no IoU; name others with --truth"
+        )
+
+
 def _labelled(name: str, image: Image, mask_path: Path) -> Labelled:
-    mask = read_mask(mask_path)
+    mask, void = read_mask(mask_path)
     if mask.shape != image.shape[:2]:
         raise SourceError(
             f"{mask_path} is {mask.shape[1]}x{mask.shape[0]} but its image {image.shape[1]}x{image.shape[0]}"
             "; masks must have the size of their images"
         )
-    return Labelled(name, image, mask)
+    return Labelled(name, image, mask, void)

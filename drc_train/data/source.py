@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from drc_runtime.errors import SourceError
-from drc_runtime.images import IMAGE_SUFFIXES, Image, list_images, read_image
+from drc_runtime.images import Image, is_listed, list_images, read_image
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import resize
 from drc_train.data.synthetic import tm_dsprites
@@ -41,7 +41,7 @@ def read_images(
         ``(size, size, 3)`` uint8 RGB.
 
     Raises:
-        SourceError: no such source, or nothing in it. Without ``skip_unreadable`` also, after the last image, that some
+        SourceError: the source does not exist or is empty. Without ``skip_unreadable`` also, after the last image, that some
             could not be read.
     """
     if limit is not None and limit < 2:
@@ -54,7 +54,7 @@ def read_images(
     path = Path(source)
     if path.is_dir():
         return _from_folder(path, size, limit, skip_unreadable)
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
+    if is_listed(path):
         raise SourceError(f"{path} is a single image; give a folder with at least 2 or a video")
     if path.exists():
         return _from_video(path, size, limit, skip_unreadable)
@@ -93,9 +93,7 @@ def parse_name(source: str) -> tuple[str, int | None] | None:
 def is_sequence(source: str) -> bool:
     """Whether ``source`` is a video or the drawn scene, whose frames follow one another."""
     named = parse_name(source)
-    return (
-        named[0] == "scene" if named else Path(source).is_file() and Path(source).suffix.lower() not in IMAGE_SUFFIXES
-    )
+    return named[0] == "scene" if named else Path(source).is_file() and not is_listed(Path(source))
 
 
 def _draw(name: str, count: int, size: int, seed: int) -> Iterator[Image]:

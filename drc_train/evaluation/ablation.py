@@ -85,7 +85,7 @@ def ablate(
         console: where progress is printed; None is stderr.
 
     Raises:
-        UsageError: no such row, or ``out`` holds an ablation and ``resume`` is False.
+        UsageError: a row is unknown, or ``out`` holds an ablation and ``resume`` is False.
         ConfigError, SourceError, TrainingError, OutputError: as for ``train`` and ``evaluate``.
     """
     console = console or Console(stderr=True)

@@ -78,7 +78,7 @@ def new_plan(source: str, out: Path, options: AblationOptions) -> Plan:
     """The plan of a new ablation.
 
     Raises:
-        UsageError: no such row, or ``out`` holds an ablation already.
+        UsageError: a row is unknown, or ``out`` holds an ablation already.
     """
     _check_rows(options.rows)
     if (out / PLAN_FILE).exists():
@@ -93,7 +93,7 @@ def resumed_plan(source: str, out: Path, options: AblationOptions) -> Plan:
     """The plan in ``out``: with the options' rows and seeds added, and with their iterations and minutes if they have any.
 
     Raises:
-        UsageError: no such row, another source, or a preset or overrides, which a resumed ablation cannot change.
+        UsageError: a row is unknown, another source, or a preset or overrides, which a resumed ablation cannot change.
         TrainingError: ``out`` holds no plan, or a damaged one.
     """
     _check_rows(options.rows)

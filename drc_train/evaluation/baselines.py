@@ -49,7 +49,7 @@ def baseline(name: str) -> Segmenter:
     The background subtractors have OpenCV's defaults, without shadow detection.
 
     Raises:
-        UsageError: no such baseline.
+        UsageError: the baseline is unknown.
     """
     if name == "grabcut":
         return grabcut

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from drc_runtime.errors import SourceError
 from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import Labelled, load_evaluation
 from drc_train.data.masks import binary
@@ -99,10 +100,14 @@ def measure(
                     tally = tallies.setdefault(name, _Tally())
                     tally.seconds.append(elapsed)
                     if index >= skipped:
-                        tally.add(mask, labelled.mask, segmentation.figures)
+                        tally.add(mask, labelled, segmentation.figures)
         done += len(batch)
         if progress:
             progress(done)
+    if not any(tally.score.ious for tally in tallies.values()):
+        raise SourceError(
+            f"{data}: no image that was counted has a foreground in its truth, so there is no IoU; check --skip"
+        )
     if gallery is not None and options.gallery is not None and model is not None:
         write_statistics(options.gallery, load_evaluation(data, options.truth))
         gallery.write()
@@ -119,8 +124,8 @@ class _Tally:
     seconds: list[float] = field(default_factory=list)
     others: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, mask: Mask, truth: Mask, figures: dict[str, float]) -> None:
-        self.score.add(mask, truth)
+    def add(self, mask: Mask, labelled: Labelled, figures: dict[str, float]) -> None:
+        self.score.add(mask, labelled.mask, labelled.void)
         for name, value in figures.items():
             self.others.setdefault(name, []).append(value)
 
@@ -156,4 +161,5 @@ def _baseline_segmenter(name: str, data: str, truth: Path | None) -> BatchSegmen
 
 def _scaled(labelled: Labelled, size: int) -> Labelled:
     mask = binary(resize(labelled.mask, (size, size)))
-    return Labelled(labelled.name, resize(labelled.image, (size, size)), mask)
+    void = None if labelled.void is None else resize(labelled.void.astype(np.uint8) * 255, (size, size)) > 127
+    return Labelled(labelled.name, resize(labelled.image, (size, size)), mask, void)

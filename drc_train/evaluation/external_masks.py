@@ -8,7 +8,7 @@ from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import SourceError
 from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import Labelled
-from drc_train.data.masks import read_mask
+from drc_train.data.masks import read_probabilities
 from drc_train.evaluation.metrics import Mask, all_but_the_background, all_slots, best_permutation, partition_figures
 from drc_train.evaluation.model_masks import Segmentation
 from drc_train.training.record import STATE_FILE
@@ -35,19 +35,19 @@ def read_masks(folder: Path, labelled: Labelled) -> Segmentation:
     Raises:
         SourceError: no mask for this image, or one that cannot be read.
     """
-    shape, truth = labelled.mask.shape, labelled.mask
+    shape, truth, void = labelled.mask.shape, labelled.mask, labelled.void
     single = folder / f"{labelled.name}.png"
     if single.is_file():
-        mask = _fitted(read_mask(single), shape)
-        return Segmentation({"as given": mask, "best permutation": best_permutation(mask, truth)}, {})
+        mask = _fitted(read_probabilities(single), shape)
+        return Segmentation({"as given": mask, "best permutation": best_permutation(mask, truth, void)}, {})
     paths = sorted((folder / labelled.name).glob("*.png"))
     if len(paths) < 2:
         raise SourceError(
             f"{folder} has neither {labelled.name}.png nor {labelled.name}/ with two or more slots; write a mask for each image"
         )
-    slots = [_fitted(read_mask(path), shape) for path in paths]
-    masks = {"one slot as background": all_but_the_background(slots, truth), "all slots": all_slots(slots)}
-    return Segmentation(masks, partition_figures(np.argmax(np.stack(slots), 0), truth))
+    slots = [_fitted(read_probabilities(path), shape) for path in paths]
+    masks = {"one slot as background": all_but_the_background(slots, truth, void), "all slots": all_slots(slots)}
+    return Segmentation(masks, partition_figures(np.argmax(np.stack(slots), 0), truth, void))
 
 
 def _fitted(mask: Mask, shape: tuple[int, ...]) -> Mask:

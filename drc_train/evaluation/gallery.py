@@ -54,7 +54,7 @@ class Gallery:
         if not labelled.mask.any():
             return
         self._seen += 1
-        score = iou(mask, labelled.mask)
+        score = iou(mask, labelled.mask, labelled.void)
         wanted = len(self._first) < COLUMNS
         if not wanted and len(self._worst) == COLUMNS and score >= -self._worst[0][0]:
             return

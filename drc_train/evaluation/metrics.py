@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from drc_train.data.masks import binary
 
 Mask = NDArray[np.uint8]
+Void = NDArray[np.bool_] | None
+"""``(H, W)``: pixels that are not measured; None: all are."""
 
 
 @dataclass
@@ -23,13 +25,17 @@ class Score:
     ious: list[float] = field(default_factory=list)
     dices: list[float] = field(default_factory=list)
     images: int = 0
+    pixels: int = 0
+    void: int = 0
     _intersection: int = 0
     _found: int = 0
     _true: int = 0
 
-    def add(self, mask: Mask, truth: Mask) -> None:
-        """Adds a mask and its truth, both ``(H, W)`` uint8, foreground where above 127."""
-        found, true = mask > 127, truth > 127
+    def add(self, mask: Mask, truth: Mask, void: Void = None) -> None:
+        """Adds a mask and its truth, both ``(H, W)`` uint8, foreground where above 127; void pixels are not measured."""
+        found, true = _foreground(mask, void), _foreground(truth, void)
+        self.pixels += truth.size
+        self.void += 0 if void is None else int(void.sum())
         intersection, found_area, true_area = int((found & true).sum()), int(found.sum()), int(true.sum())
         self.images += 1
         self._intersection += intersection
@@ -40,8 +46,12 @@ class Score:
             self.dices.append(2 * intersection / (found_area + true_area))
 
     def summary(self) -> dict[str, float]:
-        """``iou``, ``dice`` and ``f1`` in [0, 1], and the numbers ``images`` and ``with_foreground`` of images."""
-        return {
+        """``iou``, ``dice`` and ``f1`` in [0, 1], and the numbers ``images`` and ``with_foreground`` of images.
+
+        If the truth has void pixels, also ``void``, their share of all pixels.
+        """
+        void = {"void": self.void / self.pixels} if self.void else {}
+        return void | {
             "iou": float(np.mean(self.ious)) if self.ious else 0.0,
             "dice": float(np.mean(self.dices)) if self.dices else 0.0,
             "f1": 2 * self._intersection / max(self._found + self._true, 1),
@@ -50,19 +60,23 @@ class Score:
         }
 
 
-def iou(mask: Mask, truth: Mask) -> float:
-    """Eq. 25 of two masks ``(H, W)``, foreground where above 127; 1 where both are empty."""
-    found, true = mask > 127, truth > 127
+def _foreground(mask: Mask, void: Void) -> NDArray[np.bool_]:
+    return mask > 127 if void is None else (mask > 127) & ~void
+
+
+def iou(mask: Mask, truth: Mask, void: Void = None) -> float:
+    """Eq. 25 of two masks ``(H, W)``, foreground where above 127, outside of the void pixels; 1 where both are empty."""
+    found, true = _foreground(mask, void), _foreground(truth, void)
     union = int((found | true).sum())
     return int((found & true).sum()) / union if union else 1.0
 
 
-def best_permutation(mask: Mask, truth: Mask) -> Mask:
+def best_permutation(mask: Mask, truth: Mask, void: Void = None) -> Mask:
     """The mask or its complement, whichever has the higher IoU with the truth.
 
     For methods that do not say which region is the foreground; Table 1 does this for its rows marked with a section sign.
     """
-    return max(mask, complement(mask), key=lambda choice: iou(choice, truth))
+    return max(mask, complement(mask), key=lambda choice: iou(choice, truth, void))
 
 
 def complement(mask: Mask) -> Mask:
@@ -70,14 +84,15 @@ def complement(mask: Mask) -> Mask:
     return np.where(mask > 127, 0, 255).astype(np.uint8)
 
 
-def all_but_the_background(slots: Sequence[Mask], truth: Mask) -> Mask:
+def all_but_the_background(slots: Sequence[Mask], truth: Mask, void: Void = None) -> Mask:
     """Appendix E's first reading of slots: one slot is the background, all others are the foreground.
 
     Args:
         slots: one mask ``(H, W)`` in [0, 255] for each slot.
         truth: ``(H, W)``; the background slot is the one whose complement has the highest IoU with it.
+        void: pixels that do not count for that.
     """
-    return max((complement(slot) for slot in slots), key=lambda choice: iou(choice, truth))
+    return max((complement(slot) for slot in slots), key=lambda choice: iou(choice, truth, void))
 
 
 def all_slots(slots: Sequence[Mask]) -> Mask:
@@ -110,9 +125,14 @@ def adjusted_rand_index(labels: NDArray[np.integer], truth: NDArray[np.integer],
     return float(adjusted_rand_score(truth, labels))
 
 
-def partition_figures(labels: NDArray[np.integer], truth: Mask) -> dict[str, float]:
-    """``ari`` of a partition ``(H, W)`` against a mask's connected components, and ``ari_foreground`` if it has any."""
+def partition_figures(labels: NDArray[np.integer], truth: Mask, void: Void = None) -> dict[str, float]:
+    """``ari`` of a partition ``(H, W)`` against a mask's connected components, and ``ari_foreground`` if it has any.
+
+    Void pixels are not measured.
+    """
     objects = instances(truth)
+    if void is not None:
+        labels, objects = labels[~void], objects[~void]
     figures = {"ari": adjusted_rand_index(labels, objects)}
     if objects.any():
         figures["ari_foreground"] = adjusted_rand_index(labels, objects, foreground=True)

@@ -31,12 +31,13 @@ class Statistics:
         """(3, 256): number of background pixels by channel and level."""
         self._overlaid = np.zeros((HEAT_MAP_SIZE, HEAT_MAP_SIZE), np.float64)
 
-    def add(self, image: Image, mask: NDArray[np.uint8]) -> None:
-        """Adds an image ``(H, W, 3)`` uint8 RGB and its mask ``(H, W)`` uint8, foreground where above 127."""
+    def add(self, image: Image, mask: NDArray[np.uint8], void: NDArray[np.bool_] | None = None) -> None:
+        """Adds an image ``(H, W, 3)`` uint8 RGB and its mask ``(H, W)`` uint8, foreground where above 127, without its void."""
         inside = mask > 127
+        outside = ~inside if void is None else ~(inside | void)
         for channel in range(3):
             self.foreground[channel] += np.bincount(image[..., channel][inside], minlength=LEVELS)
-            self.background[channel] += np.bincount(image[..., channel][~inside], minlength=LEVELS)
+            self.background[channel] += np.bincount(image[..., channel][outside], minlength=LEVELS)
         self._overlaid += resize(binary(mask), (HEAT_MAP_SIZE, HEAT_MAP_SIZE)) / 255
 
     def heat(self) -> NDArray[np.float64]:
@@ -82,5 +83,5 @@ def write_statistics(folder: Path, images: Iterable[Labelled]) -> list[Path]:
     """
     statistics = Statistics()
     for labelled in images:
-        statistics.add(labelled.image, labelled.mask)
+        statistics.add(labelled.image, labelled.mask, labelled.void)
     return write_images(folder, {"histograms": statistics.histograms(), "heat-map": statistics.heat_map()})

@@ -12,6 +12,7 @@ from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
 from drc_runtime.images import Image
+from drc_runtime.plain_text import plain
 from drc_train.figures.write import write_images
 
 PLAIN_EVERY = 30.0
@@ -71,7 +72,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Prints a line that stays."""
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(plain(message), highlight=False, markup=False, soft_wrap=True)
 
     def grids(self, iteration: int, images: Mapping[str, Image]) -> None:
         """Writes grids (``drc_train.figures.grids``) by name to TensorBoard and as ``NAME.png`` into the run's folder."""

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from drc_runtime import __version__
 from drc_runtime.errors import TrainingError
+from drc_runtime.version import __version__
 from drc_train.config import Config
 from drc_train.training.legacy import is_version_1, translate_state
 

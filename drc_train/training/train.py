@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 
 from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.plain_text import plain
 from drc_train.config import Config, load_config, parse_config
 from drc_train.data.cache import CachedImages, cached_images
 from drc_train.data.source import is_sequence, parse_name
@@ -111,7 +112,8 @@ def train(
         images = _decode(source, config, skip_unreadable, group, console)
         where = f"{group.size} x {group.device.type}" if group.size > 1 else str(group.device)
         count = len(images.pixels)
-        console.print(f"{count} images, preset {preset}, {where}; preparing the compiled step ...", highlight=False)
+        line = plain(f"{count} images, preset {preset}, {where}; preparing the compiled step ...")
+        console.print(line, highlight=False, markup=False)
         learner = Learner(config, torch.from_numpy(images.pixels), group.device, group=group)
         about = RunRecord(source, preset, count, images.fingerprint)
         if resume:
@@ -172,7 +174,7 @@ def _decode(source: str, config: Config, skip_unreadable: bool, group: ProcessGr
 
 def _restore(out: Path, learner: Learner, about: RunRecord, images: CachedImages, console: Console) -> RunRecord:
     """Restores the run and returns ``about`` with what continues from the earlier calls."""
-    before = restore(out, learner, lambda line: console.print(line, highlight=False, markup=False))
+    before = restore(out, learner, lambda line: console.print(plain(line), highlight=False, markup=False))
     if before.fingerprint != images.fingerprint_of(before.images):
         raise TrainingError(f"the images of {about.source} are not those that {out} was learned from; start a new run")
     return replace(about, seconds=before.seconds, score=before.score, best=before.best)

@@ -140,13 +140,22 @@ class Tampered:
         return bound
 
 
+@pytest.fixture(scope="module")
+def checked(run: Path) -> tuple[Reference, dict[str, Graph]]:
+    """The reference outputs of the run's graphs, computed once."""
+    model, config, _ = load_model(run)
+    return Reference(model), {graph.name: graph for graph in graphs(config)}
+
+
 @pytest.mark.parametrize("spoil", ["noise", "nan", "constant"])
 @pytest.mark.parametrize(("graph", "output"), [("posterior_step", "z_next"), ("prior_step", "energy")])
-def test_verification_names_what_is_wrong(run: Path, bundle: Path, graph: str, output: str, spoil: str) -> None:
-    model, config, _ = load_model(run)
+def test_verification_names_what_is_wrong(
+    checked: tuple[Reference, dict[str, Graph]], bundle: Path, graph: str, output: str, spoil: str
+) -> None:
+    reference, functions = checked
     engine = Tampered(OnnxRuntimeEngine(Bundle.load(bundle)), graph, output, spoil)
     with pytest.raises(VerificationError, match=f"graph {graph}, output {output}"):
-        verify(engine, Reference(model), graphs(config))
+        verify(engine, reference, [functions[graph]])
 
 
 @pytest.mark.usefixtures("exported")
@@ -171,10 +180,9 @@ def test_the_tolerance_is_three_times_float32_s_own_error() -> None:
     assert check(float("nan"), 1e-4)
 
 
-def test_one_of_the_inputs_checked_is_late_in_a_chain(run: Path) -> None:
-    model, config, _ = load_model(run)
-    step = graphs(config)[0]
-    values = [float(example.float64[1]) for example in Reference(model).examples(step)]
+def test_one_of_the_inputs_checked_is_late_in_a_chain(checked: tuple[Reference, dict[str, Graph]]) -> None:
+    reference, functions = checked
+    values = [float(example.float64[1]) for example in reference.examples(functions["posterior_step"])]
     assert len(values) == INPUTS and values[-1] > max(values[:-1]), "a chain explains its image"
 
 

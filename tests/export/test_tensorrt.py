@@ -6,7 +6,9 @@
 import errno
 import hashlib
 import json
+import os
 import shutil
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from drc_export.tensorrt import build_engines
 from drc_runtime import atomic
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.engines import load_engine
+from drc_runtime.engines.tensorrt_files import records_folder
 from drc_runtime.errors import DRCError, EngineError, MissingDependencyError, OutputError, VerificationError
 from drc_runtime.inference.extractor import Extractor
 from tests.export.conftest import Drc
@@ -48,6 +51,18 @@ def copy(bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle, tmp_path / "copy"))
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's state folder, empty."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def record_of(engine: Path) -> Path:
+    """The record that this machine keeps of an engine."""
+    return records_folder() / f"{hashlib.sha256(engine.read_bytes()).hexdigest()}.json"
+
+
 def files(folder: Path) -> dict[str, str]:
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name[0] != "."
@@ -61,7 +76,7 @@ def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensor
     assert ("create_network", 2 if tensorrt.__version__ == "10.0.1" else 0) in tensorrt.calls
     assert tensorrt.calls.index("plugins") == 0 and ("clear_flag", 7) in tensorrt.calls
     assert said[0].startswith("posterior_step: tactics 1/5, ") and len(said) == 2
-    record = json.loads((copy / "posterior_step_fp16.engine.json").read_text())
+    record = json.loads(record_of(copy / "posterior_step_fp16.engine").read_text())
     assert record == {
         "gpu": "Fake GPU",
         "compute_capability": "9.0",
@@ -75,9 +90,7 @@ def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensor
     assert [call[1] for call in tensorrt.calls if call[0] == "timing cache"] == [b"", timings]
     after = files(copy)
     assert {name: after[name] for name in before} == before
-    assert set(after) - set(before) == {
-        f"{graph}.engine{end}" for graph in ("posterior_step", "posterior_step_fp16") for end in ("", ".json")
-    }
+    assert set(after) - set(before) == {"posterior_step.engine", "posterior_step_fp16.engine"}
 
 
 def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: FakeTensorRT) -> None:
@@ -113,7 +126,7 @@ def test_device_memory_is_given_back(copy: Path, tensorrt: FakeTensorRT) -> None
         ({"compute_capability": "8.6"}, "for compute capability 8.6, but here it is 9.0"),
         ({"tensorrt": "10.9.0"}, "by TensorRT 10.9.0, but here it is"),
         ({"onnx_sha256": "0" * 64}, "from the ONNX file with SHA-256 000"),
-        ({"engine_sha256": "0" * 64}, "is not the file that its record describes"),
+        ({"engine_sha256": "0" * 64}, "describes another engine"),
         ({"gpu": None}, "but here it is Fake GPU"),
     ],
 )
@@ -121,7 +134,7 @@ def test_an_engine_of_something_else_is_refused(
     copy: Path, tensorrt: FakeTensorRT, change: dict[str, Any], complaint: str
 ) -> None:
     build_engines(copy, verified=False)
-    path = copy / "posterior_step.engine.json"
+    path = record_of(copy / "posterior_step.engine")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(EngineError, match=complaint) as error:
         Extractor(copy, engine="tensorrt")
@@ -131,10 +144,81 @@ def test_an_engine_of_something_else_is_refused(
 @pytest.mark.parametrize("record", ["", "[]", "{}", None])
 def test_records_that_are_none(copy: Path, tensorrt: FakeTensorRT, record: str | None) -> None:
     build_engines(copy, verified=False)
-    path = copy / "posterior_step.engine.json"
+    path = record_of(copy / "posterior_step.engine")
     path.unlink() if record is None else path.write_text(record)
     with pytest.raises(EngineError, match="drc export BUNDLE --trt"):
         Extractor(copy, engine="tensorrt")
+
+
+def test_an_engine_of_a_stranger_is_never_loaded(copy: Path, tensorrt: FakeTensorRT, state: Path) -> None:
+    """TensorRT runs what is in it. A record in the bundle proves nothing: the stranger writes that as well."""
+    build_engines(copy, verified=False)
+    record = record_of(copy / "posterior_step.engine")
+    shutil.copy(record, copy / "posterior_step.engine.json")
+    tensorrt.Runtime = None  # type: ignore[assignment]
+    record.unlink()
+    with pytest.raises(EngineError, match="was not built on this machine.*drc export BUNDLE --trt"):
+        Extractor(copy, engine="tensorrt")
+
+
+def test_an_engine_that_has_changed_is_never_loaded(copy: Path, tensorrt: FakeTensorRT) -> None:
+    build_engines(copy, verified=False)
+    tensorrt.Runtime = None  # type: ignore[assignment]
+    engine = copy / "posterior_step.engine"
+    engine.write_bytes(engine.read_bytes() + b"x")
+    with pytest.raises(EngineError, match="or it has changed since"):
+        Extractor(copy, engine="tensorrt")
+
+
+def test_a_link_is_not_followed(copy: Path, tensorrt: FakeTensorRT, tmp_path: Path) -> None:
+    build_engines(copy, verified=False)
+    engine = copy / "posterior_step.engine"
+    engine.rename(tmp_path / "outside")
+    engine.symlink_to(tmp_path / "outside")
+    with pytest.raises(EngineError, match="cannot read .*posterior_step.engine"):
+        Extractor(copy, engine="tensorrt")
+
+
+def test_without_a_home_folder(copy: Path, tensorrt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(EngineError, match="set XDG_STATE_HOME"):
+        build_engines(copy)
+
+
+@pytest.mark.parametrize("tensorrt", ["10.0.1"], indirect=True)
+def test_ctrl_c_ends_a_build_and_leaves_no_engine(
+    copy: Path, tensorrt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(copy)
+
+    def build(builder: Any, network: Any, config: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert config.progress_monitor.step_complete("tactics", 0) is False
+
+    monkeypatch.setattr(tensorrt.Builder, "build_serialized_network", build)
+    with pytest.raises(KeyboardInterrupt):
+        build_engines(copy)
+    assert files(copy) == before
+
+
+@pytest.mark.parametrize("tensorrt", ["10.0.1"], indirect=True)
+def test_nothing_is_written_before_it_is_verified(
+    copy: Path, tensorrt: FakeTensorRT, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(copy)
+
+    def interrupted(*_: object) -> None:
+        assert files(copy) == before and not state.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("drc_export.tensorrt._verify", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_engines(copy)
+    assert files(copy) == before
 
 
 def test_an_engine_that_tensorrt_refuses_or_that_has_other_shapes(copy: Path, tensorrt: FakeTensorRT) -> None:

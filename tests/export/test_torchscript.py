@@ -13,17 +13,22 @@ import pytest
 import torch
 
 from drc_export.graphs import graphs
+from drc_export.onnx import trace
 from drc_export.reference import Reference
+from drc_export.torchscript import to_torchscript
 from drc_export.verify import verify
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.info import inspect_bundle
 from drc_runtime.bundle.manifest import MANIFEST, Manifest
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.torchscript import TorchScriptEngine
+from drc_runtime.engines.torchscript_check import check_archive, check_graph
 from drc_runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError, VerificationError
 from drc_runtime.inference.extractor import Extractor
+from drc_train.config import load_config
+from drc_train.model.regions import RegionModel
 from drc_train.training.checkpoint import load_model
-from tests.export.conftest import assert_same_masks
+from tests.export.conftest import SMALL, TINY, assert_same_masks
 
 OUTPUTS = ("z_next", "log_posterior", "mask", "responsibility", "foreground", "background")
 
@@ -62,16 +67,13 @@ def two_steps(bundle: Path, engine: str) -> dict[str, np.ndarray]:
 
 
 def test_it_computes_what_onnx_computes(bundle: Path) -> None:
-    """Measured differences of two steps: 2e-5 of the moved latent, 3e-5 in the logit of pi_f, 1e-6 in the regions."""
+    """Tolerances are ten times the differences measured after 1 and after 100 iterations of training."""
     one, other = (two_steps(bundle, engine) for engine in ("onnxruntime", "torchscript"))
     moved = other["z_next"] - other["start"]
     assert np.linalg.norm(one["z_next"] - other["z_next"]) < 2e-4 * np.linalg.norm(moved)
     np.testing.assert_allclose(one["log_posterior"], other["log_posterior"], rtol=1e-5)
-    for name in ("mask", "responsibility"):
-        logits = [np.log(it[name].astype(float) / (1 - it[name].astype(float) + 1e-12)) for it in (one, other)]
-        np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-3, err_msg=name)
-    for name in ("foreground", "background"):
-        np.testing.assert_allclose(one[name], other[name], atol=2e-5, err_msg=name)
+    for name, tolerance in {"mask": 5e-5, "responsibility": 5e-4, "foreground": 3e-4, "background": 3e-4}.items():
+        np.testing.assert_allclose(one[name], other[name], rtol=0, atol=tolerance, err_msg=name)
 
 
 def test_it_gives_the_masks_that_onnx_gives(bundle: Path) -> None:
@@ -110,14 +112,65 @@ def test_a_damaged_file_is_never_loaded(copy: Path, monkeypatch: pytest.MonkeyPa
     assert not info.intact and [item.name for item in info.torchscript if item.problem] == ["posterior_step"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"no archive", scripted(lambda z, image, noise: (z,))], ids=["empty", "text", "one output"]
-)
-def test_files_of_something_else_are_errors_of_one_line(copy: Path, data: bytes) -> None:
+def complaint(copy: Path, data: bytes) -> str:
+    """The message of running a bundle with this TorchScript file."""
     replace_script(copy, data)
-    with pytest.raises(EngineError) as error:
+    with pytest.raises((BundleError, EngineError)) as error:
         Extractor(copy, engine="torchscript").extract(np.zeros((8, 8, 3), np.uint8), steps=1)
     assert "\n" not in str(error.value) and "posterior_step" in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive"])
+def test_files_of_something_else_are_errors_of_one_line(copy: Path, data: bytes) -> None:
+    assert "is not a TorchScript file" in complaint(copy, data)
+
+
+@pytest.mark.parametrize("change", ["one", "single", "shape", "int", "complex", "double", "list", "number"])
+def test_results_that_the_manifest_does_not_have_are_refused(
+    bundle: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Integers would be copied as if they were float32, complex numbers raise something else in NumPy."""
+    monkeypatch.setattr("drc_runtime.engines.torchscript.check_archive", lambda *_: None)
+    monkeypatch.setattr("drc_runtime.engines.torchscript.check_graph", lambda *_: None)
+    shapes = list(Bundle.load(bundle).manifest.graphs["posterior_step"].outputs.values())
+
+    class Module(torch.nn.Module):
+        def forward(self, z: torch.Tensor, image: torch.Tensor, noise: torch.Tensor) -> object:
+            zeros = [torch.zeros(shape) + 0 * z.sum() for shape in shapes]
+            if change == "single":
+                return zeros[0]
+            if change in ("int", "complex", "double"):
+                kind = {"int": torch.int32, "complex": torch.complex64, "double": torch.float64}[change]
+                zeros[2] = zeros[2].to(kind)
+            if change == "shape":
+                zeros[1] = zeros[1][None]
+            if change == "number":
+                return tuple(zeros[:-1])
+            return zeros if change == "list" else tuple(zeros[:1] if change == "one" else zeros)
+
+    manifest = Bundle.load(bundle).manifest
+    inputs = tuple(torch.zeros(shape) for shape in manifest.graphs["posterior_step"].inputs.values())
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(Module(), inputs, strict=False), buffer)
+    assert "returns other tensors than the manifest says" in complaint(copy, buffer.getvalue())
+
+
+def test_a_stranger_s_file_is_not_loaded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("loaded"))
+    said = complaint(copy, scripted(lambda z, image, noise: torch.erfinv(z)))
+    assert "which drc export does not write" in said
+
+
+@pytest.mark.parametrize("preset", ["static-camera", "objects-64", "tm-dsprites"])
+def test_what_other_presets_export_is_allowed(preset: str) -> None:
+    one_stage = [*SMALL, *TINY, *(["model.background_channels=[8]"] if preset == "static-camera" else [])]
+    config = load_config(preset, one_stage)
+    model = RegionModel(config.model, torch.Generator().manual_seed(0)).eval()
+    step = graphs(config)[0]
+    data = to_torchscript(step, trace(step, model))
+    check_archive(data, preset)
+    check_graph(torch.jit.load(io.BytesIO(data)), preset)
 
 
 def test_bundles_and_machines_without_it(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +194,7 @@ def test_a_gradient_exported_as_a_constant_is_noticed(run: Path, bundle: Path) -
             return tuple(tensor + 0 * tensors[0].sum() for tensor in found)
 
     buffer = io.BytesIO()
-    torch.jit.save(torch.jit.trace(Constant(), inputs), buffer)
+    torch.jit.save(torch.jit.freeze(torch.jit.trace(Constant().eval(), inputs)), buffer)
     constant = replace(Bundle.load(bundle), _torchscript={"posterior_step": buffer.getvalue()})
     with pytest.raises(VerificationError, match="TorchScript, graph posterior_step, output z_next: the same for every"):
         verify(TorchScriptEngine(constant), Reference(model), [step], backend="TorchScript")

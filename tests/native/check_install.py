@@ -1,4 +1,4 @@
-"""What is installed is enough for a project outside of the tree, by CMake and by pkg-config, and finds its libraries."""
+"""An installation works for a project outside the tree, with CMake and with pkg-config, and finds its libraries."""
 
 import os
 import re
@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from tests.videos import write_video
 
 BUILD = Path(os.environ["DRC_BUILD"])
 EXAMPLE = Path(os.environ["DRC_EXAMPLE"])
@@ -32,17 +34,38 @@ def check_program(program: Path, folder: Path) -> None:
     """The toy's foreground is what is bright: the right half."""
     image = np.zeros((10, 20, 3), np.uint8)
     image[:, 10:] = 255
-    with open(folder / "mask.pgm", "wb") as mask:
-        data = cv2.imencode(".ppm", image)[1].tobytes()
-        subprocess.run([program, MODEL], input=data, stdout=mask, check=True)
-    found = cv2.imread(str(folder / "mask.pgm"), cv2.IMREAD_GRAYSCALE)
-    np.testing.assert_array_equal(found >= 128, image[..., 0] == 255)
+    plain = cv2.imencode(".ppm", image)[1].tobytes()
+    pixels = plain[-image.size :]
+    commented = b"P6 # written by hand\n# 30 10\n#\n20 10 #255\n# end\n255\n" + pixels
+    for data in (plain, commented):
+        with open(folder / "mask.pgm", "wb") as mask:
+            subprocess.run([program, MODEL], input=data, stdout=mask, check=True)
+        found = cv2.imread(str(folder / "mask.pgm"), cv2.IMREAD_GRAYSCALE)
+        np.testing.assert_array_equal(found >= 128, image[..., 0] == 255)
+    for bad in (b"", b"P6", b"P6\n# 20 10 255\n", b"P6 20 x 255\n" + pixels, b"P6 20 10 255\n" + pixels[:-1]):
+        assert subprocess.run([program, MODEL], input=bad, capture_output=True, check=False).returncode == 1
+
+
+def check_camera_loop(program: Path, folder: Path) -> None:
+    """The background becomes green, the bright half stays."""
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:, 32:] = 255
+    clip, out = write_video(folder / "clip.avi", [image] * 4), folder / "out.avi"
+    run(program, MODEL, clip, out)
+    capture = cv2.VideoCapture(str(out))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 4
+    frame = capture.read()[1].astype(int)
+    np.testing.assert_allclose(frame[8:40, 4:24].reshape(-1, 3).mean(0), (0, 255, 0), atol=12)
+    np.testing.assert_allclose(frame[8:40, 40:60].reshape(-1, 3).mean(0), (255, 255, 255), atol=12)
+    missing = subprocess.run([program, folder, clip, out], capture_output=True, text=True, check=False)
+    assert missing.returncode == 1 and missing.stderr.startswith("camera_loop: no bundle at")
 
 
 def test_a_cmake_project(prefix: Path, tmp_path: Path) -> None:
     run("cmake", "-S", EXAMPLE, "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", tmp_path)
     check_program(tmp_path / "cut_out", tmp_path)
+    check_camera_loop(tmp_path / "camera_loop", tmp_path)
 
 
 def test_pkg_config(prefix: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-// Files of the tests: the golden folder, and copies of its bundles that a test may damage.
+// Test files: the golden folder, and copies of its bundles that a test may damage.
 #pragma once
 
 #include <cstdlib>
@@ -32,7 +32,7 @@ inline void write(const fs::path &path, const std::string &data) {
 
 inline nlohmann::json read_json(const fs::path &path) { return nlohmann::json::parse(read(path)); }
 
-// A copy of the toy bundle that goes away with the object.
+// A copy of the toy bundle; the destructor removes it.
 class ToyBundle {
 public:
     ToyBundle() {
@@ -53,7 +53,7 @@ public:
 
     fs::path outside() const { return parent_ / "outside"; }
 
-    // Replaces the first `from` of the manifest.
+    // Replaces the first occurrence of `from` in the manifest.
     void edit_manifest(const std::string &from, const std::string &to) const {
         std::string text = read(folder / "manifest.json");
         const auto found = text.find(from);

@@ -1,9 +1,9 @@
-"""Writes what the native tests compare themselves with: what the Python runtime says to the same bytes.
+"""Writes the results of the Python runtime that the native tests compare with.
 
     python tests/native/golden.py FOLDER
 
-FOLDER gets ``manifests.json`` and ``graphs.json`` (damaged inputs and whether Python's checks accept them) and for each
-model a folder with its bundle, its images and their masks.
+It writes ``manifests.json`` and ``graphs.json`` (damaged inputs, and whether Python's checks accept them), and for each model a
+folder with its bundle, its images and their masks.
 """
 
 import copy
@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
 
 
 def write_fuzz_seeds(folder: Path, text: str) -> None:
-    """What the fuzz targets start from: manifests, and lists of damages as fuzz_bundle.cpp reads them."""
+    """Seeds of the fuzz targets: manifests, and lists of damages as fuzz_bundle.cpp reads them."""
     for name in ("fuzz-manifest", "fuzz-bundle"):
         (folder / name).mkdir()
     for index, seed in enumerate(islice(manifests(text), 0, None, 40)):
@@ -100,9 +100,9 @@ def write_fuzz_seeds(folder: Path, text: str) -> None:
 
 
 def write_masks(bundle: Path, images: list[np.ndarray], cut: list[np.ndarray] | None = None) -> None:
-    """Cold masks of both kinds for each image and those of a track over all, beside the bundle's own files.
+    """Writes cold masks of both kinds for each image, and those of a track over all images, beside the bundle's own files.
 
-    ``cut``: the frames of a clip in which the scene changes, for tracks without a limit and with a budget.
+    ``cut``: the frames of a clip with a scene change, for tracks without and with a budget.
     """
     cut = cut or []
     names = [f"image-{index}.png" for index in range(len(images) + len(cut))]
@@ -112,7 +112,7 @@ def write_masks(bundle: Path, images: list[np.ndarray], cut: list[np.ndarray] | 
     for kind in ("responsibility", "mixture"):
         extractor = Extractor(bundle, threads=1, mask=kind, seed=SEED)
         track = extractor.track(steps=3)
-        # one extractor for both, because its noise goes on from the one to the other
+        # one extractor for both, because its noise continues from one to the other
         cold = record(bundle, f"{kind}-extract", extractor.extract, images, names)
         tracked = record(bundle, f"{kind}-track", track.step, images, names)
         runs.append({"kind": kind, "steps": 3, "budget": None, "extract": cold, "track": tracked, "restarts": 0})
@@ -132,7 +132,7 @@ def record(
     images: list[np.ndarray],
     files: list[str],
 ) -> list[dict[str, Any]]:
-    """What ``extract`` says to each image, whose file is named with it; the masks become files as well."""
+    """Writes the mask of each image, and returns the results with the names of the files."""
     found = []
     for image, file in zip(images, files, strict=False):
         extraction = extract(image)
@@ -151,7 +151,7 @@ def light_then_dark() -> list[np.ndarray]:
 
 
 def noise_image(size: tuple[int, int]) -> np.ndarray:
-    """Blobs of every scale, so that resizing in either direction has something to get wrong."""
+    """Blobs of every scale, so that errors in resizing are visible in either direction."""
     random = np.random.default_rng(size)
     coarse = cv2.resize(random.integers(0, 256, (4, 5, 3), np.uint8), size[::-1], interpolation=cv2.INTER_CUBIC)
     return cv2.addWeighted(coarse, 0.75, random.integers(0, 256, (*size, 3), np.uint8), 0.25, 0)
@@ -212,7 +212,7 @@ def random_posterior_step(several_slots: bool = False) -> bytes:
 
 
 def diverging_posterior_step() -> bytes:
-    """The toy's, but what is bright sends z beyond float32."""
+    """The toy's step, except that bright images move z beyond float32."""
     model = onnx.load_model_from_string(toy_posterior_step())
     nodes = list(model.graph.node)
     total = next(node for node in nodes if node.output[0] == "z_next")
@@ -246,7 +246,7 @@ def random_manifest(graph: bytes, slots: int = 1) -> Manifest:
 
 
 def manifests(text: str) -> Iterator[str]:
-    """The manifest and its variations: each key gone, doubled, or with each of the odd values."""
+    """The manifest and its variations: each key removed, doubled, or with each of the odd values."""
     yield text
     whole = json.loads(text)
     graph = whole["graphs"]["posterior_step"]
@@ -292,7 +292,7 @@ def manifests(text: str) -> Iterator[str]:
 
 
 def paths(value: Any) -> Iterator[tuple[str, ...]]:
-    """Where every value of nested objects stands."""
+    """The path of every value in nested objects."""
     for key, child in value.items():
         yield (key,)
         if isinstance(child, dict):
@@ -309,7 +309,7 @@ def verdict_on_manifest(text: str) -> dict[str, str | None]:
 
 
 def damaged_graphs(graph: bytes) -> Iterator[tuple[int, int, bool]]:
-    """Position, new value of the byte there (-1: cut here), whether Python still accepts the graph."""
+    """Position, new value of the byte there (-1: truncated there), and whether Python still accepts the graph."""
     for position in range(len(graph)):
         for value in {graph[position] ^ 1, graph[position] ^ 0x80, 0x6A, -1} - {graph[position]}:
             changed = graph[:position]
@@ -324,7 +324,7 @@ def damaged_graphs(graph: bytes) -> Iterator[tuple[int, int, bool]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """ASCII only: what is odd inside a text travels as an escape and is odd again after parsing."""
+    """Writes ASCII only: odd characters are escaped, and the same after parsing."""
     path.write_text(json.dumps(value), encoding="utf-8")
 
 

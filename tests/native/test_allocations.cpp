@@ -1,4 +1,4 @@
-// A tracked frame allocates nothing of ours, whether it is ordinary, looked at again or raced for: malloc is counted by who asked for it.
+// libdrc allocates no memory in a tracked frame, whether ordinary, low or in a race of two chains: calls of malloc are counted by caller.
 #include <dlfcn.h>
 #include <execinfo.h>
 
@@ -17,7 +17,7 @@ std::atomic<bool> counting{false};
 std::atomic<int> ours{0}, all{0};
 thread_local bool inside = false;
 
-// Whether the first caller that is neither this program nor a language's runtime is libdrc.
+// Whether the first caller outside the C and C++ runtime libraries is libdrc.
 bool is_ours() {
     void *frames[64];
     const int depth = backtrace(frames, 64);
@@ -48,7 +48,7 @@ extern "C" __attribute__((visibility("default"))) void *malloc(std::size_t size)
 
 namespace {
 
-// How often libdrc asked for memory during one frame.
+// The number of libdrc's allocations in one frame.
 int allocations(drc::Track &track, const drc_image &image, std::vector<std::uint8_t> &mask, int &steps) {
     ours = all = 0;
     counting = true;
@@ -73,7 +73,7 @@ int main(int count, char **arguments) {
     std::vector<std::uint8_t> light(3 * 64 * 48, 255), dark(light.size(), 40), mask(64 * 48);
     const drc_image day{light.data(), 64, 48, 192, DRC_BGR}, night{dark.data(), 64, 48, 192, DRC_BGR};
 
-    // The counter must be able to see one: opening does allocate.
+    // Checks the counter: opening an extractor allocates.
     counting = true;
     { drc::Extractor another(bundle, params); }
     counting = false;

@@ -1,4 +1,4 @@
-// The area averages in one pass against OpenCV's two.
+// Area averages in one pass, compared with OpenCV's two passes.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@ using namespace drc::detail;
 
 namespace {
 
-// How far two 8-bit images are apart: at most, and the share of values that differ at all.
+// Two 8-bit images: the largest difference, and the share of values that differ.
 std::pair<double, double> difference(const cv::Mat &one, const cv::Mat &other) {
     cv::Mat apart;
     cv::absdiff(one, other, apart);

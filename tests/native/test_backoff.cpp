@@ -3,7 +3,7 @@
 
 #include "../../drc_runtime/native/tools/sources/backoff.hpp"
 
-TEST_CASE("waits double up to 30 seconds, are never quite the same, and start over") {
+TEST_CASE("waits double up to 30 seconds, vary at random, and start over after a reset") {
     live::Backoff backoff(1), other(2);
     bool differ = false;
     for (double expected = 0.5; expected < 200; expected *= 2) {

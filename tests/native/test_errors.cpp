@@ -9,8 +9,8 @@
 
 #include <drc/drc.hpp>
 
-#include "files.hpp"
 #include "bundle/sha256.hpp"
+#include "files.hpp"
 
 namespace {
 
@@ -77,7 +77,7 @@ TEST_CASE("parameters of programs that were built with another header") {
     }
 }
 
-TEST_CASE("a chain that leaves the range of float32 begins anew with the next frame") {
+TEST_CASE("a chain that leaves the range of float32 restarts with the next frame") {
     drc::Extractor extractor((files::golden() / "diverging").string());
     drc::Track track(extractor);
     std::array<std::uint8_t, 48> dark{}, bright{};

@@ -1,9 +1,9 @@
-// The manifest's checks refuse exactly what the Python runtime refuses, and say the same.
+// The manifest's checks refuse what the Python runtime refuses, with the same messages.
 #include <doctest/doctest.h>
 
+#include "bundle/manifest.hpp"
 #include "errors.hpp"
 #include "files.hpp"
-#include "bundle/manifest.hpp"
 
 using namespace drc::detail;
 
@@ -37,9 +37,9 @@ TEST_CASE("every damaged manifest meets the verdict of the Python runtime") {
             continue;
         }
         const auto expected = item["refusal"].get<std::string>();
-        // what stands in the brackets is the JSON parser's own wording
+        // the text in brackets is the JSON parser's own
         const bool syntax = starts_with(expected, "manifest.json is not valid JSON");
-        // Python shows an odd format in its own quoting
+        // Python quotes an odd format in its own way
         const bool version = starts_with(expected, "the bundle has format");
         CHECK(found.substr(0, syntax ? 31 : version ? 21 : std::string::npos) ==
               expected.substr(0, syntax ? 31 : version ? 21 : std::string::npos));

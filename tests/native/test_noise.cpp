@@ -1,4 +1,4 @@
-// The shared noise against published and independently computed numbers (the Python suite reads the same file).
+// The noise, compared with published and independently computed numbers; the Python suite reads the same file.
 #include <doctest/doctest.h>
 
 #include <cmath>

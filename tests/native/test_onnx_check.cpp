@@ -1,9 +1,9 @@
 // The check of a graph's bytes refuses exactly what the Python runtime refuses.
 #include <doctest/doctest.h>
 
+#include "bundle/onnx_check.hpp"
 #include "errors.hpp"
 #include "files.hpp"
-#include "bundle/onnx_check.hpp"
 
 using namespace drc::detail;
 

@@ -1,4 +1,4 @@
-// The same images, seed and steps give the masks of the Python runtime.
+// The same images, seed and steps give the same masks as the Python runtime.
 #include <doctest/doctest.h>
 
 #include <cstdlib>

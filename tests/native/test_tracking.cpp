@@ -1,4 +1,4 @@
-// What tracking decides on a posterior of one number, against the vectors that the Python suite reads as well.
+// Tracking's decisions on a posterior of one number, compared with the vectors of the Python suite.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -14,7 +14,7 @@ using namespace drc::detail;
 
 namespace {
 
-// As ToyChain of the Python suite.
+// As ToyChain in tests/toy_chain.py.
 class ToyChain : public Posterior {
 public:
     explicit ToyChain(float reach) : reach_(reach) {}

@@ -6,12 +6,12 @@
 namespace drc::detail {
 namespace {
 
-constexpr int most_rows = 256;  // of 255 each, in 16 bits
+constexpr int most_rows = 256;  // so that 16 bits hold their sum of up to 255 each
 
 std::vector<AreaSpan> spans(int from, int to) {
     std::vector<AreaSpan> found(static_cast<std::size_t>(to));
     for (int i = 0; i < to; ++i) {
-        // The span is [start, end) / to: in whole numbers, so that neighbours share a pixel exactly.
+        // The span is [start, end) / to, in integers, so that two neighbours divide a pixel exactly.
         const std::int64_t start = std::int64_t{i} * from, end = start + from;
         const std::int64_t first = (start + to - 1) / to, last = end / to;
         found[static_cast<std::size_t>(i)] = {static_cast<int>(first), static_cast<int>(last),
@@ -63,7 +63,7 @@ void AreaScaler::prepare(cv::Size from, cv::Size to) {
     to_ = to;
 }
 
-// The loops are apart and simple, so that compilers turn them into vector instructions.
+// Separate simple loops, which compilers vectorise.
 void AreaScaler::sum_rows(const cv::Mat &image, const AreaSpan &span) {
     const std::size_t values = whole_.size();
     std::uint16_t *whole = whole_.data();
@@ -72,7 +72,7 @@ void AreaScaler::sum_rows(const cv::Mat &image, const AreaSpan &span) {
         const std::uint8_t *pixels = image.ptr(row);
         for (std::size_t i = 0; i < values; ++i) whole[i] = static_cast<std::uint16_t>(whole[i] + pixels[i]);
     }
-    // A share of 0 may lie outside of the image.
+    // A part of 0 may lie outside the image.
     const std::uint8_t *before = image.ptr(std::max(span.first - 1, 0));
     const std::uint8_t *after = image.ptr(std::min(span.last, image.rows - 1));
     float *sums = row_sums_.data();

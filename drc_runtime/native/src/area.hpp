@@ -1,5 +1,5 @@
-// Area averaging to a size and to twice that size at once. A camera's image is read from the memory a single time, which
-// OpenCV's INTER_AREA, called for either, does not do: half of what a frame cost outside of the engine was that.
+// Area averaging to a size and to twice that size in one pass over the image. Two calls of OpenCV's INTER_AREA read a camera's
+// image twice, which was half of a frame's cost outside the engine.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,19 @@
 
 namespace drc::detail {
 
-// Which pixels of a long axis make one of a short axis: whole ones, and shares of one before and of one behind.
+// The pixels of the image along one axis that make one pixel of the result: whole pixels, and parts of one before and one after.
 struct AreaSpan {
-    int first, last;      // the whole ones are first..last-1
-    float before, after;  // shares of first - 1 and of last, in [0, 1)
+    int first, last;      // whole pixels: first to last - 1
+    float before, after;  // parts of the pixels first - 1 and last, in [0, 1)
 };
 
 class AreaScaler {
 public:
-    // Whether `image` shrinks enough to both sizes, but not so much that a sum of its pixels needs more than 16 bits.
+    // Whether `image` shrinks at both sizes, but so little that 16 bits hold the sum of a column's pixels.
     static bool suits(const cv::Mat &image, cv::Size size);
 
-    // image: 8-bit, 3 channels. once, twice: 8-bit, 3 channels, `twice` with double the rows and columns of `once`.
-    // Within float32's rounding what cv::resize with INTER_AREA gives.
+    // image, once, twice: 8 bits, 3 channels; `twice` has double the rows and columns of `once`.
+    // The same as cv::resize with INTER_AREA, up to float32 rounding.
     void scale(const cv::Mat &image, cv::Mat &once, cv::Mat &twice);
 
 private:

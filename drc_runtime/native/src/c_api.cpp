@@ -1,4 +1,4 @@
-// The C functions: every exception ends here, as a status and a message.
+// The C functions. They turn every exception into a status and a message.
 #include <drc/drc.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ drc_status guard(Function function) noexcept {
     } catch (const std::bad_alloc &) {
         return fail(DRC_ERROR_MEMORY, "out of memory; close other programs or use a smaller model");
     } catch (const cv::Exception &error) {
-        // OpenCV's own kind of bad_alloc
+        // OpenCV's equivalent of bad_alloc
         if (error.code == cv::Error::StsNoMem) return fail(DRC_ERROR_MEMORY, "out of memory; use a smaller image");
         return fail(DRC_ERROR_ENGINE, error.err.c_str());
     } catch (const std::exception &error) {
@@ -53,13 +53,13 @@ void require(const void *pointer, const char *what) {
     if (pointer == nullptr) refuse_usage(std::string(what) + " is NULL");
 }
 
-// What the first version of the structs had. Fields that come later go behind these.
+// Sizes of the structs' first version. Later fields are added at the end.
 constexpr std::size_t first_extractor_params = offsetof(drc_extractor_params, provider) + sizeof(const char *);
 constexpr std::size_t first_track_params = offsetof(drc_track_params, budget) + sizeof(int32_t);
-constexpr std::size_t largest_params = 4096;  // beyond it the size was never set
+constexpr std::size_t largest_params = 4096;  // a larger size was never initialised
 
-// What this library knows of the program's parameters. A program built with an earlier header has fewer of them, and the
-// rest keep their defaults; one built with a later header may have set what would be ignored here.
+// Copies the parameters that this library knows. A program built with an earlier header has fewer: the rest keep their defaults.
+// A program built with a later header has more: it is refused if it sets any of them, which would be ignored here.
 template <typename Params>
 Params known(const Params *given, Params params, std::size_t first_version) {
     if (given == nullptr) return params;

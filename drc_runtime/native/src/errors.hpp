@@ -1,4 +1,4 @@
-// The one exception inside the library; the C functions turn it into a status and a message.
+// The library's only exception type; the C functions turn it into a status and a message.
 #pragma once
 
 #include <stdexcept>

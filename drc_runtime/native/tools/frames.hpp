@@ -24,9 +24,12 @@ public:
     // Reads the next frame; false at the end. The image is empty where a live source has no new frame yet.
     virtual bool next(Frame &frame) = 0;
 
+    // Frames a second, for planning. A live source measures it, which takes a second or, if it is slow, a few.
+    virtual double measured_rate() { return rate; }
+
     bool is_still() const { return rate <= 0; }  // images, not frames of a video
 
-    double rate = 0;                           // frames a second; 0 for still images
+    double rate = 0;                           // frames a second as the source states it; 0 for still images
     bool live = false;                         // a camera or a stream, of which only the latest frame matters
     long dropped = 0;                          // frames of a live source that a later frame replaced before they were read
     long reconnects = 0;                       // how often a lost live source was opened again

@@ -19,11 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<const char *, 9> suffixes{".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"};
-constexpr std::uint64_t deflate_limit = 1032;  // no data grow by more when they are unpacked
+constexpr std::uint64_t deflate_limit = 1032;  // the largest compression ratio of deflate
 
 bool is_digit(char character) { return std::isdigit(static_cast<unsigned char>(character)) != 0; }
 
-// Runs of digits are compared by their value, and before everything else.
+// Natural order: runs of digits compare by value and come before other characters.
 bool natural_less(const std::string &one, const std::string &other) {
     std::size_t i = 0, k = 0;
     while (i < one.size() && k < other.size()) {
@@ -53,7 +53,7 @@ std::uint32_t big_endian(std::string_view data, std::size_t position, std::size_
     return value;
 }
 
-// Where a JPEG's pixels begin; a thumbnail before them has an end marker of its own.
+// Position of a JPEG's scan data; a thumbnail before it has its own end marker.
 std::size_t start_of_scan(std::string_view data) {
     std::size_t position = 2;
     while (position + 4 <= data.size() && data[position] == '\xff' && data[position + 1] != '\xda')
@@ -61,19 +61,19 @@ std::size_t start_of_scan(std::string_view data) {
     return position;
 }
 
-// Whether the chunks reach the end mark, and the data can hold the pixels that the header states: OpenCV reserves
-// gigabytes for what a damaged length or header promises.
+// Whether the chunks reach IEND, and the data can contain the pixels that the header declares: OpenCV allocates gigabytes for a
+// damaged length or header.
 bool png_is_whole(std::string_view data) {
     const std::uint64_t width = big_endian(data, 16, 4), height = big_endian(data, 20, 4), depth = big_endian(data, 24, 1);
     std::uint64_t position = 8;
     while (position + 8 <= data.size() && data.substr(position + 4, 4) != "IEND")
         position += 12 + std::uint64_t{big_endian(data, position, 4)};
     if (position + 12 > data.size()) return false;
-    // without the product, which a hostile header could make overflow
+    // without the product, which overflows for a hostile header
     return width == 0 || height == 0 || height <= 8 * data.size() * deflate_limit / width / std::max<std::uint64_t>(1, depth);
 }
 
-// Older OpenCV fills the missing rest of a truncated file with grey and reports success: look for the end here.
+// Looks for the end of the file, because older OpenCV fills the missing part of a truncated file with grey and reports success.
 bool is_whole(std::string_view data) {
     if (data.substr(0, 3) == "\xff\xd8\xff") return data.find("\xff\xd9", start_of_scan(data)) != std::string_view::npos;
     if (data.substr(0, 8) == "\x89PNG\r\n\x1a\n") return png_is_whole(data);

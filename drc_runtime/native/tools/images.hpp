@@ -1,4 +1,4 @@
-// Images on the disk, read by the rules of drc_runtime/preprocess.py.
+// Image files, read by the rules of drc_runtime/images.py.
 #pragma once
 
 #include <filesystem>
@@ -9,13 +9,13 @@
 
 namespace live {
 
-// Whether the file's name ends as an image's does.
+// Whether the file name has the suffix of an image.
 bool is_image_name(const std::filesystem::path &path);
 
-// The images of a folder (not of its subfolders, not hidden) in natural order: frame2 before frame10.
+// The images of a folder, without subfolders and hidden files, in natural order: frame2 before frame10.
 std::vector<std::filesystem::path> list_images(const std::filesystem::path &folder);
 
-// 8 bits BGR: EXIF rotation applied, 16 bits scaled to 8, alpha dropped; what is cut short is refused.
+// 8-bit BGR; applies the EXIF rotation, scales 16 bits to 8, drops alpha, and refuses truncated files.
 cv::Mat read_image(const std::filesystem::path &path);
 
 }  // namespace live

@@ -1,23 +1,23 @@
-// drc-live: a source through a bundle to masks, a video or a window.
+// drc-live: reads a source, extracts its foreground with a bundle, writes masks or a video or opens a window.
 #include <cstdio>
 #include <cstdlib>
 
 #include <drc/drc.hpp>
 #include <opencv2/core/utils/logger.hpp>
 
-#include "pipeline/signals.hpp"
 #include "cli/options.hpp"
 #include "errors.hpp"
-#include "process_start.hpp"
 #include "pipeline/run.hpp"
+#include "pipeline/signals.hpp"
+#include "process_start.hpp"
 
 int main(int count, char **arguments) {
     const auto start = live::process_start();
     live::watch_signals();
-    // What its decoders have to say is not for the person who runs this.
+    // The decoders' own messages would not help the user.
     setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0);
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
-    // Seconds that a camera may send nothing: as long as drc run waits, and not 10, which is OpenCV's default.
+    // Seconds without a frame after which a camera read fails: as in drc run, and not OpenCV's 10.
     setenv("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "4", 0);
     try {
         const auto options = live::parse_options(count, arguments);

@@ -15,7 +15,7 @@ std::chrono::steady_clock::time_point process_start() {
 #if defined(__linux__)
     std::ifstream file("/proc/self/stat");
     const std::string all{std::istreambuf_iterator<char>(file), {}};
-    // The second field is the program's name in brackets and may hold anything; the start is the 20th behind it.
+    // The second field is the program's name in brackets and may contain anything; the start time is the 20th field after it.
     std::istringstream fields(all.substr(std::min(all.rfind(')') + 1, all.size())));
     std::string field;
     for (int i = 0; i < 19; ++i) fields >> field;

@@ -4,7 +4,7 @@
 
 namespace live {
 
-// When the system started this process, before its libraries were loaded; where that is not known, now.
+// The time when the system started this process, before its libraries were loaded; where that is unknown, now.
 std::chrono::steady_clock::time_point process_start();
 
 }  // namespace live

@@ -30,7 +30,7 @@ def convert_data_set(
         progress: called with the number of images seen.
 
     Raises:
-        UsageError: no such data set, an option out of range, or one that has no effect on this data set.
+        UsageError: the data set is unknown, an option out of range, or one that has no effect on this data set.
         SourceError: not such a download, or (without ``skip_unreadable``) images of it that cannot be read.
         OutputError: the folder is not empty, or the disk refuses.
     """
@@ -46,7 +46,7 @@ def convert_data_set(
         failures = crops.failures if isinstance(crops, ObjectCrops) else []
         if failures and not options.skip_unreadable:
             raise SourceError(
-                f"{len(failures)} images of {download} cannot be read: {failures[0]}; --skip-unreadable goes on without"
+                f"{len(failures)} images of {download} cannot be read: {failures[0]}; --skip-unreadable leaves them out"
             )
         if not report.train:
             raise SourceError(f"{download} gives no image to learn from: {report}; unpack the whole download")

@@ -14,7 +14,7 @@ from drc_train.data.downloads.cub import list_birds
 from drc_train.data.downloads.dogs import list_dogs
 from drc_train.data.downloads.files import Item
 from drc_train.data.downloads.options import ConversionOptions, ConversionReport
-from drc_train.data.masks import read_mask
+from drc_train.data.masks import read_probabilities
 
 TEST_SCENES = 1000
 """The first scenes of CLEVR6 are the test split (section 4.1), the others the training split."""
@@ -90,7 +90,7 @@ def _crop(item: Item, mask_path: Path | None, options: ConversionOptions) -> Cro
         raise SourceError(f"{item.image}: {error}") from error
     mask = None
     if mask_path is not None:
-        mask = read_mask(mask_path)
+        mask = read_probabilities(mask_path)
         if mask.shape == (height, width):
             mask = square.cut(mask)
         elif mask.shape != (options.size, options.size):

@@ -29,7 +29,7 @@ def find_root(root: Path, *names: str, layout: str) -> Path:
         layout: one line that describes the expected folder, for the message.
 
     Raises:
-        SourceError: there is no such folder.
+        SourceError: the folder does not exist.
     """
     folders = sorted(entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
     # The message names what is missing in the folder that has most of the download.

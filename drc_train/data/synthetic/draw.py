@@ -32,7 +32,7 @@ def draw_data_set(name: str, folder: Path, count: int = 1000, size: int = 128, s
         How many images or frames were written.
 
     Raises:
-        UsageError: no such set, or a count, size or seed that cannot be drawn.
+        UsageError: the set is unknown, or a count, size or seed that cannot be drawn.
         OutputError: the folder is not empty, or the disk refuses.
         MissingDependencyError: PyAV is missing, which encodes clips.
     """

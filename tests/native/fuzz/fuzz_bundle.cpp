@@ -1,7 +1,7 @@
-// A bundle folder whose files were cut, flipped, swapped or lost: a status and a message, or masks, and nothing else.
+// A bundle folder with truncated, changed or missing files gives a status and a message, or masks; anything else is a bug.
 //
-// The input is a list of damages, five bytes each, to the toy bundle in $DRC_GOLDEN. What flips a bit of a graph is
-// refused by its hash, so one kind of damage writes the graph's true hash into the manifest: the checks behind it are reached.
+// The input is a list of damages, five bytes each, to the toy bundle in $DRC_GOLDEN. The hash reveals a damaged graph, so one kind
+// of damage writes the damaged graph's hash into the manifest: then the later checks run.
 #include <unistd.h>
 
 #include <array>
@@ -36,7 +36,7 @@ const Files &intact() {
     return files;
 }
 
-// In memory where the system has such a folder. For one input only: libFuzzer ends its process without any cleaning up.
+// In memory where possible. Removed after each input, because libFuzzer ends the process without cleaning up.
 class Folder {
 public:
     Folder() {
@@ -91,7 +91,7 @@ void write_true_hash(Files &files) {
     if (found != std::string::npos) files.contents[0].replace(found, stated.size(), drc::detail::sha256(files.contents[1]));
 }
 
-// Twice, because a track's second frame takes another way than its first.
+// Two frames, because a track's second frame runs other code than its first.
 void run(drc_extractor *extractor) {
     std::array<std::uint8_t, 5 * 4 * 3> pixels{};
     std::array<std::uint8_t, 5 * 4> mask{};

@@ -1,4 +1,4 @@
-// Runs a fuzz target without libFuzzer, which GCC lacks: its seeds, then as many simple mutations of them as there is time for.
+// Runs a fuzz target without libFuzzer, which GCC does not have: the seeds, then simple mutations of them until the time is over.
 //
 //     drc_fuzz_manifest SECONDS FOLDER
 #include <chrono>

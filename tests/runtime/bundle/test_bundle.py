@@ -77,19 +77,29 @@ def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
         Bundle.load(toy_bundle)
 
 
-def test_a_link_to_outside_is_refused(toy_bundle: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["posterior_step.onnx", "manifest.json"])
+@pytest.mark.parametrize(
+    "target", ["../outside", "inside", "missing", "posterior_step.onnx", "manifest.json", "/dev/zero"]
+)
+def test_links_are_refused_wherever_they_lead(toy_bundle: Path, file: str, target: str) -> None:
+    path = toy_bundle / file
+    if target in ("../outside", "inside"):
+        path.rename(toy_bundle / target)
+    else:
+        path.unlink()
+    path.symlink_to(target)
+    with pytest.raises(BundleError, match=f"{file} is a link; copy the file itself into the folder"):
+        Bundle.load(toy_bundle)
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(toy_bundle: Path) -> None:
     graph = toy_bundle / "posterior_step.onnx"
-    outside = tmp_path / "outside.onnx"
-    graph.rename(outside)
-    graph.symlink_to(outside)
-    with pytest.raises(BundleError, match="link to outside the bundle"):
-        Bundle.load(toy_bundle)
-    graph.unlink()
-    graph.symlink_to(graph.name)
-    with pytest.raises(BundleError):
-        Bundle.load(toy_bundle)
     graph.unlink()
     graph.mkdir()
+    with pytest.raises(BundleError, match="is not a file"):
+        Bundle.load(toy_bundle)
+    graph.rmdir()
+    os.mkfifo(graph)
     with pytest.raises(BundleError, match="is not a file"):
         Bundle.load(toy_bundle)
 

@@ -12,6 +12,7 @@ from drc_runtime import __version__
 from drc_runtime.cli import app as cli
 from drc_runtime.cli.app import COMMANDS, GROUPS
 from drc_runtime.errors import OutputError
+from drc_runtime.packages import install_command
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = [name for name, command in COMMANDS.items() if not command.extra]
@@ -121,7 +122,7 @@ def test_a_missing_package_is_one_line_with_its_extra(
     code, out, err = drc(*name.split())
     assert (code, out) == (1, "")
     assert err.startswith(f"drc: drc {name} needs package_not_there (") and err.count("\n") == 1
-    assert err.endswith("pip install 'drc[train]'\n")
+    assert err.endswith(f"{install_command('train')}\n")
 
 
 def test_a_bug_is_not_taken_for_a_missing_package(

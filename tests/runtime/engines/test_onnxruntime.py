@@ -12,6 +12,9 @@ from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.onnxruntime import OnnxRuntimeCudaEngine, OnnxRuntimeEngine, OnnxRuntimeTensorRTEngine
 from drc_runtime.errors import EngineError, MissingDependencyError
+from drc_runtime.inference.extractor import Extractor
+from drc_runtime.inference.langevin import LangevinSampler
+from tests.runtime.engines import device_stand_in
 
 ENGINE_CLASSES = (OnnxRuntimeCudaEngine, OnnxRuntimeTensorRTEngine)
 
@@ -79,3 +82,39 @@ def test_a_provider_that_does_not_come_up_is_refused(
         EngineError, match=r"could not start its (CUDA|Tensorrt)ExecutionProvider.*--engine onnxruntime"
     ):
         engine.bind("posterior_step", ("z_next",))
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_each_run_of_a_device_sees_the_inputs_of_that_run(
+    toy_bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A binding copies to the device when it is made: the zeros of that moment would stay there for all runs."""
+    bundle = Bundle.load(toy_bundle)
+    expected = chain(LangevinSampler(load_engine("onnxruntime", bundle, 1), temperature=1.0))
+    device_stand_in.install(monkeypatch)
+    found = chain(LangevinSampler(load_engine(name, bundle, 1), temperature=1.0))
+    np.testing.assert_array_equal(found, expected)
+    assert found[0].std() > 0, "z moves"
+
+
+def chain(sampler: LangevinSampler) -> np.ndarray:
+    """Latents of two chains with noise, the second of another image and start."""
+    images = np.random.default_rng(1).uniform(-1, 1, (2, 1, 3, 8, 12)).astype(np.float32)
+    return np.stack([sampler.run(image, sampler.noise(), 3).z for image in images])
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "onnxruntime-tensorrt"])
+def test_a_device_gives_each_image_its_own_mask(toy_bundle: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the public class, a track included, with images that differ in every pixel."""
+    device_stand_in.install(monkeypatch)
+    dark, bright = np.zeros((16, 24, 3), np.uint8), np.full((16, 24, 3), 255, np.uint8)
+    extractor = Extractor(toy_bundle, engine=name)
+    assert [extractor.extract(image).foreground_share for image in (dark, bright, dark)] == [0, 1, 0]
+    track = extractor.track()
+    assert [track.step(image).foreground_share for image in (bright, dark, bright)] == [1, 0, 1]
+
+
+def test_the_processor_binds_once(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = OnnxRuntimeEngine(Bundle.load(toy_bundle), threads=1).bind("posterior_step", ("z_next",))
+    monkeypatch.setattr(bound, "_bind_inputs", lambda: pytest.fail("bound again"))
+    bound.run()

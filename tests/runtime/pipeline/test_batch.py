@@ -249,3 +249,10 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_written_twice(tmp_
         assert (again.written, again.present) == (1, 1999)
     finally:
         ray.shutdown()
+
+
+def test_images_by_another_name_are_items_and_those_not_read_are_named(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.jpg"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "1.jpg").rename(tmp_path / "1.jfif")
+    (tmp_path / "2.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    assert [target for _, target in list_items(tmp_path)] == ["1.png", "2.png"]

@@ -47,7 +47,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 def at(events: dict[int, Callable[[], object]]) -> Callable[[int, int | None], None]:
-    """A progress callback that does something once so many frames are done."""
+    """A progress callback that does something after a given number of frames."""
 
     def progress(done: int, total: int | None) -> None:
         events.get(done, lambda: None)()

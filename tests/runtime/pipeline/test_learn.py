@@ -1,5 +1,6 @@
 """``--learn`` on this side of the child process: recording, progress, what an interruption and a failure leave."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from drc_runtime.errors import MissingDependencyError, TrainingError, UsageError
 from drc_runtime.frames import Frame, Source
+from drc_runtime.packages import install_command
 from drc_runtime.pipeline import learn as learning
 from drc_runtime.pipeline import learn_child, recording
 from drc_runtime.pipeline.learn import check_learning, default_folder, lock_folder
@@ -220,7 +222,9 @@ class Clip(Source):
 
 def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "find_spec", lambda name: None if name == "onnxscript" else object())
-    with pytest.raises(MissingDependencyError, match=r"onnxscript is missing\): pip install 'drc\[export\]'$"):
+    with pytest.raises(
+        MissingDependencyError, match=rf"onnxscript is missing\): {re.escape(install_command('export'))}$"
+    ):
         check_learning(Clip(), "clip.avi")
 
 

@@ -1,4 +1,4 @@
-"""The log of a run: whole lines, added to, and what stands in them."""
+"""The log of a run: complete lines that are appended, and their content."""
 
 import json
 from pathlib import Path

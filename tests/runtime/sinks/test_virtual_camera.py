@@ -1,5 +1,6 @@
 """The virtual camera, with a stand-in for the package: the test machines have no such device."""
 
+import re
 import sys
 from fractions import Fraction
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 from drc_runtime.errors import MissingDependencyError, OutputError
 from drc_runtime.frames import Frame
 from drc_runtime.inference.extraction import Extraction
+from drc_runtime.packages import install_command
 from drc_runtime.sinks.virtual_camera import VirtualCameraSink
 
 
@@ -74,5 +76,5 @@ def test_a_system_without_a_device_is_told_with_the_way_out(fake_package: Simple
 
 def test_a_missing_package_is_told_before_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'drc\[vcam\]'"):
+    with pytest.raises(MissingDependencyError, match=re.escape(install_command("vcam"))):
         camera_sink()

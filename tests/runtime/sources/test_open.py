@@ -69,3 +69,28 @@ def test_sample_stands_for_the_scene(make_video, monkeypatch: pytest.MonkeyPatch
 def test_every_sample_has_its_clip() -> None:
     for name in samples.SAMPLES:
         assert sample_path(name).is_file()
+
+
+def test_a_folder_names_and_counts_what_it_cannot_read_and_leaves_nothing_out(tmp_path: Path, image, save) -> None:
+    save(tmp_path / "1.jpg", image).rename(tmp_path / "1.jfif")
+    save(tmp_path / "2.png", image).rename(tmp_path / "2.dat")
+    (tmp_path / "3.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (tmp_path / "4.jpg").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1avif")
+    (tmp_path / "notes.txt").write_text("no image")
+    with open_source(str(tmp_path)) as source:
+        assert source.count == 4
+        assert [frame.name for frame in source] == ["1", "2"]
+    assert len(source.failures) == 2
+    assert "3.heic is an image of the kind HEIC" in source.failures[0] and "4.jpg is" in source.failures[1]
+
+
+def test_what_a_file_is_does_not_hang_on_its_name(tmp_path: Path, image, save, make_video) -> None:
+    save(tmp_path / "a.png", image).rename(tmp_path / "a.mp4")
+    make_video("b.avi").rename(tmp_path / "b.jpg")
+    with open_source(str(tmp_path / "a.mp4")) as source:
+        assert source.is_still
+    with open_source(str(tmp_path / "b.jpg")) as source:
+        assert not source.is_still
+    (tmp_path / "c.mov").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(SourceError, match="HEIC"):
+        open_source(str(tmp_path / "c.mov"))

@@ -84,3 +84,22 @@ def test_several_models_and_several_sets(data: Path, tmp_path: Path, typed, caps
 def test_options_without_effect_are_refused(data: Path, typed, arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         typed(evaluate, data / "train", *arguments)
+
+
+def test_names_are_printed_as_they_are_and_not_as_markup(
+    data: Path, tmp_path: Path, typed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    odd = tmp_path / "[" / "bold]"  # [/bold]
+    odd.parent.mkdir()
+    (data / "test" / "masks").rename(odd)
+    typed(evaluate, data / "train", "--model", odd)
+    assert "best permutation" in capsys.readouterr().out
+
+
+def test_void_pixels_are_stated(data: Path, typed, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.zeros((8, 8), np.uint8)
+    labels[:, :3], labels[:, 3] = 1, 255
+    cv2.imwrite(str(data / "train" / "masks" / "0.png"), labels)
+    typed(evaluate, data / "train", "--model", data / "test" / "masks")
+    assert "as given: 12.50% of the pixels are void in the truth and not measured" in capsys.readouterr().out

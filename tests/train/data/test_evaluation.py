@@ -80,7 +80,7 @@ def test_a_mask_of_another_size_or_none_that_can_be_read(folder):
         list(load_evaluation(str(folder)))
     for damaged in (b"", b"text"):
         (folder / "masks" / "p0.png").write_bytes(damaged)
-        with pytest.raises(SourceError, match="p0.png is not a mask"):
+        with pytest.raises(SourceError, match="p0.png is not an image .*expected a mask"):
             list(load_evaluation(str(folder)))
 
 
@@ -98,3 +98,22 @@ def test_drawn_sets_are_not_those_of_training():
     assert np.array_equal([item.image for item in found], images)
     assert np.array_equal([item.mask for item in found], masks)
     assert [item.image.shape for item in load_evaluation("scene:2")] == [(240, 320, 3)] * 2
+
+
+def test_truth_that_is_empty_everywhere_is_refused_before_any_work(folder):
+    for name in ("p0", "p2"):
+        write_mask(folder / "masks" / f"{name}.png", value=0)
+    with pytest.raises(SourceError, match="no foreground in the 2 masks of .*--truth"):
+        load_evaluation(str(folder))
+    write_mask(folder / "masks" / "p2.png", value=1)
+    assert [int(item.mask.max()) for item in load_evaluation(str(folder))] == [0, 255]
+
+
+def test_void_pixels_come_with_the_mask(folder):
+    labels = np.zeros((48, 64), np.uint8)
+    labels[:10], labels[10:12] = 3, 255
+    for name in ("p0", "p2"):
+        cv2.imwrite(str(folder / "masks" / f"{name}.png"), labels)
+    for item in load_evaluation(str(folder)):
+        assert (item.mask[:10] == 255).all() and not item.mask[10:].any()
+        assert item.void[10:12].all() and item.void.sum() == 2 * 64

@@ -116,3 +116,14 @@ def test_whatever_follows_the_colon_is_a_number_or_an_error(text):
     except SourceError:
         return
     assert parsed == ("scene", int(text)) and int(text) > 0
+
+
+def test_images_by_another_name_are_learned_from_and_those_not_read_are_counted(tmp_path):
+    folder = write_images(tmp_path / "images", 3)
+    paths = sorted(folder.iterdir())
+    paths[0].rename(paths[0].with_suffix(".jfif"))
+    (folder / "z.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(SourceError, match="1 of 4 images in .*z.heic is an image of the kind HEIC.*--skip-unreadable"):
+        load_images(str(folder), 16)
+    with pytest.warns(UserWarning, match="1 of 4 images"):
+        assert len(load_images(str(folder), 16, skip_unreadable=True)) == 3

@@ -106,3 +106,17 @@ def test_the_index_is_hubert_and_arabie_s_formula_at_any_size(size: int) -> None
 def test_two_noise_partitions_agree_by_chance_only() -> None:
     random = np.random.default_rng(0)
     assert abs(adjusted_rand_index(random.integers(0, 4, 10_000), random.integers(0, 4, 10_000))) < 0.01
+
+
+def test_void_pixels_change_no_figure() -> None:
+    truth, mask, void = np.zeros((6, 6), np.uint8), np.zeros((6, 6), np.uint8), np.zeros((6, 6), bool)
+    truth[:2], mask[:3], void[2] = 255, 255, True
+    score = Score()
+    score.add(mask, truth, void)
+    figures = score.summary()
+    assert (figures["iou"], figures["dice"], figures["f1"], figures["void"]) == (1, 1, 1, pytest.approx(1 / 6))
+    assert iou(mask, truth) == pytest.approx(2 / 3) and iou(mask, truth, void) == 1
+    assert "void" not in Score().summary()
+    truth, mask, void = np.zeros((6, 6), np.uint8), np.zeros((6, 6), np.uint8), np.zeros((6, 6), bool)
+    truth[0], mask[1:], void[2:] = 255, 255, True
+    assert np.array_equal(best_permutation(mask, truth, void) > 127, mask == 0)

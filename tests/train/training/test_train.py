@@ -292,3 +292,18 @@ def test_only_what_cannot_change_what_is_learned_from_may_be_set_on_resuming(
     train(str(folder), tmp_path / "run", recipe=tiny, iterations=1)
     with pytest.raises(UsageError, match="own networks"):
         train(str(folder), tmp_path / "run", resume=True, recipe=Recipe(overrides=("model.base_channels=8",)))
+
+
+def test_the_name_of_a_recipe_is_printed_as_it_is(folder: Path, tmp_path: Path, tiny: Recipe) -> None:
+    recipe = tmp_path / "[" / "red]\x1b[31m.yaml"
+    recipe.parent.mkdir()
+    recipe.write_text((Path(module.__file__).parents[1] / "presets" / "edge-32.yaml").read_text())
+    terminal = io.StringIO()
+    train(
+        str(folder),
+        tmp_path / "run",
+        recipe=Recipe(str(recipe), tiny.overrides),
+        iterations=1,
+        reporting=Reporting(Console(file=terminal, width=500)),
+    )
+    assert "[/red]�[31m.yaml" in terminal.getvalue()

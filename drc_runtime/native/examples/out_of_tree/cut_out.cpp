@@ -1,4 +1,4 @@
-// cut_out BUNDLE < image.ppm > mask.pgm: the whole library in one page, without any other.
+// cut_out BUNDLE < image.ppm > mask.pgm: a complete program with libdrc and no other library.
 #include <cstdint>
 #include <iostream>
 #include <string>
@@ -6,12 +6,24 @@
 
 #include <drc/drc.hpp>
 
+// The next word of a PPM header; comments reach from # to the end of the line.
+std::string next_word(std::istream &stream) {
+    std::string word, comment;
+    while (stream >> word && word[0] == '#') std::getline(stream, comment);
+    return word;
+}
+
+int next_number(std::istream &stream) {
+    const std::string word = next_word(stream);
+    const bool valid = !word.empty() && word.size() < 6 && word.find_first_not_of("0123456789") == std::string::npos;
+    return valid ? std::stoi(word) : 0;
+}
+
 int main(int count, char **arguments) {
     if (count != 2) return std::cerr << "usage: cut_out BUNDLE < image.ppm > mask.pgm\n", 2;
-    std::string kind;
-    int width = 0, height = 0, largest = 0;
-    std::cin >> kind >> width >> height >> largest;
-    std::cin.get();
+    const std::string kind = next_word(std::cin);
+    const int width = next_number(std::cin), height = next_number(std::cin), largest = next_number(std::cin);
+    std::cin.get();  // one space before the pixels
     if (!std::cin || kind != "P6" || largest != 255 || width < 1 || height < 1 || width > 32767 || height > 32767)
         return std::cerr << "cut_out: stdin is not a PPM image (P6) of 8 bits\n", 1;
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) * height * 3), mask(pixels.size() / 3);

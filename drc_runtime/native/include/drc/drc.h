@@ -16,8 +16,8 @@
  *     drc_track_close(track);
  *     drc_extractor_close(extractor);
  *
- * No function ends the process or throws. Each that can fail returns a status, and drc_last_error() then says in one
- * line what was wrong and what to do. An extractor and its tracks belong to one thread at a time; several extractors
+ * No function ends the process or throws. A function that can fail returns a status; drc_last_error() then describes in
+ * one line what is wrong and what to do. An extractor and its tracks belong to one thread at a time; several extractors
  * may be used from several threads.
  */
 #ifndef DRC_DRC_H
@@ -44,47 +44,47 @@ extern "C" {
 
 typedef enum drc_status {
     DRC_OK = 0,
-    DRC_ERROR_USAGE = 1,          /* an argument cannot work */
-    DRC_ERROR_BUNDLE_MISSING = 2, /* the bundle, or a file that it names, is not there or may not be read */
-    DRC_ERROR_BUNDLE_DAMAGED = 3, /* a file is not the one that the manifest describes, or not what it should be */
-    DRC_ERROR_BUNDLE_VERSION = 4, /* the bundle is of another version */
-    DRC_ERROR_BUNDLE_UNSAFE = 5,  /* the bundle could reach outside of its own files */
-    DRC_ERROR_PROVIDER = 6,       /* this ONNX Runtime lacks the execution provider, or it does not start here */
+    DRC_ERROR_USAGE = 1,          /* an argument is out of range or NULL */
+    DRC_ERROR_BUNDLE_MISSING = 2, /* the bundle, or a file that it names, does not exist or cannot be read */
+    DRC_ERROR_BUNDLE_DAMAGED = 3, /* a file does not match the manifest, or is not valid */
+    DRC_ERROR_BUNDLE_VERSION = 4, /* the bundle has another format version */
+    DRC_ERROR_BUNDLE_UNSAFE = 5,  /* the bundle refers to files or code outside its folder */
+    DRC_ERROR_PROVIDER = 6,       /* this ONNX Runtime lacks the execution provider, or the provider does not start here */
     DRC_ERROR_ENGINE = 7,         /* ONNX Runtime cannot load or run the graph */
-    DRC_ERROR_DIVERGED = 8,       /* the chain left the range of float32; a track begins anew with its next frame */
+    DRC_ERROR_DIVERGED = 8,       /* the chain left the range of float32; a track restarts from noise with its next frame */
     DRC_ERROR_MEMORY = 9          /* out of memory */
 } drc_status;
 
-/* What the 8-bit probabilities are. */
+/* What the mask's 8-bit probabilities are. */
 typedef enum drc_mask_kind {
-    DRC_MASK_RESPONSIBILITY = 0, /* of the foreground for the image's own pixels (Eq. 7) */
-    DRC_MASK_MIXTURE = 1         /* the network's mixture weight alone */
+    DRC_MASK_RESPONSIBILITY = 0, /* Eq. 7: mixture weight and likelihood of the image's pixels */
+    DRC_MASK_MIXTURE = 1         /* the mixture weight pi_f alone */
 } drc_mask_kind;
 
 typedef enum drc_pixel_format {
     DRC_RGB = 0, /* 3 bytes a pixel: red, green, blue */
-    DRC_BGR = 1  /* 3 bytes a pixel: blue, green, red, as OpenCV has them */
+    DRC_BGR = 1  /* 3 bytes a pixel: blue, green, red, as in OpenCV */
 } drc_pixel_format;
 
 typedef struct drc_extractor drc_extractor; /* a loaded bundle */
 typedef struct drc_track drc_track;         /* the state of one video */
 
-/* Parameters come from a default function, so that a program still works with a later libdrc that knows more of them. */
+/* Initialise parameters with the default functions: then a program keeps working with a later libdrc that has more of them. */
 typedef struct drc_extractor_params {
-    size_t struct_size;   /* of the struct that the program was built with; the default function fills it in */
-    int32_t threads;      /* cores that a run may use; 0: all that this process may run on */
+    size_t struct_size;   /* size of the struct in the program's header, set by the default function */
+    int32_t threads;      /* CPU cores to use; 0: all that this process may use */
     int32_t mask;         /* a drc_mask_kind */
-    uint64_t seed;        /* of the noise that cold starts begin from */
+    uint64_t seed;        /* of the noise that cold starts begin from, from 0 to 2^64 - 1 */
     const char *provider; /* "CPU", "CUDA", "TensorRT" or "XNNPACK", if this ONNX Runtime has it; NULL: CPU */
 } drc_extractor_params;
 
 typedef struct drc_track_params {
     size_t struct_size; /* as above */
     int32_t steps;      /* for an ordinary frame; 0: the bundle's track_steps */
-    int32_t budget;     /* the most for a frame after the first, where the scene has changed; 0: no limit */
+    int32_t budget;     /* the most steps for a frame after the first, where the scene has changed; 0: no limit */
 } drc_track_params;
 
-/* An image of any size, which the call only reads. */
+/* An image of any size; calls only read it. */
 typedef struct drc_image {
     const uint8_t *pixels;
     int32_t width, height;
@@ -93,23 +93,23 @@ typedef struct drc_image {
 } drc_image;
 
 typedef struct drc_result {
-    float log_posterior;     /* of the latent that the mask comes from, without constants */
+    float log_posterior;     /* of the latent that the mask was read from, without constants */
     int32_t steps;           /* Langevin steps taken */
-    double foreground_share; /* share of the pixels whose probability is 128 or more, in [0, 1] */
-    float milliseconds;        /* that the whole call took */
-    float engine_milliseconds; /* of them inside ONNX Runtime */
+    double foreground_share; /* share of the pixels with a probability of 128 or more, in [0, 1] */
+    float milliseconds;        /* duration of the call */
+    float engine_milliseconds; /* the part of it in ONNX Runtime */
 } drc_result;
 
-/* What fits into the time from one frame to the next. */
+/* What fits into the time of a frame. */
 typedef struct drc_calibration {
-    int32_t steps;            /* for an ordinary frame: what fits, but not more than the bundle's track_steps */
-    int32_t budget;           /* for a frame on which the scene has changed: all that fits, at least `steps` */
-    float step_milliseconds;
-    float frame_milliseconds; /* what a frame costs beside its steps */
+    int32_t steps;            /* for an ordinary frame: what fits, at most the bundle's track_steps */
+    int32_t budget;           /* for a frame where the scene has changed: all that fits, at least `steps` */
+    float step_milliseconds;  /* duration of one step */
+    float frame_milliseconds; /* duration of everything in a frame except its steps */
 } drc_calibration;
 
 typedef struct drc_bundle_info {
-    const char *name;              /* lives as long as the extractor */
+    const char *name;              /* valid as long as the extractor */
     int32_t height, width;         /* of the network's image */
     int32_t latent_size;           /* numbers in z */
     int32_t cold_steps, track_steps; /* steps from noise, and for each further frame of a video */
@@ -118,10 +118,10 @@ typedef struct drc_bundle_info {
 /* "0.1.0" */
 DRC_API const char *drc_version(void);
 
-/* What the last call that failed in this thread had to say; an empty text before any did. Never NULL. */
+/* The message of the last call that failed in this thread, or an empty string. Never NULL. */
 DRC_API const char *drc_last_error(void);
 
-/* In the header, so that struct_size is that of the program and not that of the library. */
+/* Defined in the header, so that struct_size is the program's and not the library's. */
 static inline drc_extractor_params drc_extractor_default_params(void) {
     drc_extractor_params params = {sizeof(drc_extractor_params), 0, DRC_MASK_RESPONSIBILITY, 0, NULL};
     return params;
@@ -134,30 +134,30 @@ static inline drc_track_params drc_track_default_params(void) {
 
 /* Loads and checks the bundle in the folder `bundle`; params NULL: the defaults. On failure *extractor is NULL. */
 DRC_API drc_status drc_extractor_open(const char *bundle, const drc_extractor_params *params, drc_extractor **extractor);
-DRC_API void drc_extractor_close(drc_extractor *extractor); /* NULL is let be; close its tracks first */
+DRC_API void drc_extractor_close(drc_extractor *extractor); /* NULL is allowed; close its tracks first */
 DRC_API drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *info);
 
-/* The foreground of one image, from noise.
+/* Extracts the foreground of one image, starting from noise.
  *
  * steps: 0 takes the bundle's cold_steps.
- * probability: height x width bytes at the image's own size, rows `stride` bytes apart; 255 is certainly foreground.
+ * probability: height x width bytes at the image's own size, rows `stride` bytes apart; 0 is background, 255 is foreground.
  * result: may be NULL.
  */
 DRC_API drc_status drc_extract(drc_extractor *extractor, const drc_image *image, int32_t steps,
                                uint8_t *probability, size_t stride, drc_result *result);
 
-/* Times a few frames of `image`, which takes a fraction of a second: how many steps fit `rate` frames a second. */
+/* Measures how many steps fit at `rate` frames a second. It runs a few frames of `image`, which takes a fraction of a second. */
 DRC_API drc_status drc_calibrate(drc_extractor *extractor, const drc_image *image, double rate,
                                  drc_calibration *calibration);
 
-/* Follows a video: each frame starts where the last one's chain ended, the first one from noise. A frame that the chain
- * explains worse than those before gets more steps, and after some of them in a row a second chain starts from noise.
+/* Tracks a video: each frame's chain starts from the last frame's latent, the first one from noise. A frame with a low
+ * log-posterior, compared with the frames before, gets more steps; after several in a row a second chain starts from noise.
  * params NULL: the defaults. On failure *track is NULL. */
 DRC_API drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *params, drc_track **track);
 DRC_API drc_status drc_track_step(drc_track *track, const drc_image *image, uint8_t *probability, size_t stride,
                                   drc_result *result);
 DRC_API int32_t drc_track_restarts(const drc_track *track); /* chains started from noise after the first; 0 for NULL */
-DRC_API void drc_track_close(drc_track *track);             /* NULL is let be */
+DRC_API void drc_track_close(drc_track *track);             /* NULL is allowed */
 
 #ifdef __cplusplus
 }

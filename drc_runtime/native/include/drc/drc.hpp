@@ -1,4 +1,4 @@
-// The C++17 face of drc.h: handles that close themselves and exceptions instead of statuses.
+// The C++17 interface over drc.h: RAII handles, and exceptions instead of statuses.
 //
 //     drc::Extractor extractor("bundle");
 //     drc::Track track(extractor);
@@ -17,7 +17,7 @@
 
 namespace drc {
 
-// What a failed call had to say; status() tells the kinds apart.
+// The message of a failed call; status() is its kind.
 class Error : public std::runtime_error {
 public:
     explicit Error(drc_status status) : std::runtime_error(drc_last_error()), status_(status) {}
@@ -27,7 +27,7 @@ private:
     drc_status status_;
 };
 
-// The bytes that a mask is written into, rows without gaps.
+// The memory that a mask is written to, rows without gaps.
 struct MaskView {
     std::uint8_t *data;
     std::size_t size;
@@ -39,7 +39,7 @@ inline void require(drc_status status) {
     if (status != DRC_OK) throw Error(status);
 }
 
-// The C functions cannot know how long the caller's buffer is.
+// Checks the length of the caller's buffer, which the C functions do not know.
 inline std::size_t stride_of(const drc_image &image, MaskView mask) {
     const auto width = static_cast<std::size_t>(image.width > 0 ? image.width : 0);
     const auto height = static_cast<std::size_t>(image.height > 0 ? image.height : 0);
@@ -63,7 +63,7 @@ public:
         handle_.reset(opened);
     }
 
-    // One image, from noise; steps 0 takes the bundle's own number.
+    // One image, starting from noise; steps 0 takes the bundle's cold_steps.
     drc_result extract(const drc_image &image, MaskView mask, int steps = 0) {
         drc_result result{};
         detail::require(
@@ -71,7 +71,7 @@ public:
         return result;
     }
 
-    // How many steps fit `rate` frames a second of such images on this machine.
+    // Measures how many steps fit at `rate` frames a second on this machine.
     drc_calibration calibrate(const drc_image &image, double rate) {
         drc_calibration calibration{};
         detail::require(drc_calibrate(handle_.get(), &image, rate, &calibration));
@@ -106,7 +106,7 @@ public:
         return result;
     }
 
-    // Chains that were started from noise after the first.
+    // Number of chains that were started from noise after the first.
     int restarts() const noexcept { return drc_track_restarts(handle_.get()); }
 
 private:

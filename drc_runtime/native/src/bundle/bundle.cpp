@@ -1,13 +1,12 @@
 #include "bundle/bundle.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <system_error>
 
-#include "errors.hpp"
 #include "bundle/onnx_check.hpp"
 #include "bundle/sha256.hpp"
+#include "errors.hpp"
 
 namespace drc::detail {
 namespace {
@@ -17,22 +16,18 @@ namespace fs = std::filesystem;
 [[noreturn]] void refuse_missing(const std::string &message) { throw Failure(DRC_ERROR_BUNDLE_MISSING, message); }
 
 constexpr std::uintmax_t largest_manifest = 1u << 20;
-constexpr std::uintmax_t largest_graph = (1u << 31) - 1;  // what a protobuf message can be
+constexpr std::uintmax_t largest_graph = (1u << 31) - 1;  // limit of a protobuf message
 
 std::string read_file(const fs::path &folder, const std::string &file, std::uintmax_t limit) {
     const fs::path path = folder / file;
     const std::string name = path.string();
     std::error_code error;
-    const fs::path root = fs::canonical(folder, error);
-    // Resolved first: neither a link nor what it leads to may be outside of the folder that the user named.
-    const fs::path target = error ? fs::path() : fs::weakly_canonical(path, error);
-    if (error) refuse_missing("cannot read " + name + ": " + error.message());
-    if (std::mismatch(root.begin(), root.end(), target.begin(), target.end()).first != root.end())
-        refuse_unsafe(name + " is a link to outside the bundle; copy the file itself into the folder");
-    const fs::file_status status = fs::status(target, error);
+    // Not even a link within the folder is followed: what it leads to may be another file by the time it is read.
+    const fs::file_status status = fs::symlink_status(path, error);
     if (status.type() == fs::file_type::not_found) refuse_missing(name + " is missing; copy the bundle again");
+    if (fs::is_symlink(status)) refuse_unsafe(name + " is a link; copy the file itself into the folder");
     if (!fs::is_regular_file(status)) refuse_missing(name + " is not a file");
-    std::ifstream opened(target, std::ios::binary | std::ios::ate);
+    std::ifstream opened(path, std::ios::binary | std::ios::ate);
     const auto size = opened ? static_cast<std::streamoff>(opened.tellg()) : -1;
     if (size < 0) refuse_missing("cannot read " + name + "; check its permissions");
     if (static_cast<std::uintmax_t>(size) > limit)

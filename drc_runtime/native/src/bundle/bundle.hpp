@@ -1,4 +1,4 @@
-// The bundle folder: a manifest and the graph files it names, checked before use.
+// The bundle folder: a manifest and the graph files that it names, checked before use.
 #pragma once
 
 #include <filesystem>
@@ -9,11 +9,11 @@
 
 namespace drc::detail {
 
-// A bundle whose every graph has been read once, hashed and looked through.
+// A bundle whose graphs were all read, hashed and checked.
 struct Bundle {
     std::filesystem::path folder;
     Manifest manifest;
-    std::map<std::string, std::string> graphs;  // their bytes, by the names of the manifest
+    std::map<std::string, std::string> graphs;  // their bytes, by name
 };
 
 Bundle load_bundle(const std::filesystem::path &folder);

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-// Python's parser stops at about this depth; the limit also keeps every walk over the value cheap.
+// Python's parser stops at about this depth. The limit also bounds every walk over the value.
 constexpr int deepest = 900;
 
 [[noreturn]] void refuse_json(const std::string &why) {
@@ -22,8 +22,8 @@ bool within(char32_t character, const std::pair<char32_t, char32_t> &range) {
     return range.first <= character && character <= range.second;
 }
 
-// Controls, separators other than the space, invisible formatting and private characters: what could hide or forge a
-// line of output. Code points that no version of Unicode has assigned yet are let be.
+// False for control characters, separators other than the space, invisible formatting and private characters, which could hide
+// or forge a line of output. Unassigned code points are allowed.
 bool is_printable(char32_t character) {
     static constexpr std::array<std::pair<char32_t, char32_t>, 29> hidden{{
         {0x0, 0x1F},       {0x7F, 0xA0},       {0xAD, 0xAD},       {0x600, 0x605},     {0x61C, 0x61C},
@@ -38,7 +38,7 @@ bool is_printable(char32_t character) {
     return true;
 }
 
-// `text` is valid UTF-8, as the parser has made sure.
+// `text` is valid UTF-8; the parser has checked it.
 bool is_one_line(const std::string &text) {
     bool visible = false;
     for (std::size_t i = 0; i < text.size();) {
@@ -64,14 +64,14 @@ bool is_size(const json &value, std::int64_t least) {
 }  // namespace
 
 json decode_json(std::string_view text) {
-    // nlohmann skips this mark, Python's parser refuses it.
+    // nlohmann skips a byte order mark, Python's parser refuses it.
     if (text.substr(0, 3) == "\xEF\xBB\xBF") refuse_json("it starts with a byte order mark");
-    std::vector<std::set<std::string>> keys;  // of the objects that are open
+    std::vector<std::set<std::string>> keys;  // of the open objects
     const auto watch = [&keys](int depth, json::parse_event_t event, json &parsed) {
         if (depth > deepest) refuse_json("nested too deeply");
         if (event == json::parse_event_t::object_start) keys.emplace_back();
         if (event == json::parse_event_t::object_end) keys.pop_back();
-        // Parsers disagree on which of two equal keys counts, and another reader of the bundle might take the other.
+        // Parsers disagree on which of two equal keys counts, so another reader of the bundle might take the other one.
         if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
             refuse_json("a key stands twice in one object");
         return true;
@@ -141,7 +141,7 @@ const json &JsonObject::value(const std::string &key) const {
 }
 
 std::string JsonObject::where(const std::string &key) const {
-    std::string shown;  // a key comes from a stranger and must not break the message's line
+    std::string shown;  // a key is untrusted and must not break the message's line
     for (char character : key.substr(0, 80)) shown += static_cast<unsigned char>(character) < ' ' ? '?' : character;
     return path_.empty() ? shown : path_ + "." + shown;
 }

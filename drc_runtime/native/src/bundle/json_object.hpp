@@ -1,4 +1,4 @@
-// manifest.json decoded as strictly as the Python runtime does it, and read key by key with complaints that name the key.
+// manifest.json, decoded as strictly as by the Python runtime and read key by key; errors name the key.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@ namespace drc::detail {
 
 using Shape = std::vector<std::int64_t>;
 
-// Far above every sensible image or latent vector; below it no declared shape can exhaust the memory by itself.
+// Far above every real image or latent vector; no declared shape below it exhausts the memory by itself.
 constexpr std::int64_t largest_size = 1 << 16;
 
-// Refuses what is not JSON, and what parsers disagree on: equal keys in one object, numbers beyond a double.
+// Refuses text that is not JSON, and what parsers disagree on: equal keys in one object, numbers beyond a double.
 nlohmann::json decode_json(std::string_view text);
 
-// A JSON object and where it stands in the manifest. It refers to the value, which must outlive it.
+// A JSON object and its path in the manifest. It refers to the value, which must outlive it.
 class JsonObject {
 public:
     JsonObject(const nlohmann::json &value, std::string path);

@@ -10,10 +10,10 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *format = "drc-bundle-1";
-// Of graphs that compute what those without it do, convolutions in float16.
+// Suffix of graphs whose convolutions run in float16; inputs and outputs stay float32.
 constexpr std::string_view half_precision = "_fp16";
 
-using Kinds = std::vector<std::pair<std::string, std::string>>;  // in the order of the complaints
+using Kinds = std::vector<std::pair<std::string, std::string>>;  // in the order of the checks
 struct KnownGraph {
     Kinds inputs, outputs;
 };
@@ -102,7 +102,7 @@ std::string plain_name(const std::string &name) {
     return half ? name.substr(0, name.size() - half_precision.size()) : name;
 }
 
-// The graphs of version 1 must have the tensors and shapes that the sizes of image and latent vector imply.
+// The graphs of version 1 must have the tensors and shapes that follow from the sizes of image and latent vector.
 void check_graphs(const Manifest &manifest) {
     if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
     for (const auto &[name, graph] : manifest.graphs) {
@@ -120,7 +120,7 @@ void check_graphs(const Manifest &manifest) {
     }
 }
 
-// Nothing here runs TorchScript, but a manifest is right or wrong as a whole.
+// libdrc does not run TorchScript, but accepts the same manifests as the Python runtime.
 void check_torchscript(const Manifest &manifest, const JsonObject &torchscript) {
     for (const std::string &name : torchscript.keys()) parse_file(torchscript.child(name));
     for (const std::string &name : torchscript.keys())
@@ -147,7 +147,7 @@ Manifest parse_manifest(std::string_view text) {
     manifest.latent = latent.size("foreground") + latent.size("background") + latent.size("reassignment", 0);
     if (latent.has("foreground_slots")) manifest.foreground_slots = latent.size("foreground_slots");
     const JsonObject sampler = root.child("sampler");
-    sampler.positive("step_size");  // the graph has it built in
+    sampler.positive("step_size");  // checked only: the graph contains it
     manifest.sigma = sampler.positive("sigma");
     if (sampler.has("foreground_spread")) manifest.foreground_spread = sampler.positive("foreground_spread");
     if (sampler.has("likelihood")) {

@@ -1,6 +1,6 @@
-// An engine that loads a graph follows external data to other files and custom operator domains to other code, so a
-// bundle from a stranger must have neither. The protobuf wire format is walked here; only the messages that can lead to
-// a tensor or to a domain are entered (onnx.proto, IR versions 3 to 14), everything else is skipped by its length.
+// An engine that loads a graph follows external data to other files and custom operator domains to other code, so an untrusted
+// bundle must contain neither. This walks the protobuf wire format: it enters the messages that can contain a tensor or a domain
+// (onnx.proto, IR versions 3 to 14) and skips everything else by its length.
 #include "bundle/onnx_check.hpp"
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace {
 enum class Message { model, training, graph, function, node, attribute, sparse_tensor, tensor, opset, other };
 enum Wire : std::uint64_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-// Real graphs nest about ten messages and have some ten thousand fields; the limits keep a hostile one cheap.
+// Real graphs nest about ten messages and have about ten thousand fields. The limits bound the work for a hostile graph.
 constexpr int deepest = 64;
 constexpr int most_fields = 2'000'000;
 
@@ -81,7 +81,7 @@ public:
     }
 
 private:
-    // Reads the field at `position`, moves behind it, and puts a message that has to be entered into `pending`.
+    // Reads the field at `position`, moves past it, and adds a message that must be entered to `pending`.
     void field(const Span &span, std::size_t &position, std::vector<Span> &pending) {
         if (++fields_ > most_fields) refuse_damaged(name_ + " has more than 2000000 fields; it is not a graph to run");
         const std::uint64_t tag = number(position, span.end);
@@ -149,7 +149,7 @@ private:
 }  // namespace
 
 void check_model(std::string_view data, const std::string &name) {
-    // onnxruntime takes bytes with this mark for its own flatbuffer format, which nothing below would have checked.
+    // onnxruntime reads bytes with this mark as its own flatbuffer format, which is not checked below.
     if (data.size() >= 8 && data.substr(4, 4) == "ORTM")
         refuse_unsafe(name + " is in onnxruntime's own format; a bundle holds ONNX only");
     Walker(data, name).walk();

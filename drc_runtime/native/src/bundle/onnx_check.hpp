@@ -5,9 +5,8 @@
 
 namespace drc::detail {
 
-// Refuses an ONNX model that could reach outside its own bytes: external data, an operator domain other than ONNX's
-// own, no graph, or bytes that are not an ONNX model at all. `name` stands in the message. What passes may still be a
-// model that an engine refuses.
+// Refuses an ONNX model that refers to anything outside its own bytes (external data, an operator domain other than ONNX's own),
+// that has no graph, or that is not an ONNX model. `name` is for the message. An engine may still refuse a model that passes.
 void check_model(std::string_view data, const std::string &name);
 
 }  // namespace drc::detail

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-// Set up by hand: a library older than the headers answers with a null pointer, which the header would follow.
+// Initialised by hand: a library older than the headers returns a null pointer, which the header would dereference.
 #define ORT_API_MANUAL_INIT
 #include <onnxruntime_cxx_api.h>
 
@@ -23,7 +23,7 @@ namespace {
 constexpr const char *graph_name = "posterior_step";
 
 struct Provider {
-    const char *name;     // what people call it
+    const char *name;  // for the user
     const char *ort_name;
 };
 constexpr std::array<Provider, 4> providers{{{"CPU", "CPUExecutionProvider"},
@@ -31,7 +31,7 @@ constexpr std::array<Provider, 4> providers{{{"CPU", "CPUExecutionProvider"},
                                              {"TensorRT", "TensorrtExecutionProvider"},
                                              {"XNNPACK", "XnnpackExecutionProvider"}}};
 
-// In a container that is limited to some cores, ONNX Runtime's own default counts all of the machine's.
+// In a container with limited cores, ONNX Runtime's default counts all cores of the machine.
 int available_cores() {
 #if defined(__linux__)
     cpu_set_t set;
@@ -55,7 +55,7 @@ Ort::Env &environment() {
         return true;
     }();
     static_cast<void>(ready);
-    // Its warnings are for whoever exported the graph, who has checked it.
+    // Its warnings concern the export, which has verified the graph.
     static Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "drc");
     return env;
 }
@@ -76,7 +76,7 @@ void add_provider(Ort::SessionOptions &options, const std::string &name) {
         throw Failure(DRC_ERROR_PROVIDER, "this ONNX Runtime was built without " + name + "; it has " + there);
     }
     try {
-        // What TensorRT does not take goes to CUDA, and what that does not take to the CPU.
+        // Operators that TensorRT does not support run on CUDA, and those that CUDA does not support on the CPU.
         if (name == "TensorRT") options.AppendExecutionProvider_TensorRT(OrtTensorRTProviderOptions{});
         if (name == "CUDA" || (name == "TensorRT" && has(available, providers[1])))
             options.AppendExecutionProvider_CUDA(OrtCUDAProviderOptions{});
@@ -87,7 +87,7 @@ void add_provider(Ort::SessionOptions &options, const std::string &name) {
     }
 }
 
-// The file has to be what the manifest says, or bound buffers would be written past their end.
+// The graph must match the manifest; else a run would write past the end of bound buffers.
 void check_tensors(const Ort::Session &session, bool inputs, const std::map<std::string, Shape> &declared) {
     Ort::AllocatorWithDefaultOptions allocator;
     const std::string kind = inputs ? "input" : "output";
@@ -116,11 +116,11 @@ std::size_t elements(const Shape &shape) {
 
 struct PosteriorStep::Session {
     Session(const Bundle &bundle, const EngineOptions &options)
-        : memory(nullptr), session(nullptr), moving(nullptr), last(nullptr) {
+        : memory(nullptr), session(nullptr), moving(nullptr), last(nullptr), has_device(options.provider != "CPU") {
         Ort::Env &env = environment();
         Ort::SessionOptions settings;
         settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
-        // Threads that spin between runs take the cores from decoding and drawing, and make no step faster.
+        // Threads that spin between runs take cores from decoding and drawing and make no step faster.
         settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
         add_provider(settings, options.provider);
         const std::string &graph = bundle.graphs.at(graph_name);
@@ -141,17 +141,17 @@ struct PosteriorStep::Session {
     void bind(const Manifest &manifest, Buffers &buffers) {
         using Named = std::vector<std::pair<const char *, std::vector<float> *>>;
         const GraphEntry &entry = manifest.graphs.at(graph_name);
-        const Named inputs{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
+        const Named given{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
         Named outputs{{"z_next", &buffers.z_next},
                       {"log_posterior", &buffers.log_posterior},
                       {"mask", &buffers.mask},
                       {"foreground", &buffers.foreground},
                       {"background", &buffers.background}};
         if (manifest.foreground_slots > 1) outputs.emplace_back("responsibility", &buffers.responsibility);
-        for (const auto &[name, buffer] : inputs) {
-            const Ort::Value value = tensor(entry.inputs.at(name), *buffer);
-            moving.BindInput(name, value);
-            last.BindInput(name, value);
+        for (const auto &[name, buffer] : given) {
+            inputs.emplace_back(name, tensor(entry.inputs.at(name), *buffer));
+            moving.BindInput(name, inputs.back().second);
+            last.BindInput(name, inputs.back().second);
         }
         for (const auto &[name, buffer] : outputs) {
             const Ort::Value value = tensor(entry.outputs.at(name), *buffer);
@@ -160,14 +160,28 @@ struct PosteriorStep::Session {
         }
     }
 
+    // The plain processor reads the buffers in each run. Every other provider copies an input to its own memory when it is
+    // bound: it has to be bound again before each run, and its outputs are there only after the device has finished.
+    void run(bool maps) {
+        Ort::IoBinding &binding = maps ? last : moving;
+        if (has_device) {
+            for (const auto &[name, value] : inputs) binding.BindInput(name, value);
+            binding.SynchronizeInputs();
+        }
+        session.Run(run_options, binding);
+        if (has_device) binding.SynchronizeOutputs();
+    }
+
     Ort::MemoryInfo memory;
     Ort::Session session;
-    Ort::IoBinding moving, last;  // a run fetches only what is bound
+    Ort::IoBinding moving, last;  // a run computes all outputs but writes only the bound ones
+    std::vector<std::pair<const char *, Ort::Value>> inputs;
+    bool has_device;
     Ort::RunOptions run_options{nullptr};
 };
 
 PosteriorStep::PosteriorStep(const Bundle &bundle, const EngineOptions &options) {
-    environment();  // before the first member of ONNX Runtime's: their destructors need it, too
+    environment();  // before the first ONNX Runtime object, because their destructors need it as well
     const GraphEntry &entry = bundle.manifest.graphs.at(graph_name);
     batch_ = static_cast<std::size_t>(entry.inputs.at("z").front());
     try {
@@ -183,7 +197,7 @@ PosteriorStep::~PosteriorStep() = default;
 void PosteriorStep::run(bool maps) {
     const auto begun = std::chrono::steady_clock::now();
     try {
-        session_->session.Run(session_->run_options, maps ? session_->last : session_->moving);
+        session_->run(maps);
     } catch (const Ort::Exception &error) {
         fail_engine(std::string("ONNX Runtime failed: ") + first_line(error.what()));
     }

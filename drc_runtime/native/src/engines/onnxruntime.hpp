@@ -1,4 +1,5 @@
-// ONNX Runtime with one graph, posterior_step. Its buffers are bound once, so that libdrc copies and allocates nothing in a run.
+// ONNX Runtime with one graph, posterior_step. On the processor its buffers are bound once, so that libdrc copies and allocates
+// nothing in a run; other providers get the inputs again in each run.
 #pragma once
 
 #include <chrono>

@@ -28,7 +28,7 @@ EngineOptions engine_options(const drc_extractor_params &params) {
 
 Mask mask_kind(const drc_extractor_params &params) {
     if (params.mask != DRC_MASK_RESPONSIBILITY && params.mask != DRC_MASK_MIXTURE)
-        refuse_usage("no such kind of mask: choose DRC_MASK_RESPONSIBILITY or DRC_MASK_MIXTURE");
+        refuse_usage("this kind of mask is unknown: choose DRC_MASK_RESPONSIBILITY or DRC_MASK_MIXTURE");
     return params.mask == DRC_MASK_RESPONSIBILITY ? Mask::responsibility : Mask::mixture;
 }
 

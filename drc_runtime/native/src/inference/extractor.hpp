@@ -8,10 +8,10 @@
 
 #include "bundle/bundle.hpp"
 #include "engines/onnxruntime.hpp"
-#include "inference/mask.hpp"
-#include "preprocess.hpp"
 #include "inference/langevin.hpp"
+#include "inference/mask.hpp"
 #include "inference/tracking.hpp"
+#include "preprocess.hpp"
 
 struct drc_extractor {
     drc_extractor(const std::filesystem::path &folder, const drc_extractor_params &params);

@@ -1,4 +1,4 @@
-// Normal noise from a counter-based generator, the same in every language (docs/noise.md specifies it).
+// Normal noise from a counter-based generator, the same in every language; docs/noise.md is the specification.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@ namespace drc::detail {
 
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-// A sequence of draws from N(0, I), decided by its seed alone.
+// A sequence of draws from N(0, I) that depends only on the seed.
 class NormalNoise {
 public:
     explicit NormalNoise(std::uint64_t seed, std::uint64_t first_draw = 0) : seed_(seed), draw_(first_draw) {}

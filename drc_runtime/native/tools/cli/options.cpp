@@ -17,20 +17,20 @@ namespace {
 
 constexpr const char *help = R"(Usage: drc-live [OPTIONS] SOURCE
 
-Cut out the foreground of a camera, video, folder or image; exit code 1 if any item failed.
+Extract the foreground of a camera, video, folder or image; exit code 1 if any item failed.
 
 SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http address.
 
   --model BUNDLE     The folder that drc export wrote. Required.
   --out PATH         Video (.mp4, .avi); for images a .png or a folder of cut-outs.
-  --masks DIR        Write one PNG mask a frame: 0 background, 255 foreground.
-  --soft             Masks keep the probabilities.
-  --steps N          Langevin steps a frame. Default: the bundle's own, or fewer if --fps wants so.
-  --fps RATE         Frames a second to choose the steps for. Default: a live source's own.
+  --masks DIR        Write one PNG mask for each frame: 0 background, 255 foreground.
+  --soft             Masks contain probabilities instead of 0 and 255.
+  --steps N          Langevin steps for each frame. Default: the bundle's own, or fewer if --fps needs that.
+  --fps RATE         Frame rate that the steps are chosen for. Default: measured, for a live source.
   --mask KIND        responsibility (default) or mixture.
   --threads N        Threads of the network. Default: all cores.
   --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.
-  --seed N           Of the Langevin noise. Default: 0.
+  --seed N           Seed of the Langevin noise. Default: 0.
   --no-display       Never open a window.
   --overwrite        Replace outputs that exist.
   --json             Print one machine-readable object on stdout.
@@ -60,7 +60,7 @@ Number number(const char *name, const char *text, Number least) {
     return value;
 }
 
-// Not from_chars: before GCC 11 it knows whole numbers only.
+// Not from_chars, which supports only integers before GCC 11.
 double rate(const char *text) {
     std::istringstream stream(text);
     stream.imbue(std::locale::classic());
@@ -100,7 +100,7 @@ std::optional<Options> parse_options(int count, char **arguments) {
     Options options;
     opterr = 0;
     int code = 0;
-    // The colon tells an option without its value from one that does not exist.
+    // The colon distinguishes an option without a value from an unknown option.
     while ((code = getopt_long(count, arguments, ":", known, nullptr)) != -1) {
         const std::string given = arguments[optind > 1 ? optind - 1 : 1];
         if (code == ask) return std::fputs(help, stdout), std::nullopt;

@@ -65,7 +65,7 @@ void print_json(const Report &report, const Source &source, const Options &optio
     put(object, "milliseconds", report.latency);
     put(object, "outside_engine_milliseconds", report.outside);
     put(object, "age", report.age);
-    // A file's name need not be UTF-8.
+    // A file name may not be UTF-8.
     std::cout << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
 }
 

@@ -1,4 +1,4 @@
-// What a run did, in the words of drc_runtime/run.py, and how it is printed.
+// What a run did, with the keys of drc_runtime/pipeline/report.py, and how it is printed.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +13,12 @@
 
 namespace live {
 
-// The latest milliseconds of something: a run may go on for weeks.
+// The latest values of a duration in milliseconds; bounded, because a run may last for weeks.
 class Timings {
 public:
     void add(double milliseconds);
     bool empty() const { return values_.empty(); }
-    double percentile(double share) const;  // of at least one
+    double percentile(double share) const;  // needs at least one value
 
 private:
     std::deque<double> values_;
@@ -28,7 +28,7 @@ struct Report {
     long frames = 0;
     int steps = 0;
     double foreground_share = 0, ready_seconds = 0, first_mask_seconds = 0, seconds = 0;
-    Timings latency, outside;  // of a frame to its mask; of that what was not ONNX Runtime's
+    Timings latency, outside;  // from a frame to its mask, and the part of it outside ONNX Runtime
     Timings age;               // from a live frame's capture to the end of its outputs
     std::vector<std::string> failures;
 

@@ -9,20 +9,20 @@
 
 #include <drc/drc.hpp>
 
-#include "views/compose.hpp"
+#include "errors.hpp"
+#include "frames.hpp"
+#include "pipeline/report.hpp"
 #include "pipeline/signals.hpp"
 #include "sinks/open.hpp"
-#include "errors.hpp"
-#include "pipeline/report.hpp"
-#include "frames.hpp"
 #include "sinks/window.hpp"
 #include "sources/open.hpp"
+#include "views/compose.hpp"
 
 namespace live {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int most_errors = 10;  // so many frames in a row on which the network fails end a live run
+constexpr int most_errors = 10;  // a live run ends after this many failed frames in a row
 constexpr std::size_t failures_kept = 100;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -36,10 +36,10 @@ drc_extractor_params parameters(const Options &options) {
     return params;
 }
 
-// Frames to masks: videos and live sources are tracked, images each start from noise.
-class Follower {
+// Extracts masks: videos and live sources are tracked, each image starts from noise.
+class FrameExtractor {
 public:
-    Follower(drc::Extractor &extractor, const Source &source, const Options &options)
+    FrameExtractor(drc::Extractor &extractor, Source &source, const Options &options)
         : extractor_(extractor), source_(source), options_(options) {}
 
     drc_result step(const cv::Mat &image, cv::Mat &probability) {
@@ -52,33 +52,33 @@ public:
     }
 
 private:
-    // With the first frame, whose size decides what a frame costs.
+    // Chooses the steps with the first frame, because its size decides what a frame costs.
     drc_track_params chosen(const drc_image &first) {
         drc_track_params params = drc_track_default_params();
         params.steps = options_.steps;
-        const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.rate : 0;
+        const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.measured_rate() : 0;
         if (rate <= 0) return params;
         const drc_calibration fits = extractor_.calibrate(first, rate);
         if (params.steps == 0) params.steps = fits.steps;
         params.budget = std::max(params.steps, fits.budget);
-        std::fprintf(stderr, "drc-live: %d steps a frame, of %d that fit %g frames/s on this machine\n", params.steps, fits.budget, rate);
+        std::fprintf(stderr, "drc-live: %d steps a frame, of %d that fit %.3g frames/s on this machine\n", params.steps, fits.budget, rate);
         return params;
     }
 
     drc::Extractor &extractor_;
-    const Source &source_;
+    Source &source_;
     const Options &options_;
     std::unique_ptr<drc::Track> track_;
 };
 
-// Lets a live run survive frames on which the network fails; they go into the report.
+// Continues a live run after frames on which the network fails, and reports them.
 class Tolerance {
 public:
     Tolerance(bool live, Report &report) : live_(live), report_(report) {}
 
-    std::optional<drc_result> step(Follower &follower, const Frame &frame, cv::Mat &probability) {
+    std::optional<drc_result> step(FrameExtractor &extractor, const Frame &frame, cv::Mat &probability) {
         try {
-            const drc_result result = follower.step(frame.image, probability);
+            const drc_result result = extractor.step(frame.image, probability);
             in_a_row_ = 0;
             return result;
         } catch (const drc::Error &error) {
@@ -94,16 +94,16 @@ private:
     int in_a_row_ = 0;
 };
 
-// Until the source ends, the window is closed or a signal comes; the last two keep what is finished.
+// Runs until the source ends, the user closes the window or a signal arrives; finished outputs are kept in all cases.
 void process(Source &source, const Options &options, drc::Extractor &extractor, std::vector<std::unique_ptr<Sink>> &sinks,
              Window *window, Clock::time_point start, Report &report) {
-    Follower follower(extractor, source, options);
+    FrameExtractor frames(extractor, source, options);
     Tolerance tolerance(source.live, report);
     Frame frame;
     cv::Mat probability;
     while (signal_received() == 0 && source.next(frame)) {
         if (frame.image.empty()) continue;
-        const auto result = tolerance.step(follower, frame, probability);
+        const auto result = tolerance.step(frames, frame, probability);
         if (!result) continue;
         report.add(*result);
         if (report.frames == 1) report.first_mask_seconds = seconds_since(start);
@@ -134,7 +134,7 @@ int run(const Options &options, Clock::time_point start) {
     report.seconds = seconds_since(start);
     (options.json ? print_json : print_rows)(report, *source, options);
     for (const std::string &failure : report.failures) std::fprintf(stderr, "drc-live: %s\n", failure.c_str());
-    // a signal is how one ends a live source
+    // a signal is the normal end of a live source
     if (signal_received() != 0 && !source->live) return 128 + signal_received();
     return report.failures.empty() ? 0 : 1;
 }

@@ -6,7 +6,7 @@
 
 namespace live {
 
-// A source through the bundle to its outputs. Returns the exit code; `start` is when the process began.
+// Runs the bundle on a source and writes the outputs. Returns the exit code; `start` is the start of the process.
 int run(const Options &options, std::chrono::steady_clock::time_point start);
 
 }  // namespace live

@@ -1,11 +1,11 @@
-// Ctrl-C and SIGTERM end a run in order; a second one ends the process at once.
+// The first Ctrl-C or SIGTERM ends a run after the current frame; a second one ends the process immediately.
 #pragma once
 
 namespace live {
 
 void watch_signals();
 
-// The signal that was received, or 0.
+// The number of the received signal, or 0.
 int signal_received();
 
 }  // namespace live

@@ -19,7 +19,7 @@ double now() { return static_cast<double>(cv::getTickCount()) / cv::getTickFrequ
 bool visible() {
     try {
         return cv::getWindowProperty(title, cv::WND_PROP_VISIBLE) >= 1;
-    } catch (const cv::Exception &) {  // some window systems answer so for a window that is gone
+    } catch (const cv::Exception &) {  // some window systems throw for a window that was closed
         return false;
     }
 }
@@ -28,7 +28,7 @@ bool visible() {
 
 bool display_available() {
     if (std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) return false;
-    // OpenCV ends the whole process where it cannot reach the display server: another process tries first.
+    // OpenCV ends the process if it cannot reach the display server, so a child process tries first.
     const pid_t child = fork();
     if (child == 0) {
         const int nowhere = open("/dev/null", O_WRONLY);

@@ -12,8 +12,10 @@
 #include <opencv2/videoio.hpp>
 
 #include "errors.hpp"
+#include "pipeline/signals.hpp"
 #include "sources/backoff.hpp"
 #include "sources/decoder.hpp"
+#include "sources/rate_meter.hpp"
 
 namespace live {
 namespace {
@@ -70,6 +72,13 @@ public:
         return true;
     }
 
+    double measured_rate() override {
+        std::unique_lock lock(mutex_);
+        const auto limit = Clock::now() + RateMeter::patience;
+        while (Clock::now() < limit && signal_received() == 0 && !meter_.rate(Clock::now())) changed_.wait_for(lock, poll_period);
+        return meter_.rate(Clock::now()).value_or(rate);
+    }
+
 private:
     void receive() {
         Backoff backoff(std::random_device{}());
@@ -91,6 +100,7 @@ private:
                 filled_ = true;
                 index_ = count_++;
                 captured_ = Clock::now();
+                meter_.add(captured_);
                 changed_.notify_all();
             } while (!is_closed() && connection_.capture.read(connection_.image) && !connection_.image.empty());
         } catch (const cv::Exception &) {  // of a damaged frame: the decoder's state is unknown, so it is opened again
@@ -144,6 +154,7 @@ private:
     std::condition_variable changed_;
     cv::Mat slot_;
     Clock::time_point captured_;
+    RateMeter meter_;
     long index_ = 0, count_ = 0, dropped_ = 0, reconnects_ = 0;
     std::string state_ = "connecting";
     bool filled_ = false, closed_ = false;

@@ -12,9 +12,9 @@ namespace {
 constexpr double background_brightness = 0.35;
 const cv::Scalar line_colour(170, 255, 90);
 
-// `front` where the probability is 255, `behind` where it is 0.
+// Blends `front` over `behind`: `front` where the probability is 255, `behind` where it is 0.
 void blend(const cv::Mat &front, const cv::Mat &probability, cv::Mat &behind) {
-    // Only the rectangle that holds foreground: most of most frames does not.
+    // Only the bounding box of the foreground, which is a small part of most frames.
     const cv::Rect window = cv::boundingRect(probability);
     if (window.empty()) return;
     cv::Mat alpha, rest, one, other;
@@ -34,7 +34,7 @@ cv::Mat overlay(const cv::Mat &image, const cv::Mat &probability) {
     cv::convertScaleAbs(grey, grey, background_brightness);
     cv::cvtColor(grey, result, cv::COLOR_GRAY2BGR);
     blend(image, probability, result);
-    // The mask less its erosion, not its contours: those cost a hundred times as much where the mask is noisy.
+    // The mask minus its erosion. Contours of a noisy mask would cost a hundred times as much.
     const cv::Mat mask = threshold(probability);
     const int thickness = std::max(1, static_cast<int>(std::lrint(std::min(image.rows, image.cols) / 360.0)));
     cv::erode(mask, inner, cv::Mat::ones(2 * thickness + 1, 2 * thickness + 1, CV_8U));

@@ -1,6 +1,7 @@
 """The page over real HTTP: access, the live view, the settings, and many viewers."""
 
 import json
+import re
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import MissingDependencyError, OutputError
+from drc_runtime.packages import install_command
 from drc_runtime.sinks.web.app import MOST_VIEWERS, content_policy
 from drc_runtime.sinks.web.live_view import encode_jpeg
 from drc_runtime.sinks.web.server import PageServer
@@ -219,5 +221,5 @@ def test_a_port_in_use_and_missing_packages_are_errors(start, monkeypatch) -> No
     with pytest.raises(OutputError, match="choose another host or port"):
         PageServer(str(run.server.port))
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'drc\[web\]'"):
+    with pytest.raises(MissingDependencyError, match=re.escape(install_command("web"))):
         PageServer("0")
