@@ -12,11 +12,11 @@ from drc_export.reference import Reference
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
 from drc_runtime.activity import Report, silent
-from drc_runtime.bundle.bundle import PRECISIONS, Bundle, write_bundle
+from drc_runtime.bundle.bundle import PRECISIONS, Bundle, check_bundle_folder, write_bundle
 from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, Manifest
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
-from drc_runtime.errors import OutputError, UsageError
+from drc_runtime.errors import UsageError
 from drc_runtime.version import __version__
 from drc_train.config import Config
 from drc_train.sampling.torch_engine import manifest_of
@@ -67,8 +67,7 @@ def export(
         OutputError: the bundle exists already or cannot be written.
     """
     _check_precisions(precisions)
-    if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle} exists already: give another --out, or --overwrite to replace it")
+    check_bundle_folder(bundle, overwrite)
     model, config, state = load_model(run)
     functions = graphs(config)
     traced, files = {}, {}

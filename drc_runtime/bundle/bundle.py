@@ -2,9 +2,9 @@
 
 import hashlib
 import os
+import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,11 @@ from types import MappingProxyType
 from drc_runtime.bundle.manifest import HALF_PRECISION, MANIFEST, FileEntry, GraphEntry, Manifest
 from drc_runtime.bundle.onnx_check import check_model
 from drc_runtime.errors import BundleError, OutputError, UsageError
+from drc_runtime.outputs import NOT_OURS, check_place, temporary_name
 
 PRECISIONS = ("fp32", "fp16")
 _LARGEST_MANIFEST = 1 << 20
+_ENGINE_FILES = re.compile(r"\.tensorrt-[0-9.a-z]+\.cache|\.tensorrt\.lock")
 _LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message
 
 
@@ -147,14 +149,14 @@ def write_bundle(
         manifest: describes exactly ``graphs`` and ``torchscript``, with their hashes.
         graphs: ONNX models by their names in the manifest.
         torchscript: TorchScript files by their names in the manifest.
-        overwrite: replace an existing bundle. Anything else at ``folder`` is never replaced.
+        overwrite: replace an existing bundle that holds nothing but what this function wrote.
 
     Raises:
         OutputError: ``folder`` exists, or a file cannot be written.
         BundleError: ``Bundle.load`` would refuse this bundle.
     """
+    check_bundle_folder(folder, overwrite)
     folder = Path(folder).resolve()
-    _refuse_existing(folder, overwrite)
     if graphs.keys() != manifest.graphs.keys():
         raise BundleError(f"the manifest describes {sorted(manifest.graphs)} but the graphs are {sorted(graphs)}")
     if torchscript.keys() != manifest.torchscript.keys():
@@ -162,11 +164,11 @@ def write_bundle(
             f"the manifest describes the TorchScript files {sorted(manifest.torchscript)} but they are {sorted(torchscript)}"
         )
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        temporary = temporary_name(folder)
+        temporary.mkdir()
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}; choose another place") from error
     try:
-        temporary.chmod(0o755)
         for name, data in graphs.items():
             _write_synced(temporary / manifest.graphs[name].file, data)
         for name, data in torchscript.items():
@@ -205,14 +207,44 @@ def _read(folder: Path, file: str, limit: int) -> bytes:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _refuse_existing(folder: Path, overwrite: bool) -> None:
+def check_bundle_folder(folder: Path, overwrite: bool) -> None:
+    """Refuses a place where no bundle can be written, or where one would replace what ``write_bundle`` did not write.
+
+    Raises:
+        OutputError: as said above.
+    """
+    check_place("the bundle", folder)
+    if not folder.absolute().parent.is_dir():
+        raise OutputError(f"cannot write {folder}: the folder {folder.parent} does not exist; choose another place")
     if not os.path.lexists(folder):
         return
     if not overwrite:
         raise OutputError(f"{folder} exists already; choose another place or pass --overwrite")
     # A mistyped path must not delete a folder of other files.
-    if not (folder / MANIFEST).is_file():
-        raise OutputError(f"{folder} is not a bundle, so it is not overwritten; choose another place")
+    try:
+        manifest = read_manifest(folder)
+    except BundleError as error:
+        raise OutputError(f"{folder} is not a bundle, so it is not overwritten; choose another place") from error
+    if foreign := _foreign_files(folder, manifest):
+        raise OutputError(
+            f"{folder} holds {foreign[0]}, which {NOT_OURS}, so it is not overwritten; move it away or choose another place"
+        )
+
+
+def _foreign_files(folder: Path, manifest: Manifest) -> list[str]:
+    """The files of a bundle's folder that neither ``write_bundle`` nor ``drc export --trt`` wrote, or that were changed."""
+    hashes = {it.file: it.sha256 for it in manifest.graphs.values()}
+    hashes |= {it.file: it.sha256 for it in manifest.torchscript.values()}
+    engines = {f"{Path(file).stem}.engine{ending}" for file in hashes for ending in ("", ".json")}
+    foreign = []
+    for entry in sorted(folder.iterdir()):
+        own = entry.name == MANIFEST or entry.name in engines or _ENGINE_FILES.fullmatch(entry.name) is not None
+        if entry.name in hashes and entry.is_file():
+            with open(entry, "rb") as opened:
+                own = hashlib.file_digest(opened, "sha256").hexdigest() == hashes[entry.name]
+        if entry.is_symlink() or not entry.is_file() or not own:
+            foreign.append(entry.name)
+    return foreign
 
 
 def _move_into_place(temporary: Path, folder: Path) -> None:

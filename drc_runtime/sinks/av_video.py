@@ -1,13 +1,13 @@
 """The sink that writes a video with PyAV: exact timestamps, transparency, and the audio of the source file."""
 
 import math
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drc_runtime.atomic import publish
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, Sink, View
 from drc_runtime.packages import require
@@ -129,9 +129,7 @@ class AvVideoSink(Sink):
                     self._failures.append(failure)
             self._mux(self._stream.encode(None))
             self._container.close()
-            with open(self._part, "rb+") as written:
-                os.fsync(written.fileno())
-            os.replace(self._part, self._path)
+            publish(self._part, self._path)
         except OSError as error:
             raise OutputError(f"cannot complete {self._path}: {error.strerror or error}; see {self._part}") from error
 

@@ -44,6 +44,7 @@ class FolderSource(Source):
         images: the images to read, in this order; None: all images of the folder.
 
     Attributes:
+        images: their files.
         is_done: images for which it returns true are skipped and counted in ``skipped``; None: none.
 
     Raises:
@@ -55,19 +56,19 @@ class FolderSource(Source):
     dropped = 0
 
     def __init__(self, folder: Path, images: list[Path] | None = None) -> None:
-        self._images = list_images(folder) if images is None else images
+        self.images = list_images(folder) if images is None else images
         self.is_done: Callable[[Path], bool] | None = None
-        self.count = len(self._images)
-        self.paths = frozenset({folder.resolve(), *(path.resolve() for path in self._images)})
+        self.count = len(self.images)
+        self.paths = frozenset({folder.resolve()}.union(*map(_both_ends, self.images)))
         self.failures: list[str] = []
         by_stem: dict[str, Path] = {}
-        for path in self._images:
+        for path in self.images:
             twin = by_stem.setdefault(path.stem, path)
             if twin is not path:
                 raise SourceError(f"{twin.name} and {path.name} in {folder} would share one result; rename one of them")
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._images):
+        for index, path in enumerate(self.images):
             if self.is_done is not None and self.is_done(path):
                 self.skipped += 1
                 continue

@@ -240,6 +240,11 @@ def test_an_existing_bundle_is_kept(run: Path, bundle: Path) -> None:
     assert json.loads((bundle / MANIFEST).read_text()) == before
 
 
+def test_a_place_without_a_folder_is_found_before_the_run_is_read(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the folder .*nodir/sub does not exist"):
+        export(tmp_path / "no run", tmp_path / "nodir" / "sub" / "bundle")
+
+
 def test_no_run_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no checkpoint"):
         export(tmp_path, tmp_path / "bundle")
