@@ -14,8 +14,11 @@ from drc_runtime.bundle.manifest import HALF_PRECISION, MANIFEST, FileEntry, Gra
 from drc_runtime.bundle.onnx_check import check_model
 from drc_runtime.errors import BundleError, OutputError, UsageError
 from drc_runtime.outputs import NOT_OURS, check_place, temporary_name
+from drc_runtime.samples import SAMPLES, bundle_folder
 
 PRECISIONS = ("fp32", "fp16")
+RUN_FILE = "checkpoint.json"
+"""The file by which a run of ``drc train`` is recognised."""
 _LARGEST_MANIFEST = 1 << 20
 _ENGINE_FILES = re.compile(r"\.tensorrt-[0-9.a-z]+\.cache|\.tensorrt\.lock")
 _LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message
@@ -32,13 +35,13 @@ class Bundle:
     """Only for a bundle that is not on the disk; otherwise ``torchscript_bytes`` reads the file."""
 
     @classmethod
-    def load(cls, folder: Path) -> "Bundle":
-        """Reads and checks a whole bundle.
+    def load(cls, folder: Path | str) -> "Bundle":
+        """Reads and checks a whole bundle, a folder or the name of a sample's (``drc_runtime.samples.bundle_folder``).
 
         Raises:
             BundleError: not a bundle, or a file is missing, too large, damaged or a link.
         """
-        folder = Path(folder)
+        folder = bundle_folder(folder)
         manifest = read_manifest(folder)
         return cls(folder, manifest, {name: read_graph(folder, entry) for name, entry in manifest.graphs.items()})
 
@@ -97,8 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleError: no folder, no manifest, or an invalid one.
     """
-    if not folder.is_dir():
-        raise BundleError(f"no bundle at {folder}: a bundle is a folder with a {MANIFEST}, as drc export writes it")
+    _check_is_bundle(folder)
     data = _read(folder, MANIFEST, _LARGEST_MANIFEST)
     try:
         return Manifest.parse(data.decode("utf-8"))
@@ -106,6 +108,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{folder / MANIFEST} is not UTF-8 text") from error
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from error
+
+
+def _check_is_bundle(folder: Path) -> None:
+    """Says what the path is, if it is something else that a user may take for a bundle."""
+    if (folder / RUN_FILE).is_file() or folder.suffix == ".safetensors":
+        raise BundleError(
+            f"{folder} is a run of drc train, not a bundle; make one with: drc export {folder} --out BUNDLE"
+        )
+    if folder.is_file() and (folder.parent / MANIFEST).is_file():
+        raise BundleError(f"{folder} is a file of a bundle; name the bundle, its folder: {folder.parent}")
+    if folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.glob("*.onnx")):
+        raise BundleError(f"{folder / MANIFEST} is missing; copy the bundle again")
+    if not folder.is_dir() or not os.path.lexists(folder / MANIFEST):
+        raise BundleError(
+            f"no bundle at {folder}: a bundle is a folder with a {MANIFEST}, as drc export writes it; "
+            f"{' and '.join(SAMPLES)} are the names of bundled ones"
+        )
 
 
 def read_graph(folder: Path, entry: GraphEntry) -> bytes:

@@ -9,17 +9,16 @@ from typing import Any
 
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.errors import SourceError, UsageError
-from drc_runtime.images import is_listed
+from drc_runtime.images import VIDEO_SUFFIXES, is_listed
 from drc_runtime.outputs import check_place, claim_folder
 from drc_runtime.packages import require
 from drc_runtime.pipeline.batch_actor import ExtractionActor
 from drc_runtime.pipeline.options import ModelOptions, OutputOptions, Progress
 from drc_runtime.pipeline.resume import Job, job_settings
-from drc_runtime.samples import sample_bundle
+from drc_runtime.samples import bundle_folder
 
 BATCH_SIZE = 16
 """Items that an actor gets at a time: few, so that little is repeated when a machine goes away."""
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
 
 @dataclass
@@ -71,7 +70,7 @@ def run_batch(
         OutputError: the folder for the masks cannot be made.
     """
     _check(model, workers)
-    bundle = Path(model.bundle or sample_bundle("scene")).absolute()
+    bundle = bundle_folder(model.bundle or "sample").absolute()
     model = replace(model, bundle=bundle)
     ray = require("ray", extra="ray", purpose="drc batch")
     require("ray.data", extra="ray", purpose="drc batch")

@@ -27,7 +27,7 @@ from drc_runtime.pipeline.options import (
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.pipeline.resume import Job, open_job
 from drc_runtime.pipeline.signals import GracefulShutdown
-from drc_runtime.samples import sample_bundle
+from drc_runtime.samples import bundle_folder, sample_bundle
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
@@ -93,7 +93,8 @@ def run(
         outputs = _with_default_output(source, outputs, watch)
         shown = allows_window(opened, outputs, watch) and display_available()
         if not (outputs.paths or watch.watched or shown):
-            raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
+            serve = "" if opened.is_still else ", or --serve PORT to watch it in a browser"
+            raise UsageError(f"nothing to write and no display to show it on; add --out PATH or --masks DIR{serve}")
         check_for_source(opened, model, outputs, watch)
         job = open_job(opened, bundle, model, outputs)
         _check_outputs(opened, outputs)
@@ -243,7 +244,7 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
 
 def _choose_bundle(source: str, bundle: Path | str | None) -> Path:
     if bundle is not None:
-        return Path(bundle)
+        return bundle_folder(bundle)
     return sample_bundle(source.partition(":")[2] or "scene") if _is_sample(source) else sample_bundle("scene")
 
 

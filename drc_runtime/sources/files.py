@@ -10,6 +10,7 @@ from drc_runtime.errors import SourceError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.images import list_images, read_image
 from drc_runtime.sources.decoder import Decoder
+from drc_runtime.sources.refusals import why_no_video
 
 
 class ImageSource(Source):
@@ -102,8 +103,10 @@ class VideoSource(Source):
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
         if path.stat().st_size == 0:
             raise SourceError(f"{path} is empty; copy or download it again")
-        refusal = f"{path} is not a video that can be read; convert it, for example with ffmpeg -i IN OUT.mp4"
-        self._decoder = Decoder("file", str(path.resolve()), name=str(path), refusal=refusal)
+        try:
+            self._decoder = Decoder("file", str(path.resolve()), name=str(path), refusal="")
+        except SourceError as error:  # the decoder's own words are how it crashed, if it did
+            raise SourceError(f"{why_no_video(path, self._cut_short)}{error}") from error
         self.rate: Fraction | None = self._decoder.rate
         self.count = self._decoder.count
         self.paths = _both_ends(path)

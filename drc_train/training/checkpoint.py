@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from drc_runtime.atomic import atomic_path, atomic_write
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, TrainingError
 from drc_runtime.outputs import remove_own, remove_temporaries
 from drc_train.config import Config
@@ -119,6 +120,10 @@ def read_state(run: Path) -> RunState:
         else:
             text = path.read_text()
     except OSError as error:
+        if (run / MANIFEST).is_file():
+            raise TrainingError(
+                f"{run} is a bundle, not a run of drc train; give the run that it was exported from"
+            ) from error
         raise TrainingError(f"{run} holds no checkpoint ({STATE_FILE}); give the --out folder of drc train") from error
     except (ValueError, safetensors.SafetensorError) as error:
         raise TrainingError(f"{path} is damaged: {error}") from error

@@ -23,6 +23,9 @@ from drc_train.training.progress import Progress
 from drc_train.training.record import STATE_FILE, RunRecord
 from drc_train.training.report import write_report
 
+FOR_A_GPU = 128
+"""Images of this size and above take days on a processor."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -113,6 +116,10 @@ def train(
         images = _decode(source, config, skip_unreadable, group, console)
         where = f"{group.size} x {group.device.type}" if group.size > 1 else str(group.device)
         count = len(images.pixels)
+        if group.device.type == "cpu" and config.model.image_size >= FOR_A_GPU:
+            size = f"{config.model.image_size}x{config.model.image_size}"
+            note = f"{preset} learns at {size}, which is for a GPU: on a processor it takes days; edge-64 takes minutes"
+            console.print(plain(note), highlight=False, markup=False)
         line = plain(f"{count} images, preset {preset}, {where}; preparing the compiled step ...")
         console.print(line, highlight=False, markup=False)
         learner = Learner(config, torch.from_numpy(images.pixels), group.device, group=group)
@@ -147,17 +154,19 @@ def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | Non
     if not resume:
         preset = recipe.preset or ("static-camera" if is_sequence(source) else "edge-64")
         return load_config(preset, recipe.overrides), preset
-    if recipe.preset or any(not override.startswith("train.") for override in recipe.overrides):
-        raise UsageError(
-            "--resume continues with the run's own networks: leave out --preset, and --set of anything but train.*"
-        )
     state = read_run(out)
+    if recipe.preset not in (None, state.about.preset):
+        raise UsageError(
+            f"--resume continues the run's own preset, {state.about.preset}: leave out --preset {recipe.preset}"
+        )
     if iterations is not None and iterations <= state.iteration:
         raise UsageError(
             f"--iterations {iterations} has no effect: {out} is at iteration {state.iteration}; give a larger number"
         )
-    values = state.config.model_dump(mode="json")
-    return parse_config(values, str(out / STATE_FILE), recipe.overrides), state.about.preset
+    config = parse_config(state.config.model_dump(mode="json"), str(out / STATE_FILE), recipe.overrides)
+    if (config.model, config.sampler) != (state.config.model, state.config.sampler):
+        raise UsageError("--resume continues with the run's own networks: leave out --set of anything but train.*")
+    return config, state.about.preset
 
 
 def _decode(source: str, config: Config, skip_unreadable: bool, group: ProcessGroup, console: Console) -> CachedImages:

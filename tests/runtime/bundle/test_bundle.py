@@ -70,8 +70,20 @@ def test_a_graph_that_reaches_outside_is_refused_though_its_hash_is_right(toy_bu
 def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle at"):
         Bundle.load(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match="no bundle at.*scene and sprites are the names"):
+        Bundle.load(tmp_path)
+    (tmp_path / "posterior_step.onnx").touch()
     with pytest.raises(BundleError, match=r"manifest\.json is missing"):
         Bundle.load(tmp_path)
+    (tmp_path / "checkpoint.json").touch()
+    with pytest.raises(
+        BundleError, match=f"is a run of drc train, not a bundle; .*: drc export {tmp_path} --out BUNDLE"
+    ):
+        Bundle.load(tmp_path)
+    with pytest.raises(
+        BundleError, match="manifest.json is a file of a bundle; name the bundle, its folder: .*toy-bundle"
+    ):
+        Bundle.load(toy_bundle / "manifest.json")
     (toy_bundle / "posterior_step.onnx").unlink()
     with pytest.raises(BundleError, match=r"posterior_step\.onnx is missing"):
         Bundle.load(toy_bundle)
