@@ -21,7 +21,7 @@ RUN_FILE = "checkpoint.json"
 """The file by which a run of ``drc train`` is recognised."""
 _LARGEST_MANIFEST = 1 << 20
 _ENGINE_FILES = re.compile(r"\.tensorrt-[0-9.a-z]+\.cache|\.tensorrt\.lock")
-_LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message
+_LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message, and of all graphs together
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ class Bundle:
         """
         folder = bundle_folder(folder)
         manifest = read_manifest(folder)
-        return cls(folder, manifest, {name: read_graph(folder, entry) for name, entry in manifest.graphs.items()})
+        graphs: dict[str, bytes] = {}
+        for name, entry in manifest.graphs.items():
+            graphs[name] = read_graph(folder, entry, _LARGEST_GRAPH - sum(map(len, graphs.values())))
+        return cls(folder, manifest, graphs)
 
     def graph_bytes(self, name: str) -> bytes:
         """The ONNX bytes of the graph ``name``, as they were checked: the file is not read again.
@@ -127,24 +130,24 @@ def _check_is_bundle(folder: Path) -> None:
         )
 
 
-def read_graph(folder: Path, entry: GraphEntry) -> bytes:
-    """Reads one graph; checks its hash and that it is ONNX without external data and foreign operators.
+def read_graph(folder: Path, entry: GraphEntry, limit: int = _LARGEST_GRAPH) -> bytes:
+    """Reads one graph of at most ``limit`` bytes; checks its hash and that it is ONNX that ``check_model`` allows.
 
     Raises:
         BundleError: missing, too large, a link, with another hash than in the manifest, or not allowed.
     """
-    data = read_file(folder, entry)
+    data = read_file(folder, entry, limit)
     check_model(data, str(folder / entry.file))
     return data
 
 
-def read_file(folder: Path, entry: GraphEntry | FileEntry) -> bytes:
-    """Reads one file of a bundle and checks its hash.
+def read_file(folder: Path, entry: GraphEntry | FileEntry, limit: int = _LARGEST_GRAPH) -> bytes:
+    """Reads one file of a bundle, of at most ``limit`` bytes, and checks its hash.
 
     Raises:
         BundleError: missing, too large, a link, or with another hash than in the manifest.
     """
-    data = _read(folder, entry.file, _LARGEST_GRAPH)
+    data = _read(folder, entry.file, limit)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise BundleError(
             f"{folder / entry.file} is not the file that the manifest describes (its SHA-256 differs): "

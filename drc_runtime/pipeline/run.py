@@ -102,6 +102,7 @@ def run(
         if learn is not None:
             opened, learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
             loading = loader.submit(_load_extractor, learned, model)
+            started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
         assert loading is not None
         loaded = loading.result()
         extractor = FrameExtractor(loaded, opened, controls, steps=model.steps, rate=model.rate, notice=notice)

@@ -6,6 +6,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from drc_runtime.pipeline.unanswered import UnansweredSignals
+
 
 class GracefulShutdown:
     """A context manager in which the first signal raises KeyboardInterrupt if ``raising``; the second ends the process.
@@ -21,16 +23,21 @@ class GracefulShutdown:
         self.received: int | None = None
         self.raising = True
         self._before: dict[int, Any] = {}
+        self._watch: UnansweredSignals | None = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._handle)
+            self._watch = UnansweredSignals(frozenset(self._before), lambda: self.received is not None)
+            self._watch.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._watch is not None:
+            self._watch.__exit__()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
