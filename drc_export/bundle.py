@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from drc_export.compatibility import report
 from drc_export.graphs import Graph, graphs
 from drc_export.onnx import to_onnx
 from drc_export.precision import to_half
 from drc_export.reference import Reference
+from drc_export.threads import threads_for
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
 from drc_runtime import __version__
@@ -125,8 +128,11 @@ def _manifest(config: Config, name: str, state: dict[str, Any]) -> Manifest:
 
 def _verify(bundle: Bundle, model: RegionModel, functions: list[Graph], halves: list[Graph]) -> list[Check]:
     engine, reference = OnnxRuntimeEngine(bundle), Reference(model)
-    checks = verify(engine, reference, functions)
-    checks += verify(engine, reference, halves, tolerance=FLOAT16)
-    if bundle.manifest.torchscript:
-        checks += verify(TorchScriptEngine(bundle), reference, functions, backend="TorchScript")
+    with threads_for(model.config.image_size):
+        checks = verify(engine, reference, functions)
+        checks += verify(engine, reference, halves, tolerance=FLOAT16)
+        if bundle.manifest.torchscript:
+            checks += verify(
+                TorchScriptEngine(bundle, torch.get_num_threads()), reference, functions, backend="TorchScript"
+            )
     return checks
