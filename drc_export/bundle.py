@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from drc_export.compatibility import report
 from drc_export.graphs import Graph, graphs
 from drc_export.onnx import to_onnx, trace
 from drc_export.precision import to_half
 from drc_export.reference import Reference
+from drc_export.threads import threads_for
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
 from drc_runtime.activity import Report, silent
@@ -134,13 +137,15 @@ def _verify(
 ) -> list[Check]:
     engine = OnnxRuntimeEngine(bundle)
     checks = []
-    for number, graph in enumerate(functions):
-        progress("verifying graphs against float64", number, len(functions))
-        checks += verify(engine, reference, [graph])
-    if halves:
-        progress("verifying the float16 graphs")
-        checks += verify(engine, reference, halves, tolerance=FLOAT16)
-    if bundle.manifest.torchscript:
-        progress("verifying TorchScript")
-        checks += verify(TorchScriptEngine(bundle), reference, functions, backend="TorchScript")
+    with threads_for(bundle.manifest.image_size[0]):
+        for number, graph in enumerate(functions):
+            progress("verifying graphs against float64", number, len(functions))
+            checks += verify(engine, reference, [graph])
+        if halves:
+            progress("verifying the float16 graphs")
+            checks += verify(engine, reference, halves, tolerance=FLOAT16)
+        if bundle.manifest.torchscript:
+            progress("verifying TorchScript")
+            torchscript = TorchScriptEngine(bundle, torch.get_num_threads())
+            checks += verify(torchscript, reference, functions, backend="TorchScript")
     return checks

@@ -230,7 +230,7 @@ def test_either_side_of_a_non_differentiable_point_is_right(monkeypatch: pytest.
     assert verify(OtherSide(border), reference, [graph])[0].worst_input == 0
     monkeypatch.setattr("drc_export.reference.NEIGHBOURS", 0)
     with pytest.raises(VerificationError, match="input 0"):
-        verify(OtherSide(border), reference, [graph])
+        verify(OtherSide(border), Reference(torch.nn.Identity()), [graph])  # type: ignore[arg-type]
 
 
 def test_an_existing_bundle_is_kept(run: Path, bundle: Path) -> None:
