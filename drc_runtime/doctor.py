@@ -34,7 +34,6 @@ _RIVALS = (
 )
 # Distribution -> the extra that installs it. Looked up without importing, because importing torch takes seconds.
 _OPTIONAL = {
-    "av": "video",
     "uvicorn": "web",
     "pyvirtualcam": "vcam",
     "torch": "train",
@@ -52,6 +51,7 @@ def examine() -> list[Check]:
         _guarded("numpy", lambda: str(import_module("numpy").__version__)),
         _guarded("onnxruntime", _onnxruntime),
         _guarded("opencv", _opencv),
+        _guarded("av", lambda: str(import_module("av").__version__)),
         *_clashes(),
         _display(),
         _cameras(),

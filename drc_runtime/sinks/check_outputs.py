@@ -5,10 +5,9 @@ from pathlib import Path
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.images import IMAGE_SUFFIXES
-from drc_runtime.packages import require
-from drc_runtime.sinks.av_video import ALPHA, part_of
+from drc_runtime.sinks.av_video import part_of
+from drc_runtime.sinks.encoders import ALPHA
 from drc_runtime.sinks.open import VIDEO_SUFFIXES
-from drc_runtime.sinks.opencv_video import CODECS
 
 
 def check_outputs(
@@ -32,7 +31,6 @@ def check_outputs(
 
     Raises:
         UsageError: as said above.
-        MissingDependencyError: only PyAV writes such a video, and it is not installed.
         OutputError: the place cannot be looked at.
     """
     inputs = set(source.paths)
@@ -64,8 +62,6 @@ def _check_kind(source: Source, out: Path, alpha: bool) -> None:
         if not alpha and suffix not in VIDEO_SUFFIXES:
             known = " or ".join(sorted(VIDEO_SUFFIXES))
             raise UsageError(f"--out {out}: a video is written as {known}; for images use --masks DIR")
-        if suffix in VIDEO_SUFFIXES - CODECS.keys():
-            require("av", extra="video", purpose=f"--out {out}")
     elif suffix in VIDEO_SUFFIXES:
         raise UsageError(f"--out {out}: images do not become a video; name a .png or a folder")
     elif suffix in IMAGE_SUFFIXES - {".png"}:

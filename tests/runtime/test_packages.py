@@ -16,9 +16,9 @@ def test_a_package_that_is_there_is_imported() -> None:
 
 
 def test_a_missing_package_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MissingDependencyError, match=r"^--out a\.mp4 needs av \(.+\): pip install 'drc\[video\]'$"):
-        require("av", extra="video", purpose="--out a.mp4")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingDependencyError, match=r"^--serve needs uvicorn \(.+\): pip install 'drc\[web\]'$"):
+        require("uvicorn", extra="web", purpose="--serve")
 
 
 def test_a_package_whose_native_library_fails_is_refused_in_one_line(

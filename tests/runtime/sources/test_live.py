@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import SourceError
+from drc_runtime.frames import VideoFormat
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources import live as camera
 from drc_runtime.sources.backoff import Backoff
@@ -23,6 +24,7 @@ class ScriptedDecoder:
 
     rate = Fraction(30)
     count = None
+    format = VideoFormat()
     name = "camera 0"
 
     def __init__(self, ending: Exception | None = None, frames: int = 5) -> None:
