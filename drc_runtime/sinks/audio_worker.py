@@ -7,6 +7,7 @@ if a damaged file crashes a demuxer or a decoder, only this process dies.
 """
 
 import os
+import re
 import sys
 from fractions import Fraction
 from typing import Any
@@ -36,6 +37,7 @@ class Track:
     def __init__(self, track: Any, target: Any, encoder: str | None, begin: Fraction) -> None:
         self._track, self._begin = track, begin
         self._read_until = Fraction(0)
+        self._last_dts: int | None = None
         self._encodes = encoder is not None
         if encoder is None:
             self._stream = target.add_stream_from_template(track)
@@ -58,6 +60,9 @@ class Track:
         if ends < self._begin - PREROLL_SECONDS:
             return []
         shift_packet(packet, LEAD_SECONDS - self._begin)
+        if self._last_dts is not None and packet.dts <= self._last_dts:
+            return []  # where recordings are joined, the sound of one can end after the next has begun
+        self._last_dts = packet.dts
         if not self._encodes:
             packet.stream = self._stream
             return [packet]
@@ -69,9 +74,12 @@ class Track:
 
     def is_cut_short(self) -> bool:
         """Whether it ends well before the duration that the container states for it."""
-        if self._track.duration is None:
+        if self._track.duration is not None:
+            announced = self._track.duration * self._track.time_base
+        elif stated := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", self._track.metadata.get("DURATION", "")):
+            announced = 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3])  # Matroska
+        else:
             return False
-        announced = self._track.duration * self._track.time_base
         tolerance = max(TOLERANCE_SECONDS, TOLERANCE_SHARE * float(announced))
         return float(announced - self._read_until) > tolerance
 

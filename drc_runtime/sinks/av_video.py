@@ -11,6 +11,7 @@ import numpy as np
 from drc_runtime.colour import FULL_RANGE, LIMITED_RANGE, SWSCALE_MATRICES
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, Sink, VideoFormat, View
+from drc_runtime.preprocess import resize
 from drc_runtime.sinks.encoders import ALPHA, AUDIO_COPIED, OPAQUE, Encoder
 from drc_runtime.views.fit import fit
 
@@ -96,6 +97,8 @@ class AvVideoSink(Sink):
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
         image = self._view(frame, extraction)
+        shown = self._encoder.size(self._format, *image.shape[:2])
+        image = image if shown == image.shape[:2] else resize(image, shown)
         try:
             if self._stream is None:
                 self._open(image)
@@ -150,7 +153,7 @@ class AvVideoSink(Sink):
         stream.width, stream.height, stream.pix_fmt = width, height, encoder.pixels
         context = stream.codec_context
         context.time_base = stream.time_base = self._time_base
-        context.sample_aspect_ratio = source.aspect
+        context.sample_aspect_ratio = source.aspect if encoder.keeps_aspect else Fraction(1)
         context.color_range = FULL_RANGE if full else LIMITED_RANGE
         context.colorspace, context.color_primaries, context.color_trc = matrix, source.primaries, source.transfer
         self._to = {

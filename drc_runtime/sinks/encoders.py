@@ -22,6 +22,19 @@ class Encoder:
     codec: str
     pixels: str
 
+    @property
+    def keeps_aspect(self) -> bool:
+        """Whether the container states the pixels' aspect. PyAV cannot set it for the others, whose pixels are made square."""
+        return self.container in ("mp4", "mov")
+
+    def size(self, source: VideoFormat, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the result for an image of this size. To make pixels square, an image only grows."""
+        if self.keeps_aspect or source.aspect == 1:
+            return height, width
+        if source.aspect > 1:
+            return height, round(width * source.aspect)
+        return round(height / source.aspect), width
+
     def colours(self, source: VideoFormat, height: int, width: int) -> tuple[int, bool]:
         """Colour matrix and whether the range is full: those of the source, unless the codec has only one."""
         if self.codec == "mjpeg":

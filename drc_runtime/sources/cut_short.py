@@ -6,16 +6,18 @@ from typing import BinaryIO
 
 TS_PACKET, M2TS_PACKET, TS_SYNC = 188, 192, 0x47
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_PROPERTIES, LARGEST_ASF_HEADER = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"), 1 << 16
 OGG_PAGE, LARGEST_OGG_PAGE = b"OggS", 65_307
 
 
 def is_cut_short(file: BinaryIO) -> bool:
     """Whether the last element of the file extends past its end.
 
-    MP4 and MOV: the last top-level box; AVI: the last chunk; Matroska and WebM: the segment, or its last element if the segment
-    states no size; MPEG-TS: the last packet; FLV: the last tag; Ogg: the last page, which has to be marked as the last one.
-    Data that a recorder appended after the last box or chunk is ignored. Of other formats, and of an end that lies exactly
-    between two elements, it says False.
+    MP4 and MOV: the last top-level box. AVI: the last chunk. Matroska and WebM: the segment, or its last element if the segment
+    states no size. MPEG-TS: the last packet. FLV: the last tag. Ogg: the last page, which has to be marked as the last one. WMV:
+    the stated size. Data that a recorder appended after the last box or chunk is ignored. It says False for other formats, and
+    for an end that lies exactly between two elements.
     """
     size = file.seek(0, os.SEEK_END)
     head = _read(file, 0, 16)
@@ -29,7 +31,18 @@ def is_cut_short(file: BinaryIO) -> bool:
         return _is_ogg_cut(file, size)
     if head.startswith(b"FLV\1"):
         return _is_flv_cut(file, size)
+    if head == ASF_HEADER:
+        return _is_asf_cut(file, size)
     return _is_ts_cut(file, size)
+
+
+def _is_asf_cut(file: BinaryIO, size: int) -> bool:
+    """The header states the size of the file, unless it is marked as a broadcast."""
+    head = _read(file, 0, LARGEST_ASF_HEADER)
+    at = head.find(ASF_PROPERTIES)
+    if at < 0 or at + 92 > len(head) or head[at + 88] & 1:
+        return False
+    return _integer("<Q", head[at + 40 :], 0) > size
 
 
 def _is_riff_cut(file: BinaryIO, size: int) -> bool:

@@ -29,6 +29,8 @@ OPENING_SECONDS = {"camera": 15.0, "stream": 40.0, "file": FILE_SECONDS}
 """Time limit for the first frame. Some streams have a key frame, from which decoding can start, every 20 seconds only; without
 any data the worker ends after 10 seconds."""
 LONGEST_HEADER = 1 << 16
+ENDING_SECONDS = 5.0
+"""How long a worker that has closed the pipe may take to end."""
 MOST_PIXELS = 1 << 28
 """A larger frame is taken for nonsense."""
 PACKAGES = Path(__file__).parents[2]
@@ -88,6 +90,8 @@ class Decoder:
                 spawned(self)
             with self._watchdog.within(OPENING_SECONDS[kind]):
                 line = self._pipe.readline(LONGEST_HEADER)
+            if len(line) == LONGEST_HEADER:
+                raise SourceError(f"{refusal} (the decoder sent nonsense)")
             if not line.endswith(b"\n"):
                 ending = self._ending()
                 raise SourceError(refusal if ending is None else f"{refusal} (the decoder {ending})")
@@ -155,8 +159,11 @@ class Decoder:
         self.count = round(count) if math.isfinite(count) and 1 <= count < 1e9 else None
 
     def _ending(self) -> str | None:
-        """The signal that killed the worker, in words, or None if it ended by itself."""
-        code = self._process.wait()
+        """The signal that killed the worker, in words, or None if it ended by itself or only closed the pipe."""
+        try:
+            code = self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
         return f"crashed with {signal.Signals(-code).name}" if code < 0 else None
 
 

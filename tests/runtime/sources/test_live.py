@@ -113,6 +113,17 @@ def test_a_source_that_ends_or_dies_is_opened_again_and_nothing_is_made_up(quick
     assert not source._reader.is_alive()
 
 
+@pytest.mark.parametrize("error", [MemoryError("full"), ValueError("nonsense")])
+def test_a_reader_that_dies_ends_the_run_and_does_not_hang_it(error: Exception) -> None:
+    decoder = ScriptedDecoder(error, frames=1)
+    decoder.tickets.release()
+    source = LiveSource(Attempts(decoder))
+    with pytest.raises(type(error), match=str(error)):
+        for _ in source:
+            pass
+    source.close()
+
+
 def test_closing_is_no_failure() -> None:
     decoder = ScriptedDecoder()
     decoder.tickets.release()
