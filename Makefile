@@ -31,7 +31,7 @@ $(VENV)/.runtime-installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.all-installed: $(VENV)/.runtime-installed
-	$(INSTALL) '.[video,web,train,export,dev]'
+	$(INSTALL) '.[web,train,export,dev]'
 	touch $@
 
 # What it is built from is installed, or named where that cannot be done; ONNXRUNTIME_ROOT names another ONNX Runtime.
