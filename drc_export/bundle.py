@@ -4,18 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from drc_export.compatibility import report
 from drc_export.graphs import Graph, graphs
 from drc_export.onnx import to_onnx, trace
 from drc_export.precision import to_half
 from drc_export.reference import Reference
+from drc_export.threads import threads_for
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
-from drc_runtime.bundle.bundle import PRECISIONS, Bundle, write_bundle
+from drc_runtime.activity import Report, silent
+from drc_runtime.bundle.bundle import PRECISIONS, Bundle, check_bundle_folder, write_bundle
 from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, Manifest
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
-from drc_runtime.errors import OutputError, UsageError
+from drc_runtime.errors import UsageError
 from drc_runtime.version import __version__
 from drc_train.config import Config
 from drc_train.sampling.torch_engine import manifest_of
@@ -45,6 +49,7 @@ def export(
     overwrite: bool = False,
     torchscript: bool = False,
     precisions: Sequence[str] = ("fp32",),
+    progress: Report = silent,
 ) -> ExportReport:
     """Exports a run as a bundle folder, which is written only if its graphs agree with float64 autograd.
 
@@ -56,6 +61,7 @@ def export(
         overwrite: replace an existing bundle.
         torchscript: add the graphs as TorchScript.
         precisions: ``fp32``, and ``fp16`` to add graphs with float16 convolutions.
+        progress: called before each part of the work.
 
     Raises:
         UsageError: an unknown precision, or no fp32.
@@ -64,18 +70,22 @@ def export(
         OutputError: the bundle exists already or cannot be written.
     """
     _check_precisions(precisions)
-    if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle} exists already: give another --out, or --overwrite to replace it")
+    check_bundle_folder(bundle, overwrite)
     model, config, state = load_model(run)
     functions = graphs(config)
-    traced = {graph.name: trace(graph, model) for graph in functions}
-    files = {graph.name: to_onnx(graph, traced[graph.name]) for graph in functions}
+    traced, files = {}, {}
+    for number, graph in enumerate(functions):
+        progress("exporting graphs", number, len(functions))
+        traced[graph.name] = trace(graph, model)
+        files[graph.name] = to_onnx(graph, traced[graph.name])
     halves = []
     for graph in functions if "fp16" in precisions else []:
         half = to_half(files[graph.name])
         if half != files[graph.name]:  # prior_step has no convolutions
             halves.append(replace(graph, name=graph.name + HALF_PRECISION))
             files[halves[-1].name] = half
+    if torchscript:
+        progress("exporting TorchScript")
     scripts = {graph.name: to_torchscript(graph, traced[graph.name]) for graph in functions if torchscript}
     manifest = replace(
         _manifest(config, name or bundle.name, state),
@@ -87,7 +97,8 @@ def export(
     )
     checks: list[Check] = []
     if verified:
-        checks = _verify(Bundle(bundle, manifest, files, scripts), Reference(model, traced), functions, halves)
+        exported = Bundle(bundle, manifest, files, scripts)
+        checks = _verify(exported, Reference(model, traced), functions, halves, progress)
         step = next(check for check in checks if check.output == "z_next")
         manifest = replace(
             manifest, metrics={"gradient_error": step.error, "gradient_float32_error": step.float32_error}
@@ -121,10 +132,20 @@ def _manifest(config: Config, name: str, state: RunState) -> Manifest:
     )
 
 
-def _verify(bundle: Bundle, reference: Reference, functions: list[Graph], halves: list[Graph]) -> list[Check]:
+def _verify(
+    bundle: Bundle, reference: Reference, functions: list[Graph], halves: list[Graph], progress: Report
+) -> list[Check]:
     engine = OnnxRuntimeEngine(bundle)
-    checks = verify(engine, reference, functions)
-    checks += verify(engine, reference, halves, tolerance=FLOAT16)
-    if bundle.manifest.torchscript:
-        checks += verify(TorchScriptEngine(bundle), reference, functions, backend="TorchScript")
+    checks = []
+    with threads_for(bundle.manifest.image_size[0]):
+        for number, graph in enumerate(functions):
+            progress("verifying graphs against float64", number, len(functions))
+            checks += verify(engine, reference, [graph])
+        if halves:
+            progress("verifying the float16 graphs")
+            checks += verify(engine, reference, halves, tolerance=FLOAT16)
+        if bundle.manifest.torchscript:
+            progress("verifying TorchScript")
+            torchscript = TorchScriptEngine(bundle, torch.get_num_threads())
+            checks += verify(torchscript, reference, functions, backend="TorchScript")
     return checks

@@ -15,6 +15,7 @@ import torch
 from drc_export.contenders import Step, Subject, contenders
 from drc_export.graphs import graphs
 from drc_export.onnx import to_onnx, trace
+from drc_runtime.activity import Report, silent
 from drc_runtime.bench import Latency
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import UsageError
@@ -100,6 +101,7 @@ def compare(
     threads: int | None = None,
     seed: int = 0,
     additions: Callable[[Subject], Additions] | None = None,
+    progress: Report = silent,
 ) -> Comparison:
     """Measures one posterior step at batch size 1 by eager and compiled PyTorch, TorchScript, onnxruntime and OpenVINO.
 
@@ -113,6 +115,7 @@ def compare(
         threads: of each contender; None takes all cores that this process may use.
         seed: of the inputs, and of random weights.
         additions: given the step, returns what else to measure.
+        progress: called before each contender is built and before each round.
 
     Raises:
         UsageError: neither a run nor a preset, overrides of a run, or fewer than one round.
@@ -126,11 +129,12 @@ def compare(
     torch.set_num_threads(threads)
     step = graphs(config)[0]
     inputs = step.random_inputs(torch.Generator().manual_seed(seed))
+    progress("exporting the step")
     traced = trace(step, networks)
     subject = Subject(step, networks, config, inputs, traced, to_onnx(step, traced), threads)
     more = additions(subject) if additions else Additions()
-    steps, made = _make({**more.contenders, **contenders(subject)}, inputs[0].numpy())
-    latencies = _measure({**steps, **more.workloads}, rounds)
+    steps, made = _make({**more.contenders, **contenders(subject)}, inputs[0].numpy(), progress)
+    latencies = _measure({**steps, **more.workloads}, rounds, progress)
     return Comparison(
         machine=machine_name(),
         load=(load, os.getloadavg()[0]),
@@ -160,12 +164,15 @@ def _networks(model: str, overrides: Sequence[str], seed: int) -> tuple[RegionMo
     return networks.eval().requires_grad_(False), config, trained
 
 
-def _make(makers: Mapping[str, Callable[[], Step]], start: Array) -> tuple[dict[str, Step], list[Contender]]:
+def _make(
+    makers: Mapping[str, Callable[[], Step]], start: Array, progress: Report = silent
+) -> tuple[dict[str, Step], list[Contender]]:
     """Builds each contender, runs it once, and compares its step from ``start`` with that of the first one."""
     steps: dict[str, Step] = {}
     made: list[Contender] = []
     expected: Array | None = None
     for name, make in makers.items():
+        progress(f"preparing {name}")
         before = _resident_mebibytes()
         try:
             step = make()
@@ -180,10 +187,11 @@ def _make(makers: Mapping[str, Callable[[], Step]], start: Array) -> tuple[dict[
     return steps, made
 
 
-def _measure(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Latency]:
+def _measure(functions: Mapping[str, Callable[[], object]], rounds: int, progress: Report) -> dict[str, Latency]:
     """Milliseconds of each function; every round calls each function once."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds + WARM_UP):
+    for number in range(rounds + WARM_UP):
+        progress("measuring, round", number + 1, rounds + WARM_UP)
         for name, function in functions.items():
             started = time.perf_counter()
             function()

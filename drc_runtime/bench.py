@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from drc_runtime.activity import Report, silent
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.engines import load_engine
@@ -18,7 +19,7 @@ from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.machine import available_cores, machine_name
+from drc_runtime.machine import available_cores, check_threads, machine_name
 from drc_runtime.preprocess import resize
 from drc_runtime.samples import sample_bundle, sample_path
 from drc_runtime.sources.open import open_source
@@ -79,6 +80,7 @@ def bench(
     threads: int | None = None,
     engine: str = "onnxruntime",
     precision: str = "fp32",
+    progress: Report = silent,
 ) -> BenchReport:
     """Measures tracking at 1280 x 720, then background subtraction on the same frames.
 
@@ -89,6 +91,7 @@ def bench(
         threads: of the network and of OpenCV; all usable cores if None.
         engine: the backend, see ``drc_runtime.engines.ENGINES``.
         precision: ``fp32``, or ``fp16`` if the bundle has it.
+        progress: called before each frame.
 
     Raises:
         UsageError: ``frames`` is below 1; the engine or precision is unknown.
@@ -100,12 +103,15 @@ def bench(
         raise UsageError(f"{frames} frames cannot be measured; use 1 or more")
     loaded = Bundle.load(bundle or sample_bundle("scene")).at_precision(precision)
     clip = clip or sample_path("scene")
+    check_threads(threads)
     threads = threads or available_cores()
     before = cv2.getNumThreads()
     cv2.setNumThreads(threads)
     try:
+        progress("loading the bundle")
         backend = load_engine(engine, loaded, threads)
-        latencies = _measure_bundle(backend, loaded.manifest, clip, frames) | _measure_subtractors(clip, frames)
+        latencies = _measure_bundle(backend, loaded.manifest, _images(clip, frames, "measuring the bundle", progress))
+        latencies |= _measure_subtractors(_images(clip, frames, "measuring OpenCV's subtractors", progress))
     finally:
         cv2.setNumThreads(before)
     manifest = loaded.manifest
@@ -124,11 +130,11 @@ def bench(
     )
 
 
-def _measure_bundle(engine: Engine, manifest: Manifest, clip: Path, frames: int) -> dict[str, Latency]:
+def _measure_bundle(engine: Engine, manifest: Manifest, images: Iterator[Image]) -> dict[str, Latency]:
     step = engine.bind("posterior_step", ("z_next",))
     track = Extractor.over(engine, manifest).track()
     clock = _Clock()
-    for image in _images(clip, frames + _WARM_UP):
+    for image in images:
         with clock.measure("end to end"):
             with clock.measure("frame"):
                 extraction = track.step(image)
@@ -139,14 +145,14 @@ def _measure_bundle(engine: Engine, manifest: Manifest, clip: Path, frames: int)
     return {name: clock.latency(name) for name in ("step", "frame", "end to end")}
 
 
-def _measure_subtractors(clip: Path, frames: int) -> dict[str, Latency]:
+def _measure_subtractors(images: Iterator[Image]) -> dict[str, Latency]:
     """A separate loop, so that the network and the subtractors do not evict each other from the caches."""
     subtractors = {
         "OpenCV MOG2": cv2.createBackgroundSubtractorMOG2(),
         "OpenCV KNN": cv2.createBackgroundSubtractorKNN(),
     }
     clock = _Clock()
-    for image in _images(clip, frames + _WARM_UP):
+    for image in images:
         for name, subtractor in subtractors.items():
             with clock.measure(name):
                 subtractor.apply(image)
@@ -168,9 +174,12 @@ class _Clock:
         return Latency(float(p50), float(p95), float(p99))
 
 
-def _images(clip: Path, count: int) -> Iterator[Image]:
+def _images(clip: Path, frames: int, phase: str, progress: Report) -> Iterator[Image]:
+    """Frames of the clip at ``FRAME_SIZE``, those of the warm-up first."""
+    count = frames + _WARM_UP
     with open_source(str(clip)) as source:
         # Held at the clip's own size: one second of 720p takes 70 MB.
         images = [frame.image for frame in islice(source, count)]
-    for image in islice(cycle(images), count):
+    for index, image in enumerate(islice(cycle(images), count)):
+        progress(phase, index, count)
         yield resize(image, FRAME_SIZE)

@@ -1,4 +1,7 @@
-"""What this machine can run, what is missing and what clashes."""
+"""What this machine can run, what is missing and what clashes.
+
+It works where numpy, onnxruntime or OpenCV cannot be imported: each is imported by its own check alone.
+"""
 
 import os
 import platform
@@ -9,11 +12,11 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from drc_runtime.bundle.info import inspect_bundle
 from drc_runtime.errors import DRCError
 from drc_runtime.machine import machine_name
 from drc_runtime.packages import install_command
 from drc_runtime.samples import sample_bundle
+from drc_runtime.shared_library import missing_library
 
 Status = Literal["ok", "absent", "warning", "broken"]
 
@@ -34,7 +37,6 @@ _RIVALS = (
 )
 # Distribution -> the extra that installs it. Looked up without importing, because importing torch takes seconds.
 _OPTIONAL = {
-    "av": "video",
     "uvicorn": "web",
     "pyvirtualcam": "vcam",
     "torch": "train",
@@ -46,12 +48,13 @@ _OPTIONAL = {
 
 def examine() -> list[Check]:
     """Checks Python, the packages, the display, the cameras and the bundled sample; problems become findings, not errors."""
+    numpy = _guarded("numpy", lambda: str(import_module("numpy").__version__))
     return [
         Check("python", "ok", f"{platform.python_version()} at {sys.executable}"),
         Check("machine", "ok", f"{machine_name()} (the machine has {os.cpu_count()})"),
-        _guarded("numpy", lambda: str(import_module("numpy").__version__)),
-        _guarded("onnxruntime", _onnxruntime),
-        _guarded("opencv", _opencv),
+        numpy,
+        *(_on_numpy(numpy, name, describe) for name, describe in (("onnxruntime", _onnxruntime), ("opencv", _opencv))),
+        _guarded("av", lambda: str(import_module("av").__version__)),
         *_clashes(),
         _display(),
         _cameras(),
@@ -69,7 +72,21 @@ def _guarded(name: str, describe: Callable[[], str]) -> Check:
     try:
         return Check(name, "ok", describe())
     except Exception as error:  # noqa: BLE001 - a broken native library may raise anything on import
-        return Check(name, "broken", f"{type(error).__name__}: {error}; reinstall it")
+        return Check(name, "broken", _explain(error))
+
+
+def _on_numpy(numpy: Check, name: str, describe: Callable[[], str]) -> Check:
+    # Without numpy both print a traceback or advice of their own, OpenCV on stdout.
+    return (
+        _guarded(name, describe) if numpy.status == "ok" else Check(name, "broken", "cannot be imported without numpy")
+    )
+
+
+def _explain(error: Exception) -> str:
+    """The reason in one line, and the way out. numpy's own message is a page."""
+    library = missing_library(error)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return library or f"{type(error).__name__}: {lines[0] if lines else 'no message'}; reinstall it"
 
 
 def _onnxruntime() -> str:
@@ -103,10 +120,9 @@ def _display() -> Check:
         return Check(
             "display", "absent", "no DISPLAY or WAYLAND_DISPLAY: drc run shows no window; write files or use --serve"
         )
-    try:
-        framework = str(import_module("cv2").currentUIFramework())
-    except Exception:  # noqa: BLE001 - as in _guarded; the opencv line reports it
-        framework = ""
+    if "cv2" not in sys.modules:
+        return Check("display", "absent", "not checked: OpenCV cannot be imported")
+    framework = str(sys.modules["cv2"].currentUIFramework())
     if not framework:
         return Check(
             "display",
@@ -133,9 +149,13 @@ def _optional(name: str, extra: str) -> Check:
 
 def _sample() -> Check:
     try:
+        from drc_runtime.bundle.info import inspect_bundle
+
         info = inspect_bundle(sample_bundle("scene"))
     except DRCError as error:
         return Check("sample", "warning", str(error))
+    except Exception as error:  # noqa: BLE001 - as in _guarded: it needs the packages that are checked above
+        return Check("sample", "warning", f"not checked: {_explain(error)}")
     problems = [graph.problem for graph in info.graphs if graph.problem]
     return Check("sample", "warning" if problems else "ok", "; ".join(problems) or f"{info.manifest.name} is intact")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drc_runtime.errors import MissingDependencyError
+from drc_runtime.shared_library import missing_library
 
 DISTRIBUTION = "drc-edge"
 """What ``pip install`` installs. ``drc`` on PyPI is another project."""
@@ -46,7 +47,8 @@ def require(module: str, *, extra: str, purpose: str) -> Any:
         return import_module(module)
     except Exception as error:  # packages that load native libraries raise more than ImportError
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MissingDependencyError(f"{purpose} needs {module} ({reason}): {install_command(extra)}") from error
+        way_out = missing_library(error) or install_command(extra)
+        raise MissingDependencyError(f"{purpose} needs {module} ({reason}): {way_out}") from error
 
 
 def _is_checkout(folder: Path) -> bool:

@@ -23,9 +23,15 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Measure one posterior step by PyTorch, TorchScript, onnxruntime and, if installed, OpenVINO."""
-    from drc_export.compare import compare as measure
+    from drc_runtime.activity import Activity
 
-    comparison = measure(model, overrides=overrides or (), rounds=rounds, threads=threads, seed=seed)
+    with Activity() as progress:
+        progress("loading PyTorch")
+        from drc_export.compare import compare as measure
+
+        comparison = measure(
+            model, overrides=overrides or (), rounds=rounds, threads=threads, seed=seed, progress=progress
+        )
     if as_json:
         print_json(asdict(comparison))
     else:

@@ -82,29 +82,31 @@ def export(
 def _refuse_for_bundle(bundle: Path, trt: bool, given: list[str]) -> None:
     if not trt or given == ["--out"]:
         raise UsageError(
-            f"{bundle} is a bundle: the only thing to add is TensorRT engines, with --trt and without --out"
+            f"{bundle} is a bundle already, to be run with: drc run SOURCE --model {bundle}; export takes a run of drc train. "
+            f"What can be added to a bundle are TensorRT engines, with --trt and without --out"
         )
     if given:
         raise UsageError(f"{given[0]} has no effect on a bundle that exists: leave it out, or export the run again")
 
 
 def _export(run: Path, out: Path, **options: Any) -> "ExportReport":
-    from rich.console import Console
+    from drc_runtime.activity import Activity
 
-    from drc_export.bundle import export as export_run
+    with Activity() as progress:
+        progress("loading PyTorch")
+        from drc_export.bundle import export as export_run
 
-    with Console(stderr=True).status("exporting and verifying ..."):
-        return export_run(run, out, **options)
+        return export_run(run, out, progress=progress, **options)
 
 
 def _build_engines(bundle: Path, *, verified: bool) -> "list[BuiltEngine]":
-    from rich.console import Console
-
     from drc_export.tensorrt import build_engines
+    from drc_runtime.activity import Activity
 
-    # It takes minutes, in which TensorRT prints nothing.
-    with Console(stderr=True).status("building TensorRT engines ...") as status:
-        return build_engines(bundle, verified=verified, progress=status.update)
+    with Activity() as progress:
+        return build_engines(
+            bundle, verified=verified, progress=lambda text: progress(f"building TensorRT engines: {text}")
+        )
 
 
 def _print_report(report: "ExportReport", details: bool) -> None:

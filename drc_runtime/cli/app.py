@@ -14,6 +14,7 @@ from drc_runtime.cli.help import SETTINGS, make_command
 from drc_runtime.errors import DRCError, MissingDependencyError
 from drc_runtime.packages import install_command
 from drc_runtime.plain_text import plain, without_secrets
+from drc_runtime.shared_library import missing_library
 from drc_runtime.version import __version__
 
 
@@ -148,4 +149,6 @@ def _explained(error: ImportError, arguments: list[str]) -> DRCError:
     extra = COMMANDS[name].extra if name else ""
     if isinstance(error, ModuleNotFoundError) and extra:
         return MissingDependencyError(f"drc {name} needs {package} ({error}): {install_command(extra)}")
+    if way_out := missing_library(error):
+        return MissingDependencyError(f"{package} cannot be loaded: {way_out}")
     return MissingDependencyError(f"a package cannot be loaded ({error}); drc doctor shows which ones work")

@@ -20,14 +20,17 @@ def bench(
     engine: EngineName = "onnxruntime",
     precision: Precision = "fp32",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads of the network and of OpenCV. Default: all cores.")
+        int | None,
+        typer.Option(min=1, help="CPU threads of the network and of OpenCV: up to 4 a core. Default: all cores."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a bundle on this machine at 1280 x 720, beside OpenCV's background subtractors on the same frames."""
+    from drc_runtime.activity import Activity
     from drc_runtime.bench import bench as measure
 
-    report = measure(bundle, threads=threads, engine=engine, precision=precision)
+    with Activity() as progress:
+        report = measure(bundle, threads=threads, engine=engine, precision=precision, progress=progress)
     if as_json:
         print_json(asdict(report))
     else:

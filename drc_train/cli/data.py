@@ -25,10 +25,13 @@ def draw(
     as_json: Json = False,
 ) -> None:
     """Draw a synthetic data set with its ground truth: images/ and masks/, or clip.mp4 and masks/."""
+    from drc_runtime.activity import Activity
     from drc_runtime.cli.printing import print_json
     from drc_train.data.synthetic.draw import draw_data_set
 
-    written = draw_data_set(name, folder, count, size, seed)
+    with Activity() as progress:
+        progress(f"drawing {count} images")
+        written = draw_data_set(name, folder, count, size, seed)
     print_json({"folder": str(folder), "images": written}) if as_json else print(f"{folder}: {written} images")
 
 
@@ -65,15 +68,15 @@ def convert(
     """Convert a download to train/ and test/, each with images/ and masks/, cropped as in the paper's Appendix A."""
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from drc_runtime.activity import Activity
     from drc_runtime.cli.printing import print_json
     from drc_train.data.downloads.convert import convert_data_set
     from drc_train.data.downloads.options import ConversionOptions
 
     options = ConversionOptions(size, truth, margin, largest, skip_unreadable)
-    with Console(stderr=True).status("reading ...") as status:
+    with Activity() as progress:
+        progress("reading")
         report = convert_data_set(
-            name, download, folder, options, progress=lambda seen: status.update(f"{seen} images read")
+            name, download, folder, options, progress=lambda seen: progress("reading images", seen)
         )
     print_json({"folder": str(folder), **asdict(report)}) if as_json else print(f"{folder}: {report}")

@@ -1,6 +1,7 @@
 """``drc train``: learns from unlabelled images."""
 
 import os
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -64,9 +65,13 @@ def train(
     if as_json:
         print_json({**asdict(report), "out": str(report.out)})
     else:
-        print(f"{report.out}: iteration {report.iterations}, {report.seconds / 60:.1f} minutes of training")
+        how = "interrupted, saved at iteration" if report.interrupted else "iteration"
+        print(f"{report.out}: {how} {report.iterations}, {report.seconds / 60:.1f} minutes of training")
         print(f"look: {report.out / 'report.html'}")
-        print(f"next: drc export {report.out} --out BUNDLE")
+        following = ["train", source, "--out", str(report.out), "--resume"]
+        if not report.interrupted:
+            following = ["export", str(report.out), "--out", "BUNDLE"]
+        print(f"next: drc {shlex.join(following)}")
     if report.collapsed:
         print(f"drc: {report.collapsed}", file=sys.stderr)
     if report.interrupted:

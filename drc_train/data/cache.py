@@ -45,10 +45,19 @@ class CachedImages(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """The cache's folder: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``."""
-    named = os.environ.get(VARIABLE)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(named) if named else base / "drc"
+    """The cache's folder: ``$DRC_CACHE``, else ``drc`` in ``$XDG_CACHE_HOME``, else ``~/.cache/drc``.
+
+    Raises:
+        OutputError: no variable names a folder and this user has no home.
+    """
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "drc"
+    try:
+        return Path.home() / ".cache" / "drc"
+    except RuntimeError as error:  # neither HOME nor an entry in the user database, as in many containers
+        raise OutputError(f"no place for decoded images: this user has no home; name a folder in {VARIABLE}") from error
 
 
 def cached_images(

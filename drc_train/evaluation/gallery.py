@@ -11,7 +11,7 @@ from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.preprocess import resize, to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.evaluation.metrics import Mask, iou
-from drc_train.figures.tiles import Map, assemble, extraction_tiles
+from drc_train.figures.tiles import Map, assemble, extraction_labels, extraction_tiles
 from drc_train.figures.write import write_images
 
 COLUMNS = 12
@@ -83,7 +83,9 @@ class Gallery:
         if not self._first:
             return []
         worst = [column for _, _, column in sorted(self._worst, reverse=True)]
-        return write_images(self._folder, {"extractions": assemble(self._first), "worst": assemble(worst)})
+        labels = extraction_labels(truth=True, slots=len(worst[0]) > len(extraction_labels(truth=True)))
+        images = {"extractions": assemble(self._first, labels), "worst": assemble(worst, labels)}
+        return write_images(self._folder, images)
 
 
 def draw_run(run: Path, folder: Path, seed: int = 0) -> list[Path]:

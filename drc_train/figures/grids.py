@@ -6,7 +6,7 @@ from torch import Tensor
 
 from drc_runtime.images import Image
 from drc_runtime.preprocess import to_image
-from drc_train.figures.tiles import Map, assemble, extraction_tiles, grey
+from drc_train.figures.tiles import Map, assemble, extraction_labels, extraction_tiles, grey
 from drc_train.model.objective import responsibility, slot_responsibilities
 from drc_train.model.regions import RegionModel
 
@@ -31,7 +31,8 @@ def figure(model: RegionModel, z: Tensor, image: Tensor) -> Image:
         [
             extraction_tiles(pixels, pi, foreground, background, gamma, None, shares)
             for pixels, pi, foreground, background, gamma, shares in columns
-        ]
+        ],
+        extraction_labels(slots=regions.slot_count > 1),
     )
 
 
@@ -48,7 +49,8 @@ def prior_figure(model: RegionModel, z: Tensor) -> Image:
     generated = mask * regions.foreground + (1 - mask) * regions.background
     masked = mask * regions.foreground + (1 - mask)
     images = zip(*map(_arrays, (generated, masked, regions.background, mask)), strict=True)
-    return assemble([[*map(to_image, column[:3]), grey(column[3])] for column in images])
+    tiles = [[*map(to_image, column[:3]), grey(column[3])] for column in images]
+    return assemble(tiles, ["generated", "foreground", "background", "mask"])
 
 
 @torch.no_grad()
@@ -71,7 +73,7 @@ def reassignment_figure(model: RegionModel, z: Tensor) -> Image:
     blank = np.full((size, size, 3), 255, np.uint8)
     columns = [[blank, to_image(shown[0]), blank]]
     columns += [[*map(to_image, column)] for column in zip(before, shown[1:], after, strict=True)]
-    return assemble(columns)
+    return assemble(columns, ["before", "sampling grid", "after"])
 
 
 def _arrays(batch: Tensor) -> list[Map]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,10 @@ GAP = 2
 """White pixels to the right of and below each tile."""
 SLOT_COLOURS = ((230, 75, 60), (60, 140, 230), (245, 190, 50), (90, 185, 95), (160, 90, 200), (70, 200, 200))
 """Of the foreground slots, repeated if there are more slots; the background is black."""
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX, 0.38
+_SPACE = 6
+"""Pixels beside a label."""
 
 Map = NDArray[np.float32]
 """Channels first: ``(C, H, W)``."""
@@ -41,11 +46,38 @@ def extraction_tiles(
     return tiles if slots is None else [*tiles, _coloured(slots)]
 
 
-def assemble(columns: Sequence[Sequence[Image]]) -> Image:
-    """One image ``(H', W', 3)`` uint8 RGB of columns that have the same number of tiles of the same size."""
+def extraction_labels(*, truth: bool = False, slots: bool = False) -> list[str]:
+    """What the tiles of ``extraction_tiles`` show, in their order."""
+    labels = ["observed", "generated", "foreground", "background", *(["truth"] if truth else []), "mask"]
+    return [*labels, "slots"] if slots else labels
+
+
+def assemble(columns: Sequence[Sequence[Image]], labels: Sequence[str] = ()) -> Image:
+    """One image of columns that have the same number of tiles of the same size.
+
+    Args:
+        columns: tiles ``(H, W, 3)`` uint8 RGB.
+        labels: of the rows, written on the left; without them there is no margin.
+
+    Returns:
+        ``(H', W', 3)`` uint8 RGB on white.
+    """
     framed = [np.pad(tile, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for column in columns for tile in column]
     rows = len(columns[0])
-    return np.concatenate([np.concatenate(framed[at : at + rows]) for at in range(0, len(framed), rows)], axis=1)
+    drawn = [np.concatenate(framed[at : at + rows]) for at in range(0, len(framed), rows)]
+    margin = [_margin(labels, len(framed[0]))] if labels else []
+    return np.concatenate([*margin, *drawn], axis=1)
+
+
+def _margin(labels: Sequence[str], height: int) -> Image:
+    """The labels of the rows, each ``height`` pixels high, right-aligned."""
+    sizes = [cv2.getTextSize(label, *_FONT, 1)[0] for label in labels]
+    width = max(across for across, _ in sizes) + 2 * _SPACE
+    margin = np.full((len(labels) * height, width, 3), 255, np.uint8)
+    for row, (label, (across, up)) in enumerate(zip(labels, sizes, strict=True)):
+        place = (width - _SPACE - across, row * height + (height - GAP + up) // 2)
+        cv2.putText(margin, label, place, *_FONT, (60, 60, 60), 1, cv2.LINE_AA)
+    return margin
 
 
 def grey(plane: Map) -> Image:

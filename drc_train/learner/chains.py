@@ -117,9 +117,13 @@ class Chains:
         """The images that chains belong to: their indices in [0, N), and whether they are mirrored, both ``(B,)``."""
         return index % self.images, index >= self.images
 
-    def first_images(self, count: int) -> Tensor:
-        """The chains of the first ``count`` images as they are, or of as many as this process, the first one, keeps."""
-        return torch.arange(min(count, self.images, len(self)))
+    def spread_images(self, count: int) -> Tensor:
+        """The chains of ``count`` images as they are, spread evenly over those that this process, the first one, keeps.
+
+        The first images of a video would be one image many times.
+        """
+        kept = min(self.images, len(self))
+        return torch.linspace(0, kept - 1, min(count, kept)).round().long()
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """The posterior and prior latents ``(B, D)`` of the chains ``index (B,)``, on the device."""

@@ -127,9 +127,9 @@ class TrainingLoop:
 
     @torch.no_grad()
     def check(self) -> None:
-        """Looks for collapsed masks in the chains of the first images, and for energies that drift apart."""
+        """Looks for collapsed masks in the chains of some images, and for energies that drift apart."""
         learner = self.learner
-        z, _ = learner.chains.take(learner.chains.first_images(CHECKED))
+        z, _ = learner.chains.take(learner.chains.spread_images(CHECKED))
         problem = collapse(learner.model(z).mask) if learner.iteration >= FIRST_CHECK else None
         if problem and problem != self.collapsed:
             self.progress.say(problem)
@@ -139,9 +139,9 @@ class TrainingLoop:
             self.progress.say(drift)
 
     def draw(self) -> None:
-        """Draws the grids of the first images' chains."""
+        """Draws the grids of some images' chains, spread evenly over the source."""
         learner = self.learner
-        index = learner.chains.first_images(SHOWN)
+        index = learner.chains.spread_images(SHOWN)
         z, prior = learner.chains.take(index)
         grids = {"grid": figure(learner.model, z, learner.images(index)), "prior": prior_figure(learner.model, prior)}
         if learner.config.model.latent.reassignment:

@@ -1,4 +1,8 @@
-"""The progress of a run: one live line on a terminal, elsewhere a plain line now and then, and TensorBoard events."""
+"""The progress of a run: one live line on a terminal, elsewhere a plain line now and then, and TensorBoard events.
+
+The line has what a person can judge a run by: iteration, foreground share, log-posterior, time left. TensorBoard and
+``report.html`` have all figures.
+"""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +12,7 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from drc_runtime.images import Image
@@ -59,16 +63,11 @@ class Progress:
         """
         for name, value in figures.items():
             self._write("add_scalar", name, value, iteration)
-        left = max(left, 0)
-        remaining = f"{int(left // 3600)}:{int(left % 3600 // 60):02d}:{int(left % 60):02d}"
         if self._live:
-            table = Table("iteration", *[name.replace("_", " ") for name in figures], "time left", box=None)
-            table.add_row(str(iteration), *[f"{value:.3f}" for value in figures.values()], remaining)
-            self._live.update(table)
+            self._live.update(Text(progress_line(iteration, figures, left), no_wrap=True, overflow="ellipsis"))
         elif time.monotonic() - self._printed >= PLAIN_EVERY:
             self._printed = time.monotonic()
-            line = " ".join(f"{name}={value:.3f}" for name, value in figures.items())
-            self.say(f"iteration {iteration} {line} left {remaining}")
+            self.say(progress_line(iteration, figures, left))
 
     def say(self, message: str) -> None:
         """Prints a line that stays."""
@@ -89,3 +88,23 @@ class Progress:
         except OSError as error:
             self._board = None
             self.say(f"no TensorBoard events from here on: {error.strerror or error}")
+
+
+def progress_line(iteration: int, figures: Mapping[str, float], left: float) -> str:
+    """One line of fewer than 78 columns, so that the ``^C`` of a terminal of 80 does not break it.
+
+    Args:
+        iteration: its number.
+        figures: by name, see ``Learner.step``; what is missing is left out.
+        left: seconds until the run ends; negative is 0.
+    """
+    parts = [f"iteration {iteration}"]
+    if "foreground_share" in figures:
+        parts.append(f"foreground {100 * figures['foreground_share']:.1f}%")
+    if "log_posterior" in figures:
+        parts.append(f"log-posterior {figures['log_posterior']:.1f}")
+    elif "likelihood" in figures:  # of amortised inference, which has no posterior
+        parts.append(f"log-likelihood {-figures['likelihood']:.4f}")
+    seconds = int(max(left, 0))
+    parts.append(f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d} left")
+    return "  ".join(parts)

@@ -101,6 +101,22 @@ def test_the_report_says_what_was_measured(toy_bundle: Path, clip: Path) -> None
         assert 0 < latency.p50 <= latency.p95 <= latency.p99
 
 
+def test_progress_counts_the_frames_of_both_measurements(toy_bundle: Path, clip: Path) -> None:
+    said: list[tuple[str, int, int | None]] = []
+    bench(
+        toy_bundle,
+        clip=clip,
+        frames=1,
+        threads=1,
+        progress=lambda phase, done=0, total=None: said.append((phase, done, total)),
+    )
+    assert said == [
+        ("loading the bundle", 0, None),
+        *(("measuring the bundle", done, WARM_UP + 1) for done in range(WARM_UP + 1)),
+        *(("measuring OpenCV's subtractors", done, WARM_UP + 1) for done in range(WARM_UP + 1)),
+    ]
+
+
 def test_what_cannot_be_measured(toy_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="0 frames"):
         bench(toy_bundle, frames=0)

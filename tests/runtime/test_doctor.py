@@ -1,6 +1,10 @@
 """What the doctor finds on this machine, and on machines where something is wrong."""
 
+import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +34,33 @@ def test_a_package_that_does_not_load_is_broken(monkeypatch: pytest.MonkeyPatch)
     assert checks["onnxruntime"].status == "broken" and not is_healthy(list(checks.values()))
 
 
+@pytest.mark.parametrize("module", ["numpy", "cv2", "onnxruntime"])
+def test_it_runs_without_a_package(module: str, tmp_path: Path) -> None:
+    reason = "libGL.so.1: cannot open shared object file: No such file or directory"
+    (tmp_path / f"{module}.py").write_text(f"raise ImportError({reason!r})")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "drc_runtime", "doctor", "--json"],
+        env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    broken = checks["opencv" if module == "cv2" else module]
+    assert (done.returncode, done.stderr) == (1, "")
+    assert broken["status"] == "broken"
+    assert broken["detail"] == "libGL.so.1 is missing: on Debian and Ubuntu, apt-get install libgl1"
+
+
+def test_a_page_of_advice_becomes_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(name: str) -> object:
+        raise ImportError("\n\nIMPORTANT: PLEASE READ THIS\n\nmany lines")
+
+    monkeypatch.setattr(doctor, "import_module", page)
+    assert found()["numpy"].detail == "ImportError: IMPORTANT: PLEASE READ THIS; reinstall it"
+
+
 def test_distributions_of_the_same_module_clash(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"onnxruntime": "1.0", "onnxruntime-gpu": "1.0", "opencv-python": "4"}
     monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, ""))
@@ -42,7 +73,7 @@ def test_an_optional_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doctor, "_version", lambda name: "2.6" if name == "torch" else "")
     checks = found()
     assert checks["torch"] == Check("torch", "ok", "2.6")
-    assert checks["av"].status == "absent" and install_command("video") in checks["av"].detail
+    assert checks["uvicorn"].status == "absent" and install_command("web") in checks["uvicorn"].detail
     assert is_healthy(list(checks.values()))
 
 
@@ -50,7 +81,7 @@ def test_a_damaged_sample_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def damaged(folder: object) -> object:
         raise BundleError("posterior_step.onnx is missing")
 
-    monkeypatch.setattr(doctor, "inspect_bundle", damaged)
+    monkeypatch.setattr("drc_runtime.bundle.info.inspect_bundle", damaged)
     assert found()["sample"] == Check("sample", "warning", "posterior_step.onnx is missing")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from drc_export import compare as module
 from drc_export.compare import Comparison, Contender
+from drc_runtime.activity import Activity
 from drc_runtime.bench import Latency
 from drc_runtime.packages import install_command
 from tests.export.conftest import Drc
@@ -22,7 +23,13 @@ COMPARISON = Comparison("cpu", (0.1, 0.2), {}, "edge-64", "random", 64, 2, 9, 3.
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
     calls: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(module, "compare", lambda model, **options: calls.append((model, options)) or COMPARISON)
+
+    def compare(model: str, **options: object) -> Comparison:
+        assert isinstance(options.pop("progress"), Activity)
+        calls.append((model, options))
+        return COMPARISON
+
+    monkeypatch.setattr(module, "compare", compare)
     return calls
 
 

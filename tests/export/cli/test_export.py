@@ -8,6 +8,7 @@ import pytest
 from drc_export import bundle as module
 from drc_export.bundle import ExportReport
 from drc_export.verify import FLOAT16, Check
+from drc_runtime.activity import Activity
 from drc_runtime.bundle.bundle import Bundle
 from tests.export.conftest import Drc
 
@@ -20,6 +21,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     calls: list[dict[str, object]] = []
 
     def export(run: Path, bundle: Path, **options: object) -> ExportReport:
+        assert isinstance(options.pop("progress"), Activity)
         calls.append({"run": run, "bundle": bundle, **options})
         backends = {"render": {"onnxruntime CPU": [], "CoreML": ["Where is not supported", "Pad is not supported"]}}
         return ExportReport(bundle, {"render": 2_000_000}, [CHECK] if options["verified"] else [], backends)

@@ -70,8 +70,20 @@ def test_a_graph_that_reaches_outside_is_refused_though_its_hash_is_right(toy_bu
 def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle at"):
         Bundle.load(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match="no bundle at.*scene and sprites are the names"):
+        Bundle.load(tmp_path)
+    (tmp_path / "posterior_step.onnx").touch()
     with pytest.raises(BundleError, match=r"manifest\.json is missing"):
         Bundle.load(tmp_path)
+    (tmp_path / "checkpoint.json").touch()
+    with pytest.raises(
+        BundleError, match=f"is a run of drc train, not a bundle; .*: drc export {tmp_path} --out BUNDLE"
+    ):
+        Bundle.load(tmp_path)
+    with pytest.raises(
+        BundleError, match="manifest.json is a file of a bundle; name the bundle, its folder: .*toy-bundle"
+    ):
+        Bundle.load(toy_bundle / "manifest.json")
     (toy_bundle / "posterior_step.onnx").unlink()
     with pytest.raises(BundleError, match=r"posterior_step\.onnx is missing"):
         Bundle.load(toy_bundle)
@@ -334,11 +346,43 @@ def test_an_existing_folder_is_not_replaced(toy_bundle: Path, toy_graph: bytes, 
 
 def test_overwriting_replaces_the_whole_bundle(toy_bundle: Path, toy_graph: bytes) -> None:
     manifest = replace(Bundle.load(toy_bundle).manifest, name="second")
-    (toy_bundle / "stale.onnx").write_bytes(b"")
+    (toy_bundle / "posterior_step.engine").write_bytes(b"of drc export --trt")
     write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph}, overwrite=True)
     assert Bundle.load(toy_bundle).manifest.name == "second"
     assert sorted(os.listdir(toy_bundle)) == ["manifest.json", "posterior_step.onnx"]
     assert os.listdir(toy_bundle.parent) == [toy_bundle.name]
+
+
+@pytest.mark.parametrize(("mask", "folder", "file"), [(0o002, 0o775, 0o664), (0o077, 0o700, 0o600)])
+def test_permissions_are_those_of_any_new_file(
+    toy_bundle: Path, toy_graph: bytes, tmp_path: Path, mask: int, folder: int, file: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        write_bundle(tmp_path / "new", Bundle.load(toy_bundle).manifest, {"posterior_step": toy_graph})
+    finally:
+        os.umask(before)
+    found = [path.stat().st_mode & 0o777 for path in (tmp_path / "new", *(tmp_path / "new").iterdir())]
+    assert found == [folder, file, file]
+
+
+@pytest.mark.parametrize("change", ["manifest of something else", "a file", "a folder", "a link", "another graph"])
+def test_a_folder_with_files_of_a_user_is_not_overwritten(toy_bundle: Path, toy_graph: bytes, change: str) -> None:
+    manifest = Bundle.load(toy_bundle).manifest
+    if change == "manifest of something else":
+        (toy_bundle / "manifest.json").write_text('{"name": "my web app", "start_url": "."}')
+    elif change == "a file":
+        (toy_bundle / "notes.txt").write_text("mine")
+    elif change == "a folder":
+        (toy_bundle / ".git").mkdir()
+    elif change == "a link":
+        (toy_bundle / "posterior_step.engine").symlink_to(toy_bundle / "manifest.json")
+    else:
+        (toy_bundle / "posterior_step.onnx").write_bytes(b"mine")
+    before = sorted((path, path.lstat().st_mtime_ns) for path in toy_bundle.rglob("*"))
+    with pytest.raises(OutputError, match="so it is not overwritten"):
+        write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph}, overwrite=True)
+    assert sorted((path, path.lstat().st_mtime_ns) for path in toy_bundle.rglob("*")) == before
 
 
 @pytest.mark.parametrize("failing", ["_write_synced", "check_model", "second rename"])

@@ -135,9 +135,16 @@ def test_a_bug_is_not_taken_for_a_missing_package(
 
 
 def test_a_package_that_does_not_load_points_to_the_doctor(drc: Drc, pretend: Callable[[str, str], None]) -> None:
-    pretend("info", "def pretended():\n    raise ImportError('libGL.so.1 is missing', name='cv2')")
+    pretend("info", "def pretended():\n    raise ImportError('undefined symbol', name='cv2')")
     code, _, err = drc("info")
-    assert code == 1 and "libGL.so.1" in err and "drc doctor" in err
+    assert (code, err.count("\n")) == (1, 1) and "symbol" in err and "drc doctor" in err
+
+
+def test_a_missing_shared_library_is_named_with_its_package(drc: Drc, pretend: Callable[[str, str], None]) -> None:
+    message = "libGL.so.1: cannot open shared object file: No such file or directory"
+    pretend("info", f"def pretended():\n    raise ImportError({message!r}, name='cv2')")
+    library = "libGL.so.1 is missing: on Debian and Ubuntu, apt-get install libgl1"
+    assert drc("info") == (1, "", f"drc: cv2 cannot be loaded: {library}\n")
 
 
 @pytest.mark.parametrize(

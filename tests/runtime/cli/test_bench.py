@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from drc_runtime import bench
+from drc_runtime.activity import Activity
 from drc_runtime.bench import BenchReport, Latency
 
 Drc = Callable[..., tuple[int, str, str]]
@@ -32,6 +33,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     given: dict[str, object] = {}
 
     def fake(bundle: Path | None, **options: object) -> BenchReport:
+        assert isinstance(options.pop("progress"), Activity)
         given.update(options, bundle=bundle)
         return REPORT
 

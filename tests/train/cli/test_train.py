@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from drc_runtime.errors import UsageError
+from drc_runtime.errors import TrainingError, UsageError
 from drc_train import Recipe, Reporting, TrainReport
 from drc_train.cli.train import train as command
 from drc_train.training import train as module
@@ -116,6 +116,17 @@ def test_the_exit_code_says_how_it_ended(
     assert capsys.readouterr().err.startswith(message)
 
 
+def test_an_interrupted_run_is_told_how_to_continue(
+    drc: Drc, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    returning(monkeypatch, interrupted=True)
+    drc("my images", "--out", "run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("run: interrupted, saved at iteration 40, ")
+    assert lines[-1] == "next: drc train 'my images' --out run --resume"
+    assert not any("export" in line for line in lines)
+
+
 def test_only_the_first_process_prints(
     drc: Drc, calls: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,7 +136,7 @@ def test_only_the_first_process_prints(
 
 
 def test_the_function_s_refusals_come_through(drc: Drc, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="leave out --preset"):
+    with pytest.raises(TrainingError, match="holds no checkpoint"):
         drc("tm-dsprites:9", "--out", str(tmp_path), "--resume", "--preset", "edge-32")
     with pytest.raises(UsageError, match="--skip-unreadable has no effect"):
         drc("tm-dsprites:9", "--out", str(tmp_path), "--skip-unreadable")

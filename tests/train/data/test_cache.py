@@ -10,7 +10,7 @@ import pytest
 
 from drc_runtime.errors import OutputError, SourceError
 from drc_train.data import cache
-from drc_train.data.cache import cached_images
+from drc_train.data.cache import cache_folder, cached_images
 from drc_train.data.source import read_images
 
 
@@ -154,3 +154,28 @@ def test_other_pixels_than_before_need_another_version(kind: str, tmp_path: Path
         f"{kind} decodes to other pixels than in version {version}: raise cache.DECODING_VERSION, or old caches are read as if "
         f"nothing had changed, and put ({cache.DECODING_VERSION + 1}, {found.tobytes().hex()!r}) here"
     )
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user id without HOME and without an entry in the user database, as in many containers."""
+
+    def unknown(number: int) -> object:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for variable in ("HOME", "XDG_CACHE_HOME", "DRC_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+
+def test_a_user_without_a_home_is_told_the_variable(homeless: None) -> None:
+    with pytest.raises(OutputError, match=r"^no place for decoded images: .+ name a folder in DRC_CACHE$"):
+        cache_folder()
+
+
+@pytest.mark.parametrize(("variable", "below"), [("DRC_CACHE", ""), ("XDG_CACHE_HOME", "drc")])
+def test_a_named_cache_needs_no_home(
+    homeless: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, below: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert cache_folder() == tmp_path / below

@@ -20,6 +20,8 @@ STEP = SIZE + GAP
 
 
 def tile(grid: np.ndarray, row: int, column: int) -> np.ndarray:
+    """A tile of a gallery, which has a margin of labels on the left."""
+    grid = grid[:, grid.shape[1] - COLUMNS * STEP :]
     return grid[row * STEP : row * STEP + SIZE, column * STEP : column * STEP + SIZE]
 
 
@@ -37,7 +39,7 @@ def test_a_gallery_keeps_the_first_and_the_worst(tmp_path: Path) -> None:
         gallery.add(Labelled(str(index), image, truth), sample, mask, None)
         gallery.add(Labelled("empty", image, np.zeros_like(truth)), sample, mask, None)
     first, worst = (read_image(path) for path in gallery.write())
-    assert first.shape == worst.shape == (6 * STEP, COLUMNS * STEP, 3)
+    assert first.shape == worst.shape and first.shape[0] == 6 * STEP
     assert [int(tile(first, 0, at)[0, 0, 0]) // 8 for at in range(COLUMNS)] == list(range(COLUMNS))
     assert [int(tile(worst, 0, at)[0, 0, 0]) // 8 for at in range(10)] == list(range(29, 19, -1))
     assert not tile(worst, 5, 0)[: SIZE // 2, 0].any() and (tile(worst, 4, 0)[:, 0] == 255).all()
@@ -53,6 +55,7 @@ def test_what_is_drawn_of_a_run(tmp_path: Path, tiny_overrides: list[str], tiny_
             run, Learner(config, tiny_images, torch.device("cpu"), compiled=False), RunRecord("test", "edge-32", 10)
         )
         assert [path.stem for path in draw_run(run, run / "drawn")] == names
-        assert read_image(run / "drawn" / "prior.png").shape == (4 * STEP, COLUMNS * STEP, 3)
+        assert read_image(run / "drawn" / "prior.png").shape[0] == 4 * STEP
     # a column for each of the ten images' chains, and the identity
-    assert read_image(tmp_path / "prior-reassignment/drawn/reassignment.png").shape == (3 * STEP, 11 * STEP, 3)
+    height, width, _ = read_image(tmp_path / "prior-reassignment/drawn/reassignment.png").shape
+    assert height == 3 * STEP and 11 * STEP < width < 22 * STEP

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drc_train.figures.tiles import GAP, SLOT_COLOURS, assemble, extraction_tiles, grey
+from drc_train.figures.tiles import GAP, SLOT_COLOURS, assemble, extraction_labels, extraction_tiles, grey
 
 
 def test_tiles_follow_fig_3() -> None:
@@ -24,6 +24,24 @@ def test_tiles_follow_fig_3() -> None:
     grid = assemble([[observed, true], [mask, slot]])
     assert grid.shape == (2 * (4 + GAP), 2 * (4 + GAP), 3)
     np.testing.assert_array_equal(grid[4 + GAP : 8 + GAP, :4], true)
+
+
+def test_labels_stand_on_the_left_of_their_rows() -> None:
+    tiles = [np.zeros((20, 20, 3), np.uint8)] * 2
+    plain, labelled = assemble([tiles, tiles]), assemble([tiles, tiles], ["observed", ""])
+    margin = labelled[:, : labelled.shape[1] - plain.shape[1]]
+    np.testing.assert_array_equal(labelled[:, margin.shape[1] :], plain)
+    written = (margin < 128).any(axis=(1, 2))
+    assert written[: 20 + GAP].any() and not written[20 + GAP :].any(), "only the first row has a text"
+
+
+@pytest.mark.parametrize(("truth", "slots"), [(False, False), (True, False), (True, True)])
+def test_there_is_a_label_for_each_tile(truth: bool, slots: bool) -> None:
+    image, plane = np.zeros((3, 4, 4), np.float32), np.zeros((1, 4, 4), np.float32)
+    tiles = extraction_tiles(
+        image, plane, image, image, plane, plane if truth else None, np.zeros((2, 4, 4), np.float32) if slots else None
+    )
+    assert len(extraction_labels(truth=truth, slots=slots)) == len(tiles)
 
 
 def test_what_is_not_given_has_no_tile() -> None:

@@ -60,8 +60,8 @@ def test_the_second_side_belongs_to_the_mirror_images() -> None:
     assert (chains.count, len(chains)) == (10, 10)
     which, mirrored = chains.images_of(torch.tensor([3, 8, 5]))
     assert which.tolist() == [3, 3, 0] and mirrored.tolist() == [False, True, True]
-    assert chains.first_images(3).tolist() == [0, 1, 2]
-    assert chains.first_images(99).tolist() == [0, 1, 2, 3, 4], "not those of mirror images"
+    assert chains.spread_images(3).tolist() == [0, 2, 4]
+    assert chains.spread_images(99).tolist() == [0, 1, 2, 3, 4], "not those of mirror images"
 
 
 def test_a_state_continues_the_round_where_it_was() -> None:

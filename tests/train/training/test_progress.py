@@ -8,18 +8,19 @@ import pytest
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from drc_train.training.progress import Progress
+from drc_train.training.progress import Progress, progress_line
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_figures_time_left_and_messages_are_shown(terminal: bool, tmp_path: Path) -> None:
     out = io.StringIO()
     with Progress(tmp_path, Console(file=out, force_terminal=terminal, width=100)) as progress:
-        progress.show(3, {"log_posterior": -7.5}, 3661.0)
+        progress.show(3, {"log_posterior": -7.5, "foreground_share": 0.234, "orthogonal": 9.875}, 3661.0)
         progress.say("masks have collapsed")
     shown = out.getvalue()
-    for text in ("masks have collapsed", "-7.500", "1:01:01", "iteration"):
+    for text in ("masks have collapsed", "iteration 3  foreground 23.4%  log-posterior -7.5  1:01:01 left"):
         assert text in shown
+    assert "9.875" not in shown, "the rest is in TensorBoard and the report"
     assert ("\x1b" in shown) == terminal, "a file gets plain lines"
 
 
@@ -27,8 +28,18 @@ def test_lines_are_rare_where_there_is_no_terminal(tmp_path: Path) -> None:
     out = io.StringIO()
     with Progress(tmp_path, Console(file=out, width=100)) as progress:
         for iteration in range(100):
-            progress.show(iteration, {"share": 0.25}, 60.0)
-    assert out.getvalue().splitlines() == ["iteration 0 share=0.250 left 0:01:00"]
+            progress.show(iteration, {"foreground_share": 0.25}, 60.0)
+    assert out.getvalue().splitlines() == ["iteration 0  foreground 25.0%  0:01:00 left"]
+
+
+def test_the_line_fits_a_terminal_of_80_columns_with_ctrl_c() -> None:
+    line = progress_line(1_000_000, {"foreground_share": 1.0, "log_posterior": -1234567.89}, 100 * 3600.0)
+    assert line == "iteration 1000000  foreground 100.0%  log-posterior -1234567.9  100:00:00 left"
+    assert len(line + "^C") <= 80
+
+
+def test_amortised_inference_has_a_likelihood_in_place_of_a_posterior() -> None:
+    assert progress_line(1, {"likelihood": 0.5}, -3.0) == "iteration 1  log-likelihood -0.5000  0:00:00 left"
 
 
 def test_tensorboard_has_every_iteration_and_the_grids(tmp_path: Path) -> None:
