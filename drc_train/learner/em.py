@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.autograd.profiler import record_function
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from drc_runtime.errors import TrainingError
 from drc_train.config import Config
 from drc_train.learner.chains import Chains, ChainState
 from drc_train.learner.distributed import ProcessGroup
@@ -142,6 +143,8 @@ class Learner:
         check_random_state(random, self.random)
         if same_device:
             check_random_state(noise, self.noise)
+        elif noise.dtype != torch.uint8 or noise.ndim != 1 or not len(noise):
+            raise TrainingError("the checkpoint is damaged: the state of the noise is no list of bytes")
 
         remarks = []
         self.model.load_state_dict(state.part("model"))

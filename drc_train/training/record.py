@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from drc_runtime.errors import TrainingError
 from drc_runtime.version import __version__
@@ -16,6 +16,13 @@ STATE_FILE = "checkpoint.json"
 FORMAT, VERSION = "drc-checkpoint", 2
 
 
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000_000)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(strict=True, ge=0, le=1e12)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}\.safetensors$")]
+"""In the run's own folder."""
+
+
 class NewerVersionError(TrainingError):
     """A checkpoint of a newer version of drc: not damaged, but not readable here."""
 
@@ -23,16 +30,16 @@ class NewerVersionError(TrainingError):
 class Best(NamedTuple):
     """The best checkpoint so far."""
 
-    score: float | None = None
+    score: Finite | None = None
     """See ``drc_train.training.monitors.Score``; None if there is no best one yet."""
-    iteration: int = 0
+    iteration: Count = 0
 
 
 class RunningMean(NamedTuple):
     """The state of an exponential running mean."""
 
-    mean: float = 0.0
-    weight: float = 0.0
+    mean: Finite = 0.0
+    weight: Finite = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,11 @@ class RunRecord:
     """As ``drc train`` was given it."""
     preset: str
     """Name or file of the recipe."""
-    images: int
+    images: Count
     """Images that it learned from."""
     fingerprint: str = ""
     """SHA-256 of their pixels, see ``drc_train.data.cache``."""
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     """Spent learning, in all calls together."""
     score: RunningMean = RunningMean()
     """State of ``drc_train.training.monitors.Score``."""
@@ -58,11 +65,11 @@ class RunRecord:
 class RunState:
     """The JSON part of a checkpoint."""
 
-    tensors: str
+    tensors: FileName
     """Name of the file that holds the tensors."""
-    iteration: int
+    iteration: Count
     """Iterations so far."""
-    position: int
+    position: Count
     """As in ``drc_train.learner.state.LearnerState``."""
     config: Config
     about: RunRecord
@@ -98,8 +105,8 @@ class RunState:
         """
         try:
             values: Any = json.loads(text)
-        except ValueError as error:
-            raise TrainingError(f"{name} is damaged: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise TrainingError(f"{name} is damaged: {str(error) or 'nested too deeply'}") from error
         if is_version_1(values):
             values = translate_state(values)
         elif not isinstance(values, dict) or values.get("format") != FORMAT or type(values.get("version")) is not int:
