@@ -155,6 +155,10 @@ def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | Non
             raise UsageError(f"{out} already holds a run: continue it with --resume, or give another --out")
         preset = recipe.preset or ("static-camera" if is_sequence(source) else "edge-64")
         return load_config(preset, recipe.overrides), preset
+    if recipe != Recipe() and not (out / STATE_FILE).exists():
+        raise UsageError(
+            f"{out} holds no run that --resume could continue: leave out --resume to start one with this recipe"
+        )
     state = read_state(out)
     if recipe.preset not in (None, state.about.preset):
         raise UsageError(
