@@ -157,7 +157,7 @@ def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | Non
         return load_config(preset, recipe.overrides), preset
     if recipe != Recipe() and not (out / STATE_FILE).exists():
         raise UsageError(
-            f"{out} holds no run that --resume could continue: leave out --resume to start one with this recipe"
+            f"{out} holds no run that --resume could continue; to start one with --preset and --set, leave out --resume"
         )
     state = read_state(out)
     if recipe.preset not in (None, state.about.preset):
