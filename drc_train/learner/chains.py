@@ -150,7 +150,8 @@ class Chains:
         """
         dimensions = self.posterior.shape[1]
         for name, tensor in (("posterior", state.posterior), ("prior", state.prior)):
-            if tensor.shape != (state.images * state.sides, dimensions) or tensor.dtype != torch.float32:
+            is_whole = tensor.ndim == state.posterior.ndim == 2 and len(state.posterior) >= state.sides
+            if not is_whole or tensor.shape != (state.images * state.sides, dimensions) or tensor.dtype != torch.float32:
                 raise TrainingError(
                     f"the chains do not fit the configured networks: {name} is {tuple(tensor.shape)}, expected {dimensions} "
                     "numbers for each image"
@@ -158,6 +159,8 @@ class Chains:
         order = state.order
         if order.dtype != torch.int64 or order.ndim != 2 or not ((order >= 0) & (order < len(state.posterior))).all():
             raise TrainingError("the checkpoint is damaged: the order of the images is not one of its chains")
+        if not 0 <= state.position <= order.shape[1]:
+            raise TrainingError(f"the checkpoint is damaged: position {state.position} of {order.shape[1]} turns")
         if state.images > self.images:
             raise TrainingError(
                 f"chains for {state.images} images, but the source has {self.images}: the data changed; start a new run in "
