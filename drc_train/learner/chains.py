@@ -85,7 +85,8 @@ class Chains:
             batch: chains in a batch of this process.
             redraw: probability that a posterior chain restarts from noise, so that the generators also learn from chains as
                 short as those of inference.
-            follow: probability that a posterior chain continues from that of the previous image, as tracking does.
+            follow: probability that a posterior chain continues from that of the previous image, as tracking does. The first
+                image has none before it, nor has its mirror image, nor the first chain of another process's block.
             random: of the order and of both choices.
 
         Returns:
@@ -97,7 +98,8 @@ class Chains:
         index = self.order[:, self.position : self.position + each].flatten()
         self.position += each
         if follow:
-            chosen = index[(torch.rand(len(index), generator=random) < follow) & ~torch.isin(index, self._firsts)]
+            first = torch.isin(index, self._firsts) | (index % self.images == 0)
+            chosen = index[(torch.rand(len(index), generator=random) < follow) & ~first]
             rows = self._rows(chosen[self._is_local(chosen)])
             self.posterior[rows] = self.posterior[rows - 1]
         if redraw:
@@ -151,7 +153,11 @@ class Chains:
         dimensions = self.posterior.shape[1]
         for name, tensor in (("posterior", state.posterior), ("prior", state.prior)):
             is_whole = tensor.ndim == state.posterior.ndim == 2 and len(state.posterior) >= state.sides
-            if not is_whole or tensor.shape != (state.images * state.sides, dimensions) or tensor.dtype != torch.float32:
+            if (
+                not is_whole
+                or tensor.shape != (state.images * state.sides, dimensions)
+                or tensor.dtype != torch.float32
+            ):
                 raise TrainingError(
                     f"the chains do not fit the configured networks: {name} is {tuple(tensor.shape)}, expected {dimensions} "
                     "numbers for each image"
