@@ -85,7 +85,8 @@ class Chains:
             batch: chains in a batch of this process.
             redraw: probability that a posterior chain restarts from noise, so that the generators also learn from chains as
                 short as those of inference.
-            follow: probability that a posterior chain continues from that of the previous image, as tracking does.
+            follow: probability that a posterior chain continues from that of the previous image, as tracking does. The first
+                image has none before it, nor has its mirror image, nor the first chain of another process's block.
             random: of the order and of both choices.
 
         Returns:
@@ -97,7 +98,8 @@ class Chains:
         index = self.order[:, self.position : self.position + each].flatten()
         self.position += each
         if follow:
-            chosen = index[(torch.rand(len(index), generator=random) < follow) & ~torch.isin(index, self._firsts)]
+            first = torch.isin(index, self._firsts) | (index % self.images == 0)
+            chosen = index[(torch.rand(len(index), generator=random) < follow) & ~first]
             rows = self._rows(chosen[self._is_local(chosen)])
             self.posterior[rows] = self.posterior[rows - 1]
         if redraw:

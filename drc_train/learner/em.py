@@ -208,8 +208,7 @@ class Learner:
     def _amortised_step(self, index: Tensor) -> tuple[dict[str, float], bool]:
         train = self.config.train
         noise = next(self._noise(1, len(index)))
-        sigma = train.m_step_sigma_at(self.iteration)
-        loss, parts, posterior = variational_loss(self.model, self._images_and_prefetch(index), noise, train, sigma)
+        loss, parts, posterior = variational_loss(self.model, self._images_and_prefetch(index), noise, train)
         self.generator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         updated = self._move(self.generator_optimiser)

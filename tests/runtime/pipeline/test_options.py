@@ -41,7 +41,7 @@ def paths(options: dict[str, object]) -> dict[str, object]:
         ("clip.avi", {"masks": "m", "rate": -1}, "--fps -1 is out of range"),
         ("clip.avi", {"masks": "m", "rate": 1001}, "--fps 1001 is out of range"),
         ("clip.avi", {"masks": "m", "rate": float("nan")}, "--fps nan is out of range"),
-        ("clip.avi", {"masks": "m", "threads": 0}, "--threads 0 is too few"),
+        ("clip.avi", {"masks": "m", "threads": 0}, "--threads 0: use 1 to"),
         ("clip.avi", {"masks": "m", "threshold": 0}, "--threshold 0 is out of range"),
         ("clip.avi", {"masks": "m", "threshold": 1}, "--threshold 1 is out of range"),
         # the model

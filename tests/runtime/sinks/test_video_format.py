@@ -159,7 +159,7 @@ def test_rgb_that_has_no_matrix_gets_one_that_is_named(convert, tmp_path: Path) 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm", ".avi"])
 @pytest.mark.parametrize("aspect", [Fraction(64, 45), Fraction(8, 9)])
-def test_the_picture_keeps_its_shape(convert, tmp_path: Path, suffix: str, aspect: Fraction) -> None:
+def test_the_image_keeps_its_shape(convert, tmp_path: Path, suffix: str, aspect: Fraction) -> None:
     clip = write_bars(tmp_path / "a.mp4", (96, 144), 6, False, aspect=aspect)
     _, stream = first_frame(convert(clip, tmp_path / f"o{suffix}"))
     pixel = stream.sample_aspect_ratio or Fraction(1)
