@@ -179,7 +179,7 @@ def test_bundles_and_machines_without_it(toy_bundle: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match="no engine 'torch'"):
         Extractor(toy_bundle, engine="torch")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingDependencyError, match=r"drc\[train\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install .*\[train\]"):
         Extractor(toy_bundle, engine="torchscript")
 
 
