@@ -162,7 +162,7 @@ def test_a_report_shows_what_happened_and_leaves_out_what_did_not(drc: Drc, monk
     assert rows["frames"] == "10 in 2.0 s, 5.0 frames/s" and rows["learned"] == "b"
     assert rows["skipped"].startswith("3 ") and rows["dropped"].startswith("4 ")
     assert rows["reconnects"] == "5; lost at the end" and rows["age"].startswith("11.0 ms")
-    assert rows["latency"] == "6.0 ms a frame, p95 7.0 ms, 8 steps"
+    assert rows["latency"] == "6.0 ms a frame, p95 7.0 ms, 8 steps a frame"
     assert drc("run", "webcam")[1] == "frames  0 in 0.0 s\n"
 
 
