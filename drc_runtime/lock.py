@@ -43,6 +43,17 @@ def lock(path: Path, what: str, *, is_left: Callable[[], bool] = lambda: False) 
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process has the lock of an existing file; False if the file cannot be opened."""
+    try:
+        descriptor = _acquire(path)
+    except OSError:
+        return False
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
 def _acquire(path: Path) -> int | None:
     """A descriptor that holds the lock; None if another process has it."""
     while True:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from drc_runtime.errors import OutputError, UsageError
-from drc_runtime.lock import lock
+from drc_runtime.lock import is_locked, lock
 from drc_runtime.marks import is_marked
 
 NOT_OURS = "was not written by drc, or was changed since"
@@ -213,6 +213,8 @@ def check_file(option: str, path: Path, overwrite: bool, part: Path | None = Non
         # A run that ended before it completed the video left its lock file too.
         if part.is_symlink() or not part.is_file() or not lock_file(path).exists():
             raise UsageError(f"{part} {NOT_OURS}; move it away or choose another name")
+        if is_locked(lock_file(path)):
+            raise UsageError(f"another drc writes {option} {path}: wait until it has finished, or choose another place")
         if not overwrite:
             raise UsageError(f"{part} was left by an interrupted run; move it away or add --overwrite")
     _check_writable(path.parent, path)

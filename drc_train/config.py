@@ -165,8 +165,8 @@ class TrainConfig(_Section):
     beta2: float = Field(0.999, ge=0, lt=1)
     """Adam's second decay rate, of both optimisers."""
     m_step_sigma: Sigma
-    """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does. Amortised
-    inference does not use it."""
+    """Sigma in the M-step's loss; amortised inference does not use it. 0.25 is Listing 3; 0.7071 drops the factor
+    1 / (2 sigma^2), as the released code does."""
     final_m_step_sigma: Sigma | None = None
     """Final m_step_sigma after geometric decay over ``annealing`` iterations. None keeps m_step_sigma."""
     annealing: Count = 1000

@@ -118,7 +118,9 @@ def train(
         count = len(images.pixels)
         if group.device.type == "cpu" and config.model.image_size >= FOR_A_GPU:
             size = f"{config.model.image_size}x{config.model.image_size}"
-            note = f"{preset} learns at {size}, which is for a GPU: on a processor it takes days; edge-64 takes minutes"
+            note = (
+                f"{preset} learns at {size}, for a GPU: its iterations take days on a processor; edge-64 takes minutes"
+            )
             console.print(plain(note), highlight=False, markup=False)
         line = plain(f"{count} images, preset {preset}, {where}; preparing the compiled step ...")
         console.print(line, highlight=False, markup=False)

@@ -11,6 +11,7 @@ from drc_export import compare as module
 from drc_export import contenders
 from drc_export.compare import Additions, Comparison, compare
 from drc_export.contenders import Subject
+from drc_runtime.activity import silent
 from drc_runtime.errors import ConfigError, UsageError
 
 NAMES = ["added", "PyTorch eager", "PyTorch compiled", "TorchScript", "onnxruntime", "OpenVINO"]
@@ -62,7 +63,9 @@ def test_a_contender_that_computes_something_else_shows() -> None:
 def test_every_round_runs_all(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(module, "WARM_UP", 1)
-    found = module._measure({"a": lambda: order.append("a"), "b": lambda: (order.append("b"), time.sleep(0.01))}, 2)
+    found = module._measure(
+        {"a": lambda: order.append("a"), "b": lambda: (order.append("b"), time.sleep(0.01))}, 2, silent
+    )
     assert order == ["a", "b"] * 3
     assert found["b"].p50 >= 10, "milliseconds"
 

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 import drc_train
+from drc_train.evaluation import evaluate as evaluation
+from drc_train.evaluation import options
 from drc_train.training import train as module
 
 LIGHT = "import sys, {module}; assert 'torch' not in sys.modules, 'torch was loaded'"
@@ -18,9 +20,10 @@ def test_nothing_loads_torch_before_it_is_needed(module: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_public_names_are_those_of_training() -> None:
+def test_the_public_names_are_those_of_training_and_evaluation() -> None:
+    homes = {"evaluate": evaluation, "EvaluationOptions": options}
     for name in drc_train.__all__:
-        assert getattr(drc_train, name) is getattr(module, name)
+        assert getattr(drc_train, name) is getattr(homes.get(name, module), name)
     with pytest.raises(AttributeError, match="no attribute 'learn'"):
         _ = drc_train.learn
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from drc_runtime.errors import MissingDependencyError
+from drc_runtime.packages import install_command
 from drc_train.config import load_config
 from drc_train.learner.distributed import ProcessGroup, join_process_group
 from drc_train.learner.em import Learner
@@ -100,5 +102,8 @@ def test_a_single_process_needs_no_collectives(monkeypatch: pytest.MonkeyPatch) 
 def test_several_processes_name_the_package_that_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    with pytest.raises(MissingDependencyError, match=r"several processes needs lightning_fabric .*drc\[train\]"):
+    with pytest.raises(
+        MissingDependencyError,
+        match=rf"several processes needs lightning_fabric .*{re.escape(install_command('train'))}",
+    ):
         join_process_group()
