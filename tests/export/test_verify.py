@@ -11,7 +11,7 @@ from torch import Tensor
 
 from drc_export.contenders import bundle_of
 from drc_export.graphs import Graph, graphs
-from drc_export.onnx import to_onnx
+from drc_export.onnx import to_onnx, trace
 from drc_export.reference import INPUTS, Example, Reference, deviation
 from drc_export.threads import SMALL, threads_for
 from drc_export.verify import verify
@@ -61,7 +61,7 @@ def test_a_tiny_probability_may_be_off_by_a_rounding_of_one(
     model: RegionModel, config: Config, step: Graph, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Late in a chain all pixels are background, and onnxruntime's sigmoid has an absolute error of 1.7e-7."""
-    engine = OnnxRuntimeEngine(bundle_of(step, model, config, to_onnx(step, model)))
+    engine = OnnxRuntimeEngine(bundle_of(step, model, config, to_onnx(step, trace(step, model))))
     late = dict(zip(step.outputs, reference.examples(step)[INPUTS - 1].float64, strict=True))
     assert float(late["responsibility"].max()) < 1e-3
     assert verify(engine, reference, [step])
@@ -169,7 +169,7 @@ def test_a_decomposition_that_is_wrong_by_three_thousandths_is_refused(
 
     assert all(isinstance(stage, UpConv) and stage.folded for stage in model.background.stages)
     monkeypatch.setattr(decompositions, "convolution_input_gradient", wrong)
-    engine = OnnxRuntimeEngine(bundle_of(step, model, config, to_onnx(step, model)))
+    engine = OnnxRuntimeEngine(bundle_of(step, model, config, to_onnx(step, trace(step, model))))
     with pytest.raises(VerificationError, match="graph posterior_step, output z_next"):
         verify(engine, reference, [step])
 
