@@ -1,7 +1,7 @@
 """What the model itself computes for fresh inputs, in float32 and in float64: what every backend is compared with."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -58,7 +58,7 @@ class Reference:
         self._model, self._seed = model, seed
         self._exact = copy.deepcopy(model).double()
         self._found: dict[Callable[..., tuple[Tensor, ...]], list[Example]] = {}
-        self._nearby: dict[tuple[Callable[..., tuple[Tensor, ...]], int], dict[str, Deviation]] = {}
+        self._nearby: dict[tuple[Callable[..., tuple[Tensor, ...]], int], list[dict[str, Deviation]]] = {}
 
     def examples(self, graph: Graph) -> list[Example]:
         """``INPUTS`` fresh inputs of a graph, every other one without noise, and its outputs.
@@ -72,35 +72,33 @@ class Reference:
             self._found[graph.function] = [self._example(graph, tensors) for tensors in inputs]
         return self._found[graph.function]
 
-    def float32_nearby(self, graph: Graph, index: int) -> dict[str, Deviation]:
-        """For each output, the largest float32 error over one example's inputs perturbed by a few roundings.
+    def float32_nearby(self, graph: Graph, index: int) -> Iterator[dict[str, Deviation]]:
+        """Float32 errors of each output at ``NEIGHBOURS`` inputs a few roundings from an example, each computed on demand.
 
         Where a difference, an activation or the place of a re-assigned pixel lies within a rounding of a non-differentiable
         point, the gradient jumps. Which side of it float32 is on is chance, and either is right. So is the order of a sum.
         """
-        key = graph.function, index
-        if key not in self._nearby:
-            random = torch.Generator().manual_seed(self._seed)
-            example = self.examples(graph)[index]
-            found = [_deviations(graph, example, example.float32)]
-            for _ in range(NEIGHBOURS):
-                near = {
-                    name: it * (1 + NEARBY * torch.randn(it.shape, generator=random))
-                    for name, it in example.inputs.items()
-                }
-                there = dict(zip(graph.outputs, graph.function(self._model, *near.values()), strict=True))
-                if "z_next" in there:
-                    there["z_next"] = there["z_next"] - near["z"] + example.inputs["z"]
-                found.append(_deviations(graph, example, list(there.values())))
-            self._nearby[key] = {
-                name: Deviation(max(it[name].error for it in found), min(it[name].cosine for it in found))
-                for name in graph.outputs
-            }
-            if SUM in graph.outputs:
-                rounding = SUM_ROUNDING * example.inputs["image"].numel() ** 0.5
-                nearby = self._nearby[key][SUM]
-                self._nearby[key][SUM] = nearby._replace(error=max(nearby.error, rounding))
-        return self._nearby[key]
+        found = self._nearby.setdefault((graph.function, index), [])
+        for number in range(NEIGHBOURS):
+            if number == len(found):
+                found.append(self._neighbour(graph, index, number))
+            yield found[number]
+
+    def _neighbour(self, graph: Graph, index: int, number: int) -> dict[str, Deviation]:
+        example = self.examples(graph)[index]
+        random = torch.Generator().manual_seed(NEIGHBOURS * self._seed + number)
+        near = {
+            name: it * (1 + NEARBY * torch.randn(it.shape, generator=random)) for name, it in example.inputs.items()
+        }
+        found = dict(zip(graph.outputs, graph.function(self._model, *near.values()), strict=True))
+        if "z_next" in found:
+            found["z_next"] = found["z_next"] - near["z"] + example.inputs["z"]
+        truths = dict(zip(graph.outputs, example.float64, strict=True))
+        deviations = {name: deviation(example, name, value, truths[name]) for name, value in found.items()}
+        if SUM in deviations:
+            rounding = SUM_ROUNDING * example.inputs["image"].numel() ** 0.5
+            deviations[SUM] = deviations[SUM]._replace(error=max(deviations[SUM].error, rounding))
+        return deviations
 
     def _inputs(self, graph: Graph, random: torch.Generator, index: int) -> dict[str, Tensor]:
         tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
@@ -130,11 +128,6 @@ class Reference:
         plain = graph.function(self._model, *tensors.values())
         truth = graph.function(self._exact, *(tensor.double() for tensor in tensors.values()))
         return Example(tensors, [it.detach() for it in plain], [it.detach() for it in truth])
-
-
-def _deviations(graph: Graph, example: Example, found: list[Tensor]) -> dict[str, Deviation]:
-    pairs = zip(graph.outputs, found, example.float64, strict=True)
-    return {name: deviation(example, name, value, truth) for name, value, truth in pairs}
 
 
 def deviation(example: Example, output: str, found: Tensor, truth: Tensor) -> Deviation:
