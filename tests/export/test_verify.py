@@ -12,7 +12,7 @@ from torch import Tensor
 from drc_export.contenders import bundle_of
 from drc_export.graphs import Graph, graphs
 from drc_export.onnx import to_onnx, trace
-from drc_export.reference import INPUTS, Example, Reference, deviation
+from drc_export.reference import INPUTS, SUM_ROUNDING, Example, Reference, deviation
 from drc_export.threads import SMALL, threads_for
 from drc_export.verify import verify
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
@@ -77,6 +77,26 @@ def test_only_probabilities_have_an_absolute_resolution() -> None:
     assert deviation(example, "responsibility", truth * 1.1, truth).cosine == pytest.approx(1)
     assert deviation(example, "mask", truth + 1e-6, truth).error > 0.5
     assert deviation(example, "foreground", truth + 2e-7, truth).error > 0.1
+
+
+def test_the_order_of_a_sum_is_free(model: RegionModel, step: Graph, reference: Reference) -> None:
+    """A backend that adds the evidence up one pixel after the other, at the largest image of a preset."""
+    terms = np.random.default_rng(0).exponential(1, 3 * 128 * 128).astype(np.float32)
+    truth = terms.sum(dtype=np.float64)
+    error = abs(float(terms.cumsum(dtype=np.float32)[-1]) - truth) / truth
+    by_halves = abs(float(torch.from_numpy(terms).sum()) - truth) / truth
+    assert 10 * by_halves < error < 3 * SUM_ROUNDING * len(terms) ** 0.5 < 1e-4
+
+    class Sequential(Rewritten):
+        def run(self) -> None:
+            super().run()
+            self.outputs["log_posterior"] *= np.float32(1 + wrong)
+
+    wrong = 2 * SUM_ROUNDING * (3 * 16 * 16) ** 0.5
+    assert verify(Sequential(model, step), reference, [step])
+    wrong *= 2
+    with pytest.raises(VerificationError, match="output log_posterior"):
+        verify(Sequential(model, step), reference, [step])
 
 
 class Rewritten:
