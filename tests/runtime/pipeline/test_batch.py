@@ -72,7 +72,7 @@ def test_what_cannot_be_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UsageError, match="a.jpg and a.png would both become a.png"):
         list_items(tmp_path)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingDependencyError, match=r"^drc batch needs ray.*drc\[ray\]"):
+    with pytest.raises(MissingDependencyError, match=r"^drc batch needs ray.*\[ray\]"):
         run_batch(str(tmp_path), tmp_path / "masks")
 
 
