@@ -38,7 +38,7 @@ $(VENV)/.runtime-installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.all-installed: $(VENV)/.runtime-installed
-	$(INSTALL) '.[video,web,train,export,dev]'
+	$(INSTALL) '.[web,train,export,dev]'
 	touch $@
 
 # Missing Debian packages are listed; as root they are installed after that. ONNXRUNTIME_ROOT names another ONNX Runtime.

@@ -4,19 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from drc_export.compatibility import report
 from drc_export.graphs import Graph, graphs
 from drc_export.onnx import to_onnx, trace
 from drc_export.precision import to_half
 from drc_export.reference import Reference
+from drc_export.threads import threads_for
 from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
 from drc_runtime.activity import Report, silent
-from drc_runtime.bundle.bundle import PRECISIONS, Bundle, write_bundle
+from drc_runtime.bundle.bundle import PRECISIONS, Bundle, check_bundle_folder, write_bundle
 from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, Manifest
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
-from drc_runtime.errors import OutputError, UsageError
+from drc_runtime.errors import UsageError
 from drc_runtime.version import __version__
 from drc_train.config import Config
 from drc_train.sampling.torch_engine import manifest_of
@@ -67,8 +70,7 @@ def export(
         OutputError: the bundle exists already or cannot be written.
     """
     _check_precisions(precisions)
-    if bundle.exists() and not overwrite:
-        raise OutputError(f"{bundle} exists already: give another --out, or --overwrite to replace it")
+    check_bundle_folder(bundle, overwrite)
     model, config, state = load_model(run)
     functions = graphs(config)
     traced, files = {}, {}
@@ -135,13 +137,15 @@ def _verify(
 ) -> list[Check]:
     engine = OnnxRuntimeEngine(bundle)
     checks = []
-    for number, graph in enumerate(functions):
-        progress("verifying graphs against float64", number, len(functions))
-        checks += verify(engine, reference, [graph])
-    if halves:
-        progress("verifying the float16 graphs")
-        checks += verify(engine, reference, halves, tolerance=FLOAT16)
-    if bundle.manifest.torchscript:
-        progress("verifying TorchScript")
-        checks += verify(TorchScriptEngine(bundle), reference, functions, backend="TorchScript")
+    with threads_for(bundle.manifest.image_size[0]):
+        for number, graph in enumerate(functions):
+            progress("verifying graphs against float64", number, len(functions))
+            checks += verify(engine, reference, [graph])
+        if halves:
+            progress("verifying the float16 graphs")
+            checks += verify(engine, reference, halves, tolerance=FLOAT16)
+        if bundle.manifest.torchscript:
+            progress("verifying TorchScript")
+            torchscript = TorchScriptEngine(bundle, torch.get_num_threads())
+            checks += verify(torchscript, reference, functions, backend="TorchScript")
     return checks

@@ -1,41 +1,58 @@
 """Atomic writes: a file is complete, or it is as it was before."""
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from drc_runtime.errors import OutputError
+from drc_runtime.marks import mark
+from drc_runtime.outputs import claim_of, temporary_name
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path in the same folder; renames it to ``path`` when the block ends without an error.
+    """Yields a temporary path in the same folder, and publishes it as ``path`` when the block ends without an error.
 
-    The temporary name keeps the suffix, because encoders choose the container by it. The file is synced to the disk
-    before the rename. After an exception it is removed, and ``path`` is unchanged.
+    The temporary file is new (no link is followed), its permissions are those of any new file (umask), and its name keeps the
+    suffix. After an exception it is removed, and ``path`` is unchanged.
 
     Raises:
-        OutputError: the folder does not exist, or the file cannot be written.
+        OutputError: the folder does not exist, or the file cannot be written or may not be replaced, see
+            ``drc_runtime.outputs``.
     """
     path = Path(path)
+    temporary = temporary_name(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=f".part{path.suffix}", dir=path.parent)
-        os.close(handle)
-        os.chmod(name, 0o644)
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; choose another place") from error
-    temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        publish(temporary, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the reason is another one
+            temporary.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Marks a complete file as drc's (``drc_runtime.marks``), and gives it its name after it is on the disk.
+
+    Raises:
+        OSError: the disk refuses.
+        OutputError: ``path`` may not be replaced, see ``drc_runtime.outputs``.
+    """
+    if temporary.is_file():
+        mark(temporary, path.suffix.lower())
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
+    claimed = claim_of(path)
+    if claimed is not None:
+        claim, name = claimed
+        claim.publish(name, temporary)
+    os.replace(temporary, path)
 
 
 def atomic_write(path: Path, data: bytes) -> None:

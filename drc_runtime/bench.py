@@ -19,7 +19,7 @@ from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.machine import available_cores, machine_name
+from drc_runtime.machine import available_cores, check_threads, machine_name
 from drc_runtime.preprocess import resize
 from drc_runtime.samples import sample_bundle, sample_path
 from drc_runtime.sources.open import open_source
@@ -103,6 +103,7 @@ def bench(
         raise UsageError(f"{frames} frames cannot be measured; use 1 or more")
     loaded = Bundle.load(bundle or sample_bundle("scene")).at_precision(precision)
     clip = clip or sample_path("scene")
+    check_threads(threads)
     threads = threads or available_cores()
     before = cv2.getNumThreads()
     cv2.setNumThreads(threads)

@@ -37,7 +37,6 @@ _RIVALS = (
 )
 # Distribution -> the extra that installs it. Looked up without importing, because importing torch takes seconds.
 _OPTIONAL = {
-    "av": "video",
     "uvicorn": "web",
     "pyvirtualcam": "vcam",
     "torch": "train",
@@ -55,6 +54,7 @@ def examine() -> list[Check]:
         Check("machine", "ok", f"{machine_name()} (the machine has {os.cpu_count()})"),
         numpy,
         *(_on_numpy(numpy, name, describe) for name, describe in (("onnxruntime", _onnxruntime), ("opencv", _opencv))),
+        _guarded("av", lambda: str(import_module("av").__version__)),
         *_clashes(),
         _display(),
         _cameras(),

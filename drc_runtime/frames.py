@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,36 @@ class Frame:
     captured: float | None = None
 
 
+@dataclass(frozen=True)
+class VideoFormat:
+    """How the pixels of a video are to be shown; a video that is made of it keeps this. Codes are those of ITU-T H.273.
+
+    Attributes:
+        aspect: width of a pixel divided by its height.
+        matrix: code of the colour matrix; None for sources of RGB images: chosen by the size of the result.
+        primaries, transfer: codes of the colour primaries and the transfer function; 2: not stated.
+        full_range: black is 0 and white 255, and not 16 and 235.
+        first_field: ``top`` or ``bottom`` for interlaced frames, else None.
+    """
+
+    aspect: Fraction = Fraction(1)
+    matrix: int | None = None
+    primaries: int = 2
+    transfer: int = 2
+    full_range: bool = False
+    first_field: str | None = None
+
+    @classmethod
+    def from_json(cls, values: Any) -> Self:
+        """Reads the fields as ``decoder_worker.py`` writes them; what is missing keeps its default.
+
+        Raises:
+            ValueError, TypeError: not such fields.
+        """
+        aspect = Fraction(values.get("aspect", 1)).limit_denominator(1 << 15)
+        return cls(**{**values, "aspect": aspect if 0 < aspect < 1 << 15 else Fraction(1)})
+
+
 class View(Protocol):
     """What an output shows of a frame: ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8, read-only."""
 
@@ -54,6 +84,7 @@ class Source(Protocol):
         state: ``connecting``, ``live`` or ``lost``; a file is always ``live``.
         reconnects: how often a live source was lost and opened again.
         skipped: images that were left out because an earlier run has done them.
+        format: how the frames are to be shown.
     """
 
     rate: Fraction | None
@@ -65,6 +96,7 @@ class Source(Protocol):
     state: str = "live"
     reconnects: int = 0
     skipped: int = 0
+    format: VideoFormat = VideoFormat()
 
     @property
     def is_still(self) -> bool:

@@ -14,6 +14,7 @@ from drc_runtime.image_formats import IMAGE_SUFFIXES, READ, is_image_file, plain
 
 Image = NDArray[np.uint8]
 """``(H, W, 3)`` uint8 RGB, if nothing else is said."""
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 OUT_OF_MEMORY = -4  # OpenCV's StsNoMem, whose name differs between its versions
 
 
@@ -32,8 +33,28 @@ def list_images(folder: Path) -> list[Path]:
         raise SourceError(f"cannot read {folder}: {error.strerror}") from error
     found = [path for path in visible if is_listed(path)]
     if not found:
-        raise SourceError(f"no images in {folder}; the formats that are read: {', '.join(READ)}")
+        raise SourceError(f"no images in {folder}; {_instead(Path(folder), visible)}")
     return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def clip_of(folder: Path) -> Path | None:
+    """The clip of a folder that ``drc data draw`` wrote, with ``clip.mp4`` and ``masks``; None for a folder with images."""
+    clip = folder / "clip.mp4"
+    if not clip.is_file() or not (folder / "masks").is_dir() or (folder / "images").is_dir():
+        return None
+    return None if any(is_listed(path) for path in folder.iterdir() if not path.name.startswith(".")) else clip
+
+
+def _instead(folder: Path, visible: list[Path]) -> str:
+    """What a folder without images is, in words, with the way out."""
+    if (folder / "manifest.json").is_file():
+        return "it is a bundle; name it with --model, and images or a video as SOURCE"
+    if (folder / "images").is_dir():
+        return f"name the folder {folder / 'images'}"
+    videos = [path for path in visible if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        return f"it holds {len(videos)} videos, of which one is named at a time, such as {videos[0]}"
+    return f"the formats that are read: {', '.join(READ)}"
 
 
 def is_listed(path: Path) -> bool:

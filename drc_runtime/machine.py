@@ -4,12 +4,28 @@ import os
 import platform
 from pathlib import Path
 
+from drc_runtime.errors import UsageError
+
+MOST_THREADS_PER_CORE = 4
+"""More threads only wait for each other, and thousands take the machine down."""
+
 
 def available_cores() -> int:
     """Number of cores that this process may use; in a container often fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_threads(threads: int | None) -> None:
+    """Checks a number of threads: from 1 to four for each usable core; None is always right.
+
+    Raises:
+        UsageError: it is out of this range.
+    """
+    most = MOST_THREADS_PER_CORE * available_cores()
+    if threads is not None and not 1 <= threads <= most:
+        raise UsageError(f"--threads {threads}: use 1 to {most}, which is {MOST_THREADS_PER_CORE} for each usable core")
 
 
 def machine_name() -> str:

@@ -27,6 +27,21 @@ def sample_bundle(name: str) -> Path:
     return _part(name, "bundle")
 
 
+def bundle_folder(bundle: Path | str) -> Path:
+    """The folder of a bundle, which may be named as ``sample``, ``sample:NAME`` or ``NAME`` of a sample.
+
+    A path that exists is that path.
+
+    Raises:
+        UsageError: there is no sample of this name.
+        SourceError: this installation lacks it.
+    """
+    word, _, detail = str(bundle).partition(":")
+    if Path(bundle).exists() or word not in ("sample", *SAMPLES) or (detail and word != "sample"):
+        return Path(bundle)
+    return sample_bundle(detail or ("scene" if word == "sample" else word))
+
+
 def _part(name: str, part: str) -> Path:
     if name not in SAMPLES:
         raise UsageError(f"no sample is called {name!r}; there are: {', '.join(SAMPLES)}")

@@ -1,18 +1,33 @@
 """The validated configuration of a training run, and the shipped presets."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import resources
 from math import log2
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from drc_runtime.errors import ConfigError
 
 SMALLEST_MAP = 4
 """Height and width of the first map of a generator, after its fully connected layer (Table S2)."""
+
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Channels, hidden units or dimensions."""
+Steps = Annotated[int, Field(ge=1, le=65536)]
+"""Langevin steps; a bundle's manifest holds no more."""
+Positive = Annotated[float, Field(ge=1e-9, le=1000)]
+"""Step sizes and learning rates."""
+Sigma = Annotated[float, Field(ge=1e-3, le=1000)]
+"""A standard deviation; images are in [-1, 1], and the likelihood divides by its square."""
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
+"""Weight of a term of a loss."""
+LARGEST_RECIPE = 1 << 20
+"""Bytes of a YAML file."""
 
 Family = Literal["laplace", "gaussian"]
 
@@ -28,19 +43,30 @@ class Likelihood(NamedTuple):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_no_booleans(cls, values: Any) -> Any:
+        """Pydantic takes true for 1; here it is a mistake."""
+        for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            value = values.get(name)
+            items = value if isinstance(value, list | tuple) else [value]
+            if field.annotation is not bool and any(isinstance(item, bool) for item in items):
+                raise ValueError(f"{name} is not a setting of true or false; give a number or a word")
+        return values
 
 
 class LatentConfig(_Section):
     """Dimensions of the latent variables (Table S1)."""
 
-    foreground: PositiveInt
+    foreground: Width
     """Dimensions of each foreground slot."""
-    background: PositiveInt
+    background: Width
     """Dimensions of the background."""
-    reassignment: int = Field(ge=0)
+    reassignment: int = Field(ge=0, le=8192)
     """Dimensions of the pixel re-assignment; 0 disables re-assignment."""
-    foreground_slots: PositiveInt = 1
+    foreground_slots: Annotated[int, Field(ge=1, le=64)] = 1
     """K, the number of foreground slots, which compete with each other and the background (Appendix G.2)."""
 
     @property
@@ -57,42 +83,42 @@ class LatentConfig(_Section):
 class ModelConfig(_Section):
     """The networks (Tables S1 and S2) and the likelihood (Eq. 5, Appendix C.1)."""
 
-    image_size: PositiveInt
+    image_size: Annotated[int, Field(ge=8, le=1024)]
     """Height and width in pixels: 4 times a power of two."""
     latent: LatentConfig
     """Dimensions of the latent variables."""
-    base_channels: PositiveInt
+    base_channels: Width
     """Channels of the generators' 4x4 map."""
-    channels: tuple[PositiveInt, ...]
+    channels: tuple[Width, ...]
     """Channels after each doubling of the resolution."""
-    background_channels: tuple[PositiveInt, ...] | None = None
+    background_channels: tuple[Width, ...] | None = None
     """As ``channels``, of the background generator alone; None uses ``channels``."""
     upsampling: Literal["nearest", "bilinear"]
     """How the generators double the resolution."""
-    foreground_bias: float = 0.0
+    foreground_bias: float = Field(0.0, ge=-100, le=100)
     """Initial mask logit of the foreground. Below 0 favours the background."""
-    foreground_centre: float = Field(0.0, ge=0)
+    foreground_centre: float = Field(0.0, ge=0, le=100)
     """Initial offset of the foreground's mask logit: +this in the image's centre, -this in the corners. Learned afterwards.
     For objects in the middle."""
     background_image: bool = False
     """Adds a learned image under changing light to the background generator. Starts at the median of the images."""
-    foreground_categories: PositiveInt
+    foreground_categories: Width
     """Length of the foreground's symbolic vector y (section 3.1)."""
-    background_categories: PositiveInt
+    background_categories: Width
     """Length of the background's symbolic vector y."""
-    energy_width: PositiveInt = 200
+    energy_width: Width = 200
     """Hidden units of the foreground's and background's energy models."""
-    reassignment_energy_width: PositiveInt = 200
+    reassignment_energy_width: Width = 200
     """Hidden units of the re-assignment's energy model."""
-    classifier_channels: PositiveInt = 64
+    classifier_channels: Width = 64
     """Channels of the first layer of the auxiliary classifiers; each further layer doubles them."""
     inference: Literal["langevin", "amortised"] = "langevin"
     """Langevin chains under energy-based priors, or amortised encoders under N(0, I) (a variational autoencoder, Table 2)."""
     likelihood: Family = "laplace"
     """Log-likelihood of a channel: laplace is -|difference| / (2 sigma^2), gaussian is -difference^2 / (2 sigma^2)."""
-    sigma: PositiveFloat = 0.25
+    sigma: Sigma = 0.25
     """Sigma of the likelihood; images are in [-1, 1]."""
-    foreground_spread: float = Field(1.0, ge=1)
+    foreground_spread: float = Field(1.0, ge=1, le=100)
     """Foreground sigma / background sigma. Above 1, only close matches go to the background; for static cameras."""
 
     @model_validator(mode="after")
@@ -112,50 +138,50 @@ class ModelConfig(_Section):
 class TrainConfig(_Section):
     """The learner (Algorithm 1, Appendices B and C)."""
 
-    iterations: PositiveInt
+    iterations: Count
     """EM iterations of the whole run."""
-    batch_size: PositiveInt
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
     """Images of an iteration, in each process."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=1 << 62)
     """Seed of weights, chains, noise and the order of the images."""
-    prior_steps: PositiveInt
+    prior_steps: Steps
     """K0, Langevin steps of the prior chain in an iteration."""
-    prior_step_size: PositiveFloat = 0.4
+    prior_step_size: Positive = 0.4
     """Step size of the prior chain (Appendix B)."""
-    posterior_steps: PositiveInt
+    posterior_steps: Steps
     """K1, Langevin steps of the posterior chain in an iteration."""
-    posterior_step_size: PositiveFloat = 0.1
+    posterior_step_size: Positive = 0.1
     """s1, step size of the posterior chain (Appendix B), also of inference."""
     redraw: float = Field(0.0, ge=0, le=1)
     """Probability that a posterior chain restarts from noise at its turn. 1 is the short-run chain of Table 2."""
     follow: float = Field(0.0, ge=0, le=1)
     """Probability that a posterior chain continues from the previous image's, as tracking does. For frames in order."""
-    generator_rate: PositiveFloat
+    generator_rate: Positive
     """Learning rate of generators, classifiers and encoders (Adam)."""
-    energy_rate: PositiveFloat
+    energy_rate: Positive
     """Learning rate of the energy models (Adam)."""
     beta1: float = Field(0.5, ge=0, lt=1)
     """Adam's first decay rate, of both optimisers."""
     beta2: float = Field(0.999, ge=0, lt=1)
     """Adam's second decay rate, of both optimisers."""
-    m_step_sigma: PositiveFloat
+    m_step_sigma: Sigma
     """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does."""
-    final_m_step_sigma: PositiveFloat | None = None
+    final_m_step_sigma: Sigma | None = None
     """Final m_step_sigma after geometric decay over ``annealing`` iterations. None keeps m_step_sigma."""
-    annealing: PositiveInt = 1000
+    annealing: Count = 1000
     """Iterations of the decay to ``final_m_step_sigma``."""
-    pseudo_label_weight: float = Field(0.1, ge=0)
+    pseudo_label_weight: Weight = 0.1
     """Weight of the pseudo-label loss (Eq. 22)."""
-    total_variation_weight: float = Field(0.01, ge=0)
+    total_variation_weight: Weight = 0.01
     """Weight of the background's total variation (Eq. 23), in the E-step and the M-step."""
-    orthogonal_weight: float = Field(1.0, ge=0)
+    orthogonal_weight: Weight = 1.0
     """Weight of the orthogonal regularisation (Eq. 24)."""
     precision: Literal["auto", "float32", "tf32", "float16", "bfloat16"] = "auto"
     """Precision of the E-step's convolutions; everything else is float32. ``auto`` is float32 on a CPU. On a GPU it is the
     fastest whose gradient is close to float32's, measured at the start (``drc_train.sampling.precision``)."""
-    share_weight: float = Field(0.0, ge=0)
+    share_weight: Weight = 0.0
     """Weight of the mean foreground share in the M-step's loss; above 0 favours a smaller foreground."""
-    divergence_weight: float = Field(1.0, ge=0)
+    divergence_weight: Weight = 1.0
     """Weight of KL(q(z | x) | N(0, I)) with amortised inference; 1 is the evidence lower bound."""
     mirror: bool = False
     """Learns also from the mirror image (left to right) of each image, with a chain of its own."""
@@ -178,9 +204,9 @@ class TrainConfig(_Section):
 class SamplerConfig(_Section):
     """Langevin steps of inference."""
 
-    cold_steps: PositiveInt = 300
+    cold_steps: Steps = 300
     """Steps for a single image, from noise."""
-    track_steps: PositiveInt = 8
+    track_steps: Steps = 8
     """Steps for a frame of a video, from the previous frame's latent."""
 
 
@@ -218,17 +244,50 @@ def load_config(preset: str, overrides: Sequence[str] = ()) -> Config:
     """
     if preset in preset_names():
         text = (resources.files("drc_train") / "presets" / f"{preset}.yaml").read_text()
-    elif Path(preset).is_file():
-        text = Path(preset).read_text(errors="replace")
     else:
-        raise ConfigError(f"no preset {preset!r}: choose one of {', '.join(preset_names())}, or give a YAML file")
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{preset} is not YAML: {str(error).splitlines()[0]}") from error
+        text = _read_recipe(Path(preset))
+    values = _parse_yaml(text, preset)
     if not isinstance(values, dict):
         raise ConfigError(f"{preset} is not a configuration: expected the sections model, train and sampler")
     return parse_config(values, preset, overrides)
+
+
+def _read_recipe(path: Path) -> str:
+    names = ", ".join(preset_names())
+    try:
+        if path.is_file():
+            data = path.read_bytes() if path.stat().st_size <= LARGEST_RECIPE else None
+            if data is None:
+                raise ConfigError(f"{path} is too large for a recipe, which has a few lines of YAML; check the path")
+            return data.decode(errors="replace")
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder; give the recipe in it, a YAML file")
+        if path.exists():
+            raise ConfigError(f"{path} is no plain file; give a YAML file")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
+        raise ConfigError(f"the recipe {path} does not exist; give a YAML file, or one of the presets {names}")
+    nearest = get_close_matches(str(path), preset_names(), 1)
+    meant = f"; did you mean {nearest[0]}?" if nearest else ""
+    raise ConfigError(f"no preset {str(path)!r}{meant} Choose one of {names}, or give a YAML file")
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Without aliases: a recipe needs none, and a few lines of them make billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read in recipes")
+        return super().compose_node(parent, index)
+
+
+def _parse_yaml(text: str, name: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        reason = (str(error).splitlines() or ["too deep"])[0]
+        raise ConfigError(f"{name} is not YAML that can be read: {reason[:200]}") from error
 
 
 def parse_config(values: dict[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:
@@ -249,7 +308,35 @@ def parse_config(values: dict[str, Any], name: str, overrides: Sequence[str] = (
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(f"{name}: {place}: {first['msg']}") from error
+        reason = _unknown(place) if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{name}: {place}: {reason}") from error
+
+
+def _unknown(place: str) -> str:
+    """What to say of a key that does not exist: the nearest one."""
+    known = setting_names() if "." in place else list(Config.model_fields)
+    word = place.rpartition(".")[2]
+    # also the right name in the wrong section, and the beginning of a name
+    nearest = (
+        [name for name in known if name.rpartition(".")[2] == word]
+        or [name for name in known if name.startswith(place)]
+        or get_close_matches(place, known, 1, 0.5)
+    )
+    return f"there is no such setting{f'; the nearest is {nearest[0]}' if nearest else ''}"
+
+
+def setting_names() -> list[str]:
+    """Every setting as ``section.key``, such as ``train.batch_size``."""
+
+    def names(section: type[BaseModel], prefix: str) -> list[str]:
+        found = []
+        for name, field in section.model_fields.items():
+            inner = field.annotation
+            is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
+            found += names(inner, f"{prefix}{name}.") if is_section else [prefix + name]  # type: ignore[arg-type]
+        return found
+
+    return names(Config, "")
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -262,7 +349,4 @@ def _apply(values: dict[str, Any], override: str) -> None:
         section = section.setdefault(key, {})
         if not isinstance(section, dict):
             raise ConfigError(f"--set {override!r}: {key} is a value, not a section")
-    try:
-        section[keys[-1]] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is not YAML") from error
+    section[keys[-1]] = _parse_yaml(text, f"--set {override[:80]!r}: the value")

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "drc_train": {"drc_runtime", "drc_train"},
     "drc_export": {"drc_runtime", "drc_train", "drc_export"},
 }
-# The distributions of the base installation are numpy, onnxruntime, opencv-python, pillow, typer and rich.
+# The distributions of the base installation are av, numpy, onnxruntime, opencv-python, pillow, typer and rich.
 NOT_IN_BASE = (
     "torch",
     "onnx",
@@ -26,7 +26,6 @@ NOT_IN_BASE = (
     "yaml",
     "skimage",
     "scipy",
-    "av",
     "starlette",
     "uvicorn",
     "pyvirtualcam",
@@ -59,9 +58,10 @@ def test_arrows_point_one_way(package: str) -> None:
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
 
 
-def test_the_runtime_names_torch_in_one_engine_only() -> None:
+def test_the_runtime_names_torch_in_the_torchscript_engine_only() -> None:
     naming = {path.relative_to(ROOT).as_posix() for path in sources("drc_runtime") if "torch" in imports(path)}
-    assert naming == {"drc_runtime/engines/torchscript.py"}  # inside its functions: see the test after this one
+    # inside their functions: see the test after this one
+    assert naming == {"drc_runtime/engines/torchscript.py", "drc_runtime/engines/torchscript_check.py"}
 
 
 def test_every_module_of_the_runtime_loads_with_the_base_packages_only() -> None:

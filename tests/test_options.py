@@ -135,6 +135,7 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--steps": ["labelled --baseline constant --steps 3", "labelled --model labelled/masks --steps 3"],
         "--skip": ["labelled --baseline constant --skip 3"],
         "--seed": ["labelled --baseline constant --seed 3", "labelled --model labelled/masks --seed 3"],
+        "--overwrite": ["labelled --baseline constant --overwrite"],
         "--chains": ["labelled --baseline constant --chains", "labelled --model toy-bundle --chains"],
     },
     "ablate": {

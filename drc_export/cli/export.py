@@ -82,7 +82,8 @@ def export(
 def _refuse_for_bundle(bundle: Path, trt: bool, given: list[str]) -> None:
     if not trt or given == ["--out"]:
         raise UsageError(
-            f"{bundle} is a bundle: the only thing to add is TensorRT engines, with --trt and without --out"
+            f"{bundle} is a bundle already, to be run with: drc run SOURCE --model {bundle}; export takes a run of drc train. "
+            f"What can be added to a bundle are TensorRT engines, with --trt and without --out"
         )
     if given:
         raise UsageError(f"{given[0]} has no effect on a bundle that exists: leave it out, or export the run again")

@@ -2,9 +2,9 @@
 
 import hashlib
 import os
+import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +13,15 @@ from types import MappingProxyType
 from drc_runtime.bundle.manifest import HALF_PRECISION, MANIFEST, FileEntry, GraphEntry, Manifest
 from drc_runtime.bundle.onnx_check import check_model
 from drc_runtime.errors import BundleError, OutputError, UsageError
+from drc_runtime.outputs import NOT_OURS, check_place, temporary_name
+from drc_runtime.samples import SAMPLES, bundle_folder
 
 PRECISIONS = ("fp32", "fp16")
+RUN_FILE = "checkpoint.json"
+"""The file by which a run of ``drc train`` is recognised."""
 _LARGEST_MANIFEST = 1 << 20
-_LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message
+_ENGINE_FILES = re.compile(r"\.tensorrt-[0-9.a-z]+\.cache|\.tensorrt\.lock")
+_LARGEST_GRAPH = (1 << 31) - 1  # the limit of a protobuf message, and of all graphs together
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,18 @@ class Bundle:
     """Only for a bundle that is not on the disk; otherwise ``torchscript_bytes`` reads the file."""
 
     @classmethod
-    def load(cls, folder: Path) -> "Bundle":
-        """Reads and checks a whole bundle.
+    def load(cls, folder: Path | str) -> "Bundle":
+        """Reads and checks a whole bundle, a folder or the name of a sample's (``drc_runtime.samples.bundle_folder``).
 
         Raises:
             BundleError: not a bundle, or a file is missing, too large, damaged or a link.
         """
-        folder = Path(folder)
+        folder = bundle_folder(folder)
         manifest = read_manifest(folder)
-        return cls(folder, manifest, {name: read_graph(folder, entry) for name, entry in manifest.graphs.items()})
+        graphs: dict[str, bytes] = {}
+        for name, entry in manifest.graphs.items():
+            graphs[name] = read_graph(folder, entry, _LARGEST_GRAPH - sum(map(len, graphs.values())))
+        return cls(folder, manifest, graphs)
 
     def graph_bytes(self, name: str) -> bytes:
         """The ONNX bytes of the graph ``name``, as they were checked: the file is not read again.
@@ -95,8 +103,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleError: no folder, no manifest, or an invalid one.
     """
-    if not folder.is_dir():
-        raise BundleError(f"no bundle at {folder}: a bundle is a folder with a {MANIFEST}, as drc export writes it")
+    _check_is_bundle(folder)
     data = _read(folder, MANIFEST, _LARGEST_MANIFEST)
     try:
         return Manifest.parse(data.decode("utf-8"))
@@ -106,24 +113,41 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{folder}: {error}") from error
 
 
-def read_graph(folder: Path, entry: GraphEntry) -> bytes:
-    """Reads one graph; checks its hash and that it is ONNX without external data and foreign operators.
+def _check_is_bundle(folder: Path) -> None:
+    """Says what the path is, if it is something else that a user may take for a bundle."""
+    if (folder / RUN_FILE).is_file() or folder.suffix == ".safetensors":
+        raise BundleError(
+            f"{folder} is a run of drc train, not a bundle; make one with: drc export {folder} --out BUNDLE"
+        )
+    if folder.is_file() and (folder.parent / MANIFEST).is_file():
+        raise BundleError(f"{folder} is a file of a bundle; name the bundle, its folder: {folder.parent}")
+    if folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.glob("*.onnx")):
+        raise BundleError(f"{folder / MANIFEST} is missing; copy the bundle again")
+    if not folder.is_dir() or not os.path.lexists(folder / MANIFEST):
+        raise BundleError(
+            f"no bundle at {folder}: a bundle is a folder with a {MANIFEST}, as drc export writes it; "
+            f"{' and '.join(SAMPLES)} are the names of bundled ones"
+        )
+
+
+def read_graph(folder: Path, entry: GraphEntry, limit: int = _LARGEST_GRAPH) -> bytes:
+    """Reads one graph of at most ``limit`` bytes; checks its hash and that it is ONNX that ``check_model`` allows.
 
     Raises:
         BundleError: missing, too large, a link, with another hash than in the manifest, or not allowed.
     """
-    data = read_file(folder, entry)
+    data = read_file(folder, entry, limit)
     check_model(data, str(folder / entry.file))
     return data
 
 
-def read_file(folder: Path, entry: GraphEntry | FileEntry) -> bytes:
-    """Reads one file of a bundle and checks its hash.
+def read_file(folder: Path, entry: GraphEntry | FileEntry, limit: int = _LARGEST_GRAPH) -> bytes:
+    """Reads one file of a bundle, of at most ``limit`` bytes, and checks its hash.
 
     Raises:
         BundleError: missing, too large, a link, or with another hash than in the manifest.
     """
-    data = _read(folder, entry.file, _LARGEST_GRAPH)
+    data = _read(folder, entry.file, limit)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise BundleError(
             f"{folder / entry.file} is not the file that the manifest describes (its SHA-256 differs): "
@@ -147,14 +171,14 @@ def write_bundle(
         manifest: describes exactly ``graphs`` and ``torchscript``, with their hashes.
         graphs: ONNX models by their names in the manifest.
         torchscript: TorchScript files by their names in the manifest.
-        overwrite: replace an existing bundle. Anything else at ``folder`` is never replaced.
+        overwrite: replace an existing bundle that holds nothing but what this function wrote.
 
     Raises:
         OutputError: ``folder`` exists, or a file cannot be written.
         BundleError: ``Bundle.load`` would refuse this bundle.
     """
+    check_bundle_folder(folder, overwrite)
     folder = Path(folder).resolve()
-    _refuse_existing(folder, overwrite)
     if graphs.keys() != manifest.graphs.keys():
         raise BundleError(f"the manifest describes {sorted(manifest.graphs)} but the graphs are {sorted(graphs)}")
     if torchscript.keys() != manifest.torchscript.keys():
@@ -162,11 +186,11 @@ def write_bundle(
             f"the manifest describes the TorchScript files {sorted(manifest.torchscript)} but they are {sorted(torchscript)}"
         )
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        temporary = temporary_name(folder)
+        temporary.mkdir()
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}; choose another place") from error
     try:
-        temporary.chmod(0o755)
         for name, data in graphs.items():
             _write_synced(temporary / manifest.graphs[name].file, data)
         for name, data in torchscript.items():
@@ -205,14 +229,44 @@ def _read(folder: Path, file: str, limit: int) -> bytes:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _refuse_existing(folder: Path, overwrite: bool) -> None:
+def check_bundle_folder(folder: Path, overwrite: bool) -> None:
+    """Refuses a place where no bundle can be written, or where one would replace what ``write_bundle`` did not write.
+
+    Raises:
+        OutputError: as said above.
+    """
+    check_place("the bundle", folder)
+    if not folder.absolute().parent.is_dir():
+        raise OutputError(f"cannot write {folder}: the folder {folder.parent} does not exist; choose another place")
     if not os.path.lexists(folder):
         return
     if not overwrite:
         raise OutputError(f"{folder} exists already; choose another place or pass --overwrite")
     # A mistyped path must not delete a folder of other files.
-    if not (folder / MANIFEST).is_file():
-        raise OutputError(f"{folder} is not a bundle, so it is not overwritten; choose another place")
+    try:
+        manifest = read_manifest(folder)
+    except BundleError as error:
+        raise OutputError(f"{folder} is not a bundle, so it is not overwritten; choose another place") from error
+    if foreign := _foreign_files(folder, manifest):
+        raise OutputError(
+            f"{folder} holds {foreign[0]}, which {NOT_OURS}, so it is not overwritten; move it away or choose another place"
+        )
+
+
+def _foreign_files(folder: Path, manifest: Manifest) -> list[str]:
+    """The files of a bundle's folder that neither ``write_bundle`` nor ``drc export --trt`` wrote, or that were changed."""
+    hashes = {it.file: it.sha256 for it in manifest.graphs.values()}
+    hashes |= {it.file: it.sha256 for it in manifest.torchscript.values()}
+    engines = {f"{Path(file).stem}.engine{ending}" for file in hashes for ending in ("", ".json")}
+    foreign = []
+    for entry in sorted(folder.iterdir()):
+        own = entry.name == MANIFEST or entry.name in engines or _ENGINE_FILES.fullmatch(entry.name) is not None
+        if entry.name in hashes and entry.is_file():
+            with open(entry, "rb") as opened:
+                own = hashlib.file_digest(opened, "sha256").hexdigest() == hashes[entry.name]
+        if entry.is_symlink() or not entry.is_file() or not own:
+            foreign.append(entry.name)
+    return foreign
 
 
 def _move_into_place(temporary: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from drc_runtime.bundle.bundle import read_file, read_graph, read_manifest
 from drc_runtime.bundle.manifest import FileEntry, GraphEntry, Manifest
 from drc_runtime.errors import BundleError
+from drc_runtime.samples import bundle_folder
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def inspect_bundle(folder: Path) -> BundleInfo:
     Raises:
         BundleError: no manifest, or an invalid one.
     """
-    folder = Path(folder)
+    folder = bundle_folder(folder)
     manifest = read_manifest(folder)
     return BundleInfo(
         folder,

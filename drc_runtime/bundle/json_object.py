@@ -12,6 +12,20 @@ from drc_runtime.errors import BundleError
 # Far above every sensible image or latent vector; below it no declared shape can exhaust the memory by itself.
 LARGEST_SIZE = 1 << 16
 
+LARGEST_TENSOR = 1 << 26
+"""Numbers in one declared tensor: 256 MiB, an image of 4,700 x 4,700 pixels."""
+MOST_AXES = 8
+LARGEST_NUMBER = 1e20
+"""Above every seed of 64 bits; a reader that keeps numbers as float64 or int64 must not fail later."""
+SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1e6
+"""Bounds of a step size or a sigma: their squares and inverse squares are far inside float32."""
+LONGEST_KEY = 128
+LONGEST_TEXT = 1024
+LONGEST_SCALAR = 4096
+"""Characters of a text that is only shown, such as the path of a training set."""
+MOST_ENTRIES = 64
+"""Members of one object, and so lines that are printed about it."""
+
 Scalar = str | int | float | bool | None
 
 
@@ -38,10 +52,13 @@ class JsonObject:
         """Decodes a whole file.
 
         Raises:
-            BundleError: not JSON, not an object, a repeated key, or a number that is not finite.
+            BundleError: not JSON, not an object, a key that is repeated or no short line of text, or a number that is not finite
+                or too large.
         """
         try:
-            values = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
+            values = json.loads(
+                text, object_pairs_hook=_unique, parse_float=_number, parse_int=_whole, parse_constant=_number
+            )
             json.dumps(values, ensure_ascii=False).encode()  # a lone surrogate can be parsed but never printed
         except (ValueError, RecursionError) as error:
             raise BundleError(f"{file} is not valid JSON ({str(error) or 'nested too deeply'})") from error
@@ -59,14 +76,15 @@ class JsonObject:
         return JsonObject(self._value(key), self._file, self._where(key))
 
     def children(self) -> list[tuple[str, "JsonObject"]]:
-        """All members; each must be an object."""
+        """All members, at most ``MOST_ENTRIES``; each must be an object."""
+        self._limit_members()
         return [(key, self.child(key)) for key in self.values]
 
     def text(self, key: str) -> str:
-        """One line of printable text, not only spaces."""
+        """One line of printable text, not only spaces, of at most ``LONGEST_TEXT`` characters."""
         value = self._value(key)
-        if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            self.refuse(key, "must be one line of text")
+        if not isinstance(value, str) or not _is_line(value, LONGEST_TEXT):
+            self.refuse(key, f"must be one line of text, of at most {LONGEST_TEXT} characters")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
@@ -76,11 +94,12 @@ class JsonObject:
             self.refuse(key, f"is {value!r}, but this version of drc knows {', '.join(allowed)}")
         return value
 
-    def positive(self, key: str) -> float:
-        """A number above 0 and below 1e9."""
+    def scale(self, key: str) -> float:
+        """A number from ``SMALLEST_SCALE`` to ``LARGEST_SCALE``."""
         value = self._value(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-            self.refuse(key, "must be a positive number")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not SMALLEST_SCALE <= value <= LARGEST_SCALE:
+            self.refuse(key, "must be a number from 0.000001 to 1000000")
         return float(value)
 
     def size(self, key: str, least: int = 1) -> int:
@@ -91,18 +110,39 @@ class JsonObject:
         return int(value)
 
     def sizes(self, key: str) -> tuple[int, ...]:
-        """A list, not empty, of integers from 1 to ``LARGEST_SIZE``."""
+        """A list of 1 to ``MOST_AXES`` integers from 1 to ``LARGEST_SIZE``, whose product is at most ``LARGEST_TENSOR``."""
         value = self._value(key)
         if not isinstance(value, list) or not value or not all(_is_size(item, 1) for item in value):
             self.refuse(key, f"must be a list of whole numbers from 1 to {LARGEST_SIZE}")
+        if len(value) > MOST_AXES or math.prod(value) > LARGEST_TENSOR:
+            self.refuse(
+                key, f"has more than {MOST_AXES} sizes, or makes a tensor of more than {LARGEST_TENSOR} numbers"
+            )
         return tuple(value)
 
+    def all_sizes(self) -> dict[str, tuple[int, ...]]:
+        """All members, at most ``MOST_ENTRIES``, as ``sizes``."""
+        self._limit_members()
+        return {key: self.sizes(key) for key in self.values}
+
     def scalars(self) -> dict[str, Scalar]:
-        """All members; none may be an object or a list."""
+        """All members, at most ``MOST_ENTRIES``; none may be an object, a list or a text above ``LONGEST_SCALAR`` characters."""
+        self._limit_members()
         for key, value in self.values.items():
             if isinstance(value, dict | list):
                 self.refuse(key, "must be text, a number, true, false or null")
+            if isinstance(value, str) and len(value) > LONGEST_SCALAR:
+                self.refuse(key, f"has more than {LONGEST_SCALAR} characters")
         return self.values
+
+    def any_values(self) -> dict[str, Any]:
+        """All members, at most ``MOST_ENTRIES``, of any kind."""
+        self._limit_members()
+        return self.values
+
+    def _limit_members(self) -> None:
+        if len(self.values) > MOST_ENTRIES:
+            raise BundleError(f"{self._file}: {self._path or 'the whole'} has more than {MOST_ENTRIES} members")
 
     def _value(self, key: str) -> Any:
         if key not in self.values:
@@ -118,14 +158,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("a key stands twice in one object")
+    if not all(_is_line(key, LONGEST_KEY) for key in result):
+        raise ValueError(f"a key is not one line of text, of at most {LONGEST_KEY} characters")
     return result
 
 
-def _finite(text: str) -> float:
+def _number(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is not a finite number")
+    if not abs(value) < LARGEST_NUMBER:  # NaN, too
+        raise ValueError(f"{text[:30]} is not a finite number below 1e20")
     return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if abs(value) >= LARGEST_NUMBER:
+        raise ValueError(f"{text[:30]} is not a finite number below 1e20")
+    return value
+
+
+def _is_line(text: str, longest: int) -> bool:
+    return len(text) <= longest and text.isprintable() and bool(text.strip())
 
 
 def _is_size(value: Any, least: int) -> bool:

@@ -13,6 +13,8 @@ from drc_runtime.errors import BundleError
 MANIFEST = "manifest.json"
 """The name of the manifest's file in the bundle folder."""
 FORMAT = "drc-bundle-1"
+MOST_FILES = 32
+"""Files of a bundle: each is read as a whole."""
 HALF_PRECISION = "_fp16"
 """Suffix of the graphs whose convolutions compute in float16; their inputs and outputs are float32, too."""
 LIKELIHOODS = ("laplace", "gaussian")
@@ -181,16 +183,16 @@ class Manifest:
                 latent.size("foreground_slots") if "foreground_slots" in latent.values else 1,
             ),
             sampler=Sampler(
-                sampler.positive("step_size"),
-                sampler.positive("sigma"),
+                sampler.scale("step_size"),
+                sampler.scale("sigma"),
                 sampler.size("cold_steps"),
                 sampler.size("track_steps"),
-                sampler.positive("foreground_spread") if "foreground_spread" in sampler else 1.0,
+                sampler.scale("foreground_spread") if "foreground_spread" in sampler else 1.0,
                 sampler.choice("likelihood", LIKELIHOODS) if "likelihood" in sampler else LIKELIHOODS[0],
             ),
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
-            metrics=root.child("metrics").values,
+            metrics=root.child("metrics").any_values(),
             torchscript={name: _file(node) for name, node in _optional(root, "torchscript")},
         )
         _check_graphs(manifest)
@@ -212,19 +214,16 @@ def _file(node: JsonObject) -> FileEntry:
 
 def _graph(node: JsonObject) -> GraphEntry:
     file = _file(node)
-    inputs, outputs = node.child("inputs"), node.child("outputs")
-    return GraphEntry(
-        file.file,
-        file.sha256,
-        {name: inputs.sizes(name) for name in inputs.values},
-        {name: outputs.sizes(name) for name in outputs.values},
-    )
+    return GraphEntry(file.file, file.sha256, node.child("inputs").all_sizes(), node.child("outputs").all_sizes())
 
 
 def _check_graphs(manifest: Manifest) -> None:
     """The graphs of ``GRAPHS`` must have the tensors and shapes that ``image_size`` and ``latent`` imply."""
     if "posterior_step" not in manifest.graphs:
         raise BundleError(f"{MANIFEST}: graphs.posterior_step is missing")
+    files = [graph.file for graph in manifest.graphs.values()] + [it.file for it in manifest.torchscript.values()]
+    if len(files) > MOST_FILES or len(set(files)) < len(files):
+        raise BundleError(f"{MANIFEST}: it names more than {MOST_FILES} files, or one file twice")
     for name in manifest.torchscript:
         if name not in manifest.graphs:
             raise BundleError(f"{MANIFEST}: torchscript.{name} has no graph of the same name that says what it takes")

@@ -1,7 +1,8 @@
-"""Refuses ONNX graphs with external data or custom operators, before an engine loads them.
+"""Refuses ONNX graphs with external data, custom operators or parts that could run without end, before an engine loads them.
 
-External data makes an engine read other files, and a custom operator domain makes it run other code. A bundle from an
-unknown source must have neither. This module parses the protobuf wire format itself, because the runtime does not depend on
+External data makes an engine read other files, and a custom operator domain makes it run other code. A graph inside a node is the
+body of a loop, and functions that call functions double a graph at each level. A bundle from an unknown source must have none of
+these, and ``drc export`` writes none. This module parses the protobuf wire format itself, because the runtime does not depend on
 the onnx package. It enters only messages that can contain a tensor or an operator domain (onnx.proto, IR versions 3 to 14).
 """
 
@@ -11,55 +12,63 @@ from drc_runtime.errors import BundleError
 
 # message -> {field number: type of the nested message}. All other fields are skipped.
 _MESSAGES: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 8: "opset", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
+    "model": {7: "graph", 8: "opset"},
     "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
-    "function": {7: "node", 9: "opset", 11: "attribute"},
     "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+    "attribute": {5: "tensor", 10: "tensor", 22: "sparse tensor", 23: "sparse tensor"},
     "sparse tensor": {1: "tensor", 2: "tensor"},
     "tensor": {},
     "opset": {},
 }
-_DOMAIN_FIELD = {"node": 7, "function": 10, "opset": 1}
+# message -> {field number: what stands there}
+_REFUSED: dict[str, dict[int, str]] = {
+    "model": {20: "a graph for training", 25: "a function"},
+    "attribute": {6: "a graph inside a node", 11: "graphs inside a node"},
+}
+_DOMAIN_FIELD = {"node": 7, "opset": 1}
 _DOMAINS = (b"", b"ai.onnx")
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # fields of a tensor
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-# Real graphs nest about 10 messages deep and have about 10,000 fields; the limits bound the time for a hostile one.
-_DEEPEST = 64
-_MOST_FIELDS = 2_000_000
+# Real graphs have about 600 nodes and 10,000 fields; the limits bound the time for a hostile one.
+_MOST_NODES = 10_000
+_MOST_FIELDS = 200_000
 
 
 def check_model(data: bytes, name: str) -> None:
-    """Refuses an ONNX model with external data or custom operators. An engine may still refuse a model that passes.
+    """Refuses an ONNX model with external data, custom operators or loops. An engine may still refuse a model that passes.
 
     Args:
         data: the serialised ``ModelProto``.
         name: first words of the error messages.
 
     Raises:
-        BundleError: external data, an operator domain other than ONNX's own, no graph, or not an ONNX model.
+        BundleError: external data, an operator domain other than ONNX's own, a graph inside a node, a function, too many nodes or
+            fields, no graph, or not an ONNX model.
     """
     # onnxruntime reads bytes with this mark as its own flatbuffer format, which the code below cannot check.
     if data[4:8] == b"ORTM":
         raise BundleError(f"{name} is in onnxruntime's own format; a bundle holds ONNX only")
-    pending = [("model", 0, len(data), 1)]
-    fields = 0
-    graphs = 0
+    pending = [("model", 0, len(data))]
+    fields = graphs = nodes = 0
     while pending:
-        kind, start, end, depth = pending.pop()
-        if depth > _DEEPEST:
-            raise BundleError(f"{name} nests its parts more than {_DEEPEST} levels deep; it is not a graph to run")
-        children = _MESSAGES[kind]
+        kind, start, end = pending.pop()
+        children, refused = _MESSAGES[kind], _REFUSED.get(kind, {})
         for number, wire, value, stop in _fields(data, start, end, name):
             fields += 1
             if fields > _MOST_FIELDS:
                 raise BundleError(f"{name} has more than {_MOST_FIELDS} fields; it is not a graph to run")
+            if number in refused:
+                raise BundleError(
+                    f"{name} holds {refused[number]}, which drc export does not write: a run of it might not end"
+                )
             if number in children:
                 _require(wire == _BYTES, name)
                 graphs += kind == "model" and number == 7
-                pending.append((children[number], value, stop, depth + 1))
+                nodes += children[number] == "node"
+                if nodes > _MOST_NODES:
+                    raise BundleError(f"{name} has more than {_MOST_NODES} nodes; it is not a graph to run")
+                pending.append((children[number], value, stop))
             elif number == _DOMAIN_FIELD.get(kind):
                 _require(wire == _BYTES, name)
                 if data[value:stop] not in _DOMAINS:

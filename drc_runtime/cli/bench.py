@@ -20,7 +20,8 @@ def bench(
     engine: EngineName = "onnxruntime",
     precision: Precision = "fp32",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads of the network and of OpenCV. Default: all cores.")
+        int | None,
+        typer.Option(min=1, help="CPU threads of the network and of OpenCV: up to 4 a core. Default: all cores."),
     ] = None,
     as_json: Json = False,
 ) -> None:

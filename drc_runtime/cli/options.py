@@ -33,7 +33,12 @@ Mask = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="CPU threads of the network. Default: all cores.", rich_help_panel=MODEL),
+    typer.Option(
+        "--threads",
+        min=1,
+        help="CPU threads of the network: up to 4 a core. Default: all cores.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the Langevin noise.", rich_help_panel=MODEL)]
 Soft = Annotated[bool, typer.Option("--soft", help="Masks hold probabilities, 0 to 255.", rich_help_panel=OUTPUT)]

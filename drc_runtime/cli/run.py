@@ -227,7 +227,7 @@ def _print_run(report: "RunReport") -> None:
         rows.append(("first mask", f"after {report.first_mask_seconds:.2f} s"))
     if report.milliseconds_p50 is not None:
         latency = f"{report.milliseconds_p50:.1f} ms a frame, p95 {report.milliseconds_p95:.1f} ms"
-        rows.append(("latency", f"{latency}, {report.steps} steps"))
+        rows.append(("latency", f"{latency}, {report.steps} steps a frame"))
     if report.learned is not None:
         rows.append(("learned", str(report.learned)))
     rows += [("written", str(path)) for path in report.outputs]

@@ -6,6 +6,7 @@ from importlib import import_module
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
+from drc_runtime.machine import check_threads
 
 ENGINES = {
     "onnxruntime": "drc_runtime.engines.onnxruntime:OnnxRuntimeEngine",
@@ -26,12 +27,13 @@ def load_engine(name: str, bundle: Bundle, threads: int | None = None) -> Engine
         threads: CPU threads for one run; None: as many as ``available_cores``. TensorRT ignores it.
 
     Raises:
-        UsageError: an unknown backend.
+        UsageError: an unknown backend, or more threads than ``check_threads`` allows.
         MissingDependencyError: its package is not installed.
         EngineError: it cannot work on this machine, or with this bundle.
     """
     if name not in ENGINES:
         raise UsageError(f"no engine {name!r}: choose one of {', '.join(ENGINES)}")
+    check_threads(threads)
     module, attribute = ENGINES[name].split(":")
     engine: Callable[[Bundle, int | None], Engine] = getattr(import_module(module), attribute)
     return engine(bundle, threads)

@@ -30,6 +30,12 @@ class Calibration:
     frame_milliseconds: float
     """Duration of everything in a frame except its steps."""
 
+    @classmethod
+    def of(cls, step_milliseconds: float, frame_milliseconds: float, rate: float, most: int) -> "Calibration":
+        """What fits at ``rate`` frames a second with these durations; an ordinary frame gets at most ``most`` steps."""
+        budget = max(1, int((1000 * SHARE / rate - frame_milliseconds) / step_milliseconds))
+        return cls(min(budget, most), budget, step_milliseconds, frame_milliseconds)
+
 
 def calibrate(
     extractor: "Extractor", image: Image, rate: float, clock: Callable[[], float] = time.perf_counter
@@ -54,6 +60,4 @@ def calibrate(
     few, many = (median(seconds(steps) for _ in range(ROUNDS)) for steps in (FEW, MANY))
     step = max((many - few) / (MANY - FEW), 1e-6)
     rest = max(few - FEW * step, 0.0)
-    budget = max(1, int((SHARE / rate - rest) / step))
-    steps = min(budget, extractor.manifest.sampler.track_steps)
-    return Calibration(steps, budget, 1000 * step, 1000 * rest)
+    return Calibration.of(1000 * step, 1000 * rest, rate, extractor.manifest.sampler.track_steps)

@@ -39,6 +39,7 @@ class Track:
 
     Attributes:
         steps: Langevin steps for an ordinary frame; may be changed between two frames.
+        budget: the most steps for a frame after the first; None: no limit. May be changed between two frames.
         restarts: number of chains that were started from noise after the first.
     """
 
@@ -68,7 +69,7 @@ class Track:
         self.restarts = 0
         self._sampler, self._reader = sampler, reader
         self._cold = max(settings.cold_steps, self.steps)
-        self._budget = None if budget is None else max(self.steps, budget)
+        self.budget = None if budget is None else max(self.steps, budget)
         self._baseline = Baseline()
         self._low = 0
         self._z: Array | None = None
@@ -106,7 +107,7 @@ class Track:
     def _take_more(self, image: Array, sample: PosteriorSample) -> tuple[PosteriorSample, int]:
         """More steps for a low frame; after ``LOW_FRAMES`` of them, prepares the second chain."""
         self._low += 1
-        more = (MORE * self.steps if self._budget is None else self._budget) - self.steps
+        more = (MORE * self.steps if self.budget is None else self.budget) - self.steps
         if more > 0:
             sample = self._sampler.run(image, sample.z, more)
             if not self._baseline.is_low(float(sample.log_posterior[0])):
@@ -119,7 +120,7 @@ class Track:
 
     def _race(self, image: Array, z: Array, second: Array) -> tuple[PosteriorSample, int]:
         """Runs both chains within the budget; the sample with the higher log-posterior."""
-        budget = self._cold + self.steps if self._budget is None else max(self._budget, 2)
+        budget = self._cold + self.steps if self.budget is None else max(self.budget, 2)
         first_steps = max(1, min(self.steps, budget // 2))
         second_steps = min(budget - first_steps, self._left)
         cold = self._sampler.run(image, second, second_steps).copy()

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from drc_runtime.errors import OutputError, SourceError, UsageError
-from drc_runtime.images import is_listed
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.errors import SourceError, UsageError
+from drc_runtime.images import VIDEO_SUFFIXES, is_listed
+from drc_runtime.outputs import check_place, claim_folder
 from drc_runtime.packages import require
 from drc_runtime.pipeline.batch_actor import ExtractionActor
-from drc_runtime.pipeline.options import ModelOptions, Progress
-from drc_runtime.samples import sample_bundle
+from drc_runtime.pipeline.options import ModelOptions, OutputOptions, Progress
+from drc_runtime.pipeline.resume import Job, job_settings
+from drc_runtime.samples import bundle_folder
 
 BATCH_SIZE = 16
 """Items that an actor gets at a time: few, so that little is repeated when a machine goes away."""
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
 
 @dataclass
@@ -28,7 +30,7 @@ class BatchReport:
     written: int = 0
     """Items whose masks this call wrote."""
     present: int = 0
-    """Items whose masks existed, from an earlier call or from a worker that went away afterwards."""
+    """Items whose masks were complete, from an earlier call or from a worker that went away afterwards."""
     failures: list[str] = field(default_factory=list)
     """One line for each item that could not be read."""
 
@@ -46,8 +48,9 @@ def run_batch(
     """Writes the masks of every image and video of a folder, spread over a Ray cluster.
 
     An image ``name.jpg`` becomes ``masks/name.png``, a video ``clip.mp4`` the folder ``masks/clip`` with a PNG for each frame;
-    each appears whole or not at all. Existing masks are kept, so the same call continues where an earlier one ended. All
-    machines need the source, the bundle and ``masks`` at the same paths.
+    each appears whole or not at all. Complete masks of the same bundle, settings and source are kept, so the same call continues
+    where an earlier one ended; see ``drc_runtime.pipeline.resume``. All machines need the source, the bundle and ``masks`` at the
+    same paths.
 
     Args:
         source: a folder of images, videos, or both. Images start from noise, videos are tracked.
@@ -61,33 +64,44 @@ def run_batch(
     Raises:
         MissingDependencyError: Ray is not installed.
         SourceError: the folder holds neither images nor videos.
-        UsageError: two items would get the same mask, an option has no effect, or the cluster is not found.
+        UsageError: two items would get the same mask, an option has no effect, the cluster is not found, or ``masks`` holds
+            results of other settings or files that drc did not write.
+        BundleError: there is no such bundle, or it is damaged.
         OutputError: the folder for the masks cannot be made.
     """
     _check(model, workers)
-    model = replace(model, bundle=Path(model.bundle or sample_bundle("scene")).absolute())
+    bundle = bundle_folder(model.bundle or "sample").absolute()
+    model = replace(model, bundle=bundle)
     ray = require("ray", extra="ray", purpose="drc batch")
     require("ray.data", extra="ray", purpose="drc batch")
     items = list_items(Path(source))
-    try:
-        masks.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {masks}: {error.strerror}") from error
-    targets = [{"path": str(path.absolute()), "target": str(masks.absolute() / target)} for path, target in items]
-    waiting = [item for item in targets if not Path(item["target"]).exists()]
-    report = BatchReport(items=len(targets), present=len(targets) - len(waiting))
-    if not waiting:
-        return report
-    with _cluster(ray, address):
-        for row in _results(ray, waiting, model, soft, workers):
-            if row["failure"]:
-                report.failures.append(str(row["failure"]))
-            elif row["written"]:
-                report.written += 1
-            else:
-                report.present += 1
-            if progress is not None:
-                progress(report.written + report.present + len(report.failures), report.items)
+    check_place("--masks", masks)
+    if masks.exists() and masks.samefile(source):
+        raise UsageError(f"--masks {masks} is where the images are read from; choose another folder")
+    settings = job_settings("batch", Path(bundle), model, OutputOptions(masks=masks, soft=soft))
+    Bundle.load(bundle)
+    job = Job(settings, resumed=True)
+    with claim_folder("--masks", masks, overwrite=True) as claim:
+        job.check([masks], [target for _, target in items], "drc batch")
+        report = BatchReport(items=len(items))
+        waiting = []
+        for path, target in items:
+            if not job.is_done(path, target):
+                waiting.append({"path": str(path.absolute()), "target": str(masks.absolute() / target)})
+        report.present = len(items) - len(waiting)
+        if not waiting:
+            return report
+        job.begin(claim)
+        with _cluster(ray, address):
+            for row in _results(ray, waiting, {"model": model, "soft": soft, "job": job}, workers):
+                if row["failure"]:
+                    report.failures.append(str(row["failure"]))
+                elif row["written"]:
+                    report.written += 1
+                else:
+                    report.present += 1
+                if progress is not None:
+                    progress(report.written + report.present + len(report.failures), report.items)
     return report
 
 
@@ -143,7 +157,7 @@ def _cluster(ray: Any, address: str) -> Iterator[None]:
 
 
 def _results(
-    ray: Any, items: list[dict[str, str]], model: ModelOptions, soft: bool, workers: int | None
+    ray: Any, items: list[dict[str, str]], arguments: dict[str, Any], workers: int | None
 ) -> Iterator[dict[str, Any]]:
     """Rows of ``failure`` (empty if there was none) and ``written``, in the order in which they are done."""
     count = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
@@ -152,7 +166,7 @@ def _results(
     blocks = max(-(-len(items) // BATCH_SIZE), 1)
     data = ray.data.from_items(items, override_num_blocks=blocks).map_batches(
         ExtractionActor,
-        fn_constructor_kwargs={"model": model, "soft": soft},
+        fn_constructor_kwargs=arguments,
         batch_size=BATCH_SIZE,
         num_cpus=1,
         # Ray restarts an actor whose machine goes away and repeats its batch, without a limit.

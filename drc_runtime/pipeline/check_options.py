@@ -2,9 +2,8 @@
 
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Source
-from drc_runtime.packages import require
 from drc_runtime.pipeline.options import LearnOptions, ModelOptions, OutputOptions, WatchOptions
-from drc_runtime.sinks.av_video import OPAQUE
+from drc_runtime.sinks.encoders import WITH_SOUND
 from drc_runtime.sinks.open import audio_of
 
 RUN_WHAT_IS_LEARNED = ("onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt")
@@ -66,8 +65,6 @@ def _check_still(model: ModelOptions, outputs: OutputOptions, watch: WatchOption
 
 def _check_audio(source: Source, outputs: OutputOptions) -> None:
     option = "--audio" if outputs.audio else "--no-audio"
-    if outputs.out is None or outputs.out.suffix.lower() not in OPAQUE or audio_of(source) is None:
-        kinds = ", ".join(OPAQUE)
+    if outputs.out is None or outputs.out.suffix.lower() not in WITH_SOUND or audio_of(source) is None:
+        kinds = ", ".join(sorted(WITH_SOUND))
         raise UsageError(f"{option} is for a video file that becomes a video ({kinds}) with --out; leave it out")
-    if outputs.audio:
-        require("av", extra="video", purpose=option)

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
-from drc_runtime.inference.calibration import calibrate
+from drc_runtime.inference.calibration import Calibration, calibrate
 from drc_runtime.pipeline.options import Notice
+from drc_runtime.pipeline.rate_meter import RateMeter
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ MOST_FAILURES_IN_A_ROW = 10
 """After this many consecutive frames on which the network failed, the run ends."""
 FAILURES_KEPT = 100
 """Lines in a report: a run may go on for weeks."""
+RATE_CHANGE = 0.2
+"""The steps are planned again if a live source's rate differs from the planned one by more than this share."""
 
 
 class FrameExtractor:
@@ -27,7 +30,7 @@ class FrameExtractor:
         source: decides whether frames are tracked. A live source and a folder survive a frame on which the network fails.
         controls: the number of steps that a person has set holds from the next frame on.
         steps: Langevin steps for each frame. None takes what fits ``rate``, and not more than the bundle's own number.
-        rate: frames per second. None takes a live source's own rate, and no limit for a file.
+        rate: frames per second. None takes a live source's own rate, which is measured as well, and no limit for a file.
         notice: called with the number of steps that calibration chose.
 
     Attributes:
@@ -48,6 +51,9 @@ class FrameExtractor:
         self._extractor, self._source, self._controls = extractor, source, controls
         self._steps, self._notice = steps, notice
         self._rate = rate if rate is not None else float(source.rate) if source.live and source.rate else None
+        self._meter = RateMeter() if rate is None and source.live else None
+        self._reconnects = 0
+        self._fits: Calibration | None = None
         self._survives = source.live or (source.is_still and source.count != 1)
         self._failed_in_a_row = 0
         self._track: Track | None = None
@@ -83,6 +89,8 @@ class FrameExtractor:
         if self._track is None:
             self._track = self._start_track(frame)
             self._track_steps = self._track.steps
+        elif self._meter is not None:
+            self._measure(self._meter, frame, self._track)
         self._track.steps = self._controls.settings.steps or self._track_steps
         return self._track.step(frame.image)
 
@@ -90,8 +98,26 @@ class FrameExtractor:
         """A track with as many steps as fit the rate, measured on ``frame``, whose size decides what a step costs."""
         if self._rate is None:
             return self._extractor.track(steps=self._steps)
-        fits = calibrate(self._extractor, frame.image, self._rate)
+        self._fits = calibrate(self._extractor, frame.image, self._rate)
+        steps, budget = self._plan(self._fits, self._rate)
+        return self._extractor.track(steps=steps, budget=budget)
+
+    def _measure(self, meter: RateMeter, frame: Frame, track: "Track") -> None:
+        """Plans the steps again if frames arrive at another rate than the source states."""
+        if self._source.reconnects != self._reconnects:
+            self._reconnects = self._source.reconnects
+            meter.restart()
+        rate = meter.add(frame)
+        if rate is None or self._rate is None or self._fits is None or abs(rate / self._rate - 1) <= RATE_CHANGE:
+            return
+        self._rate = rate
+        most = self._extractor.manifest.sampler.track_steps
+        self._fits = Calibration.of(self._fits.step_milliseconds, self._fits.frame_milliseconds, rate, most)
+        self._track_steps, track.budget = self._plan(self._fits, rate)
+
+    def _plan(self, fits: Calibration, rate: float) -> tuple[int, int]:
+        """Steps of an ordinary frame and the budget of the others."""
         steps = self._steps or fits.steps
         if self._notice is not None:
-            self._notice(f"{steps} steps a frame, of {fits.budget} that fit {self._rate:g} frames/s on this machine")
-        return self._extractor.track(steps=steps, budget=max(steps, fits.budget))
+            self._notice(f"{steps} steps a frame, of {fits.budget} that fit {rate:.3g} frames/s on this machine")
+        return steps, max(steps, fits.budget)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drc_runtime.errors import UsageError
+from drc_runtime.machine import check_threads
 from drc_runtime.pipeline.learn_state import LearnCallback
 
 DEFAULT_BACKGROUND = "overlay"
@@ -51,8 +52,7 @@ class ModelOptions:
             raise UsageError(f"--steps {self.steps} is too few; use 1 or more")
         if self.rate is not None and not 0 < self.rate <= HIGHEST_RATE:
             raise UsageError(f"--fps {self.rate:g} is out of range; use a number above 0, up to {HIGHEST_RATE}")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads {self.threads} is too few; use 1 or more")
+        check_threads(self.threads)
         if self.steps is not None and self.rate is not None:
             raise UsageError("--fps chooses the number of steps, and --steps sets it: leave out one of them")
         if self.threads is not None and self.engine in GPU_ENGINES:

@@ -1,4 +1,7 @@
-"""Resumes a run over a folder of images: images whose results are complete and of the same settings are skipped."""
+"""A run over a folder: which of its results are complete, of the same settings and of the same sources.
+
+``drc run --resume`` and ``drc batch`` skip these and do the others; see ``drc_runtime.pipeline.job_file``.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,82 +9,116 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from drc_runtime.atomic import atomic_write
+from drc_runtime.bundle.bundle import read_manifest
 from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
+from drc_runtime.marks import is_damaged_png
+from drc_runtime.outputs import NOT_OURS, Claim, State, state_of, visible
+from drc_runtime.pipeline.job_file import JobFile, Result, digest, read_job_files
 from drc_runtime.pipeline.options import DEFAULT_BACKGROUND, DEFAULT_THRESHOLD, ModelOptions, OutputOptions
 from drc_runtime.sources.files import FolderSource
 from drc_runtime.version import __version__
 
-JOB_FILE = ".drc-job.json"
-
 
 class Job:
-    """One run over a folder of images.
-
-    Each output folder gets a file with the settings of its results. Results appear whole or not at all, so an image is done
-    if every output folder has its result, written after this job began and after the image was last changed.
+    """One run over a folder.
 
     Args:
-        outputs: the folders, each of which gets ``NAME.png`` for every image.
-        settings: all that decides the results: the bundle's hash, steps, seed and others.
+        settings: all that decides the results besides the sources: the bundle's hash, steps, seed and others.
+        resumed: results of an earlier run with these settings are kept.
+
+    Attributes:
+        id: identifies the settings in a job file.
     """
 
-    def __init__(self, outputs: Sequence[Path], settings: Mapping[str, Any]) -> None:
-        self._outputs, self._settings = outputs, settings
-        self._begun: dict[Path, int] = {}
+    def __init__(self, settings: Mapping[str, Any], *, resumed: bool) -> None:
+        self.settings = dict(settings)
+        self.id = sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        self._resumed = resumed
+        self._whole: dict[Path, dict[str, str]] = {}  # folder -> name -> hash of the source
+        self._damaged: dict[Path, set[str]] = {}
+        self._sources: dict[str, str] = {}
 
-    def check(self) -> None:
-        """Checks that every output folder is missing, empty, or written with these settings.
+    def check(self, folders: Sequence[Path], names: Sequence[str], option: str) -> None:
+        """Finds out what is complete in the output folders.
+
+        Args:
+            folders: each of them is missing, empty, or was written with these settings.
+            names: of the results in each folder.
+            option: how the message of a refusal begins.
 
         Raises:
-            UsageError: an output folder holds results of other settings, or of no run over a folder.
-            OutputError: the folder cannot be read.
+            UsageError: a folder holds results of other settings or of unknown ones, or something that drc did not write
+                stands in a result's place.
+            OutputError: a folder cannot be read.
         """
-        for folder in self._outputs:
-            try:
-                if not folder.is_dir() or not any(folder.iterdir()):
+        for folder in folders:
+            whole = self._whole.setdefault(folder.resolve(), {})
+            if not visible(folder):
+                continue
+            kept = read_job_files(folder)
+            if kept.job is None:
+                raise UsageError(f"{option}: {folder} does not say how its results were made; name another folder")
+            self._compare(option, folder, kept.settings)
+            for name in names:
+                if state_of(folder / name) is State.MISSING:
                     continue
-                earlier = json.loads((folder / JOB_FILE).read_text())
-                self._begun[folder] = (folder / JOB_FILE).stat().st_mtime_ns
-            except (FileNotFoundError, ValueError) as error:
-                raise UsageError(
-                    f"--resume: {folder} does not say how its results were made; name another folder"
-                ) from error
-            except OSError as error:
-                raise OutputError(f"cannot read {folder}: {error.strerror}") from error
-            self._compare(folder, earlier)
+                result = kept.results.get(name)
+                if result is not None and result.job == self.id and _hash(folder / name) == result.sha256:
+                    whole[name] = result.source
+                elif result is not None and _is_damaged(folder / name):
+                    self._damaged.setdefault(folder.resolve(), set()).add(name)
+                elif state_of(folder / name) is State.FOREIGN:
+                    raise UsageError(f"{option}: {folder / name} {NOT_OURS}; move it away or name another folder")
 
-    def begin(self) -> None:
-        """Writes the settings into the output folders that do not have them from an earlier run.
-
-        Raises:
-            OutputError: they cannot be written.
-        """
-        for folder in self._outputs:
-            if folder not in self._begun:
-                atomic_write(folder / JOB_FILE, json.dumps(self._settings, indent=1).encode() + b"\n")
-                self._begun[folder] = (folder / JOB_FILE).stat().st_mtime_ns
-
-    def is_done(self, image: Path) -> bool:
-        """Whether ``image`` has all its results."""
+    def is_done(self, source: Path, name: str) -> bool:
+        """Whether the result ``name`` is complete in every output folder, and was made from what is in ``source`` now."""
         try:
-            changed = image.stat().st_mtime_ns
-            return all(
-                (folder / f"{image.stem}.png").stat().st_mtime_ns >= max(changed, begun)
-                for folder, begun in self._begun.items()
-            )
+            self._sources[name] = digest(source)
+            made_from = [whole.get(name) for whole in self._whole.values()]
+            if not made_from or set(made_from) != {self._sources[name]}:
+                return False
+            # As for make: who touches an image has it done again.
+            changed = source.stat().st_mtime_ns
+            return all((folder / name).stat().st_mtime_ns >= changed for folder in self._whole)
         except OSError:
             return False
 
-    def _compare(self, folder: Path, earlier: Any) -> None:
-        if earlier == self._settings:
+    def is_damaged(self, target: Path) -> bool:
+        """Whether ``check`` found a damaged result at ``target``, which may be replaced."""
+        return target.name in self._damaged.get(target.parent.resolve(), ())
+
+    def begin(self, claim: Claim, *, writer: str = "", sources: Mapping[str, str] | None = None) -> None:
+        """Begins to write into an output folder.
+
+        Args:
+            claim: of the folder.
+            writer: a worker of a batch, which finds the settings in place; see ``JobFile``.
+            sources: hashes of the sources by the results' names, where ``is_done`` was not called in this process.
+        """
+        known = self._sources if sources is None else sources
+        job_file = JobFile(claim.folder, writer)
+        if not self._resumed:
+            earlier = read_job_files(claim.folder).results
+            claim.remove(lambda name: name in earlier)
+        claim.replaceable |= self._damaged.get(claim.folder, set())
+        if not writer:
+            job_file.begin(self.id, self.settings)
+
+        def note(name: str, content: Path) -> None:
+            if name in known:
+                job_file.add(name, Result(digest(content), known[name], self.id))
+
+        claim.on_publish = note
+
+    def _compare(self, option: str, folder: Path, earlier: Any) -> None:
+        if earlier == self.settings:
             return
         known = earlier if isinstance(earlier, dict) else {}
-        differing = [key for key, value in self._settings.items() if key not in known or known[key] != value]
+        differing = [key for key, value in self.settings.items() if key not in known or known[key] != value]
         what = ", ".join(differing) or "settings"
-        raise UsageError(f"--resume: {folder} was made with another {what}; name another folder or --overwrite it")
+        raise UsageError(f"{option}: {folder} was made with another {what}; name another folder")
 
 
 def open_job(source: Source, bundle: Path, model: ModelOptions, outputs: OutputOptions) -> Job | None:
@@ -89,24 +126,37 @@ def open_job(source: Source, bundle: Path, model: ModelOptions, outputs: OutputO
 
     Raises:
         UsageError: there is nothing to resume, see ``Job.check``.
+        BundleError: there is no such bundle.
         OutputError: an output folder cannot be read.
     """
     if not isinstance(source, FolderSource):
         if outputs.resume:
             raise UsageError("--resume continues a folder of images; an image or a video is done from its beginning")
         return None
-    job = Job(outputs.paths, job_settings(bundle, model, outputs))
+    job = Job(job_settings("run", bundle, model, outputs), resumed=outputs.resume)
     if outputs.resume:
-        job.check()
-        source.is_done = job.is_done
+        job.check(outputs.paths, [f"{path.stem}.png" for path in source.images], "--resume")
+    source.is_done = lambda path: job.is_done(path, f"{path.stem}.png")
     return job
 
 
-def job_settings(bundle: Path, model: ModelOptions, outputs: OutputOptions) -> dict[str, Any]:
-    """All that decides the results of a run over a folder, as JSON values."""
-    manifest = bundle / MANIFEST  # it holds the graphs' hashes
+def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: OutputOptions) -> dict[str, Any]:
+    """All that decides the results of a run over a folder besides the sources, as JSON values.
+
+    Args:
+        command: ``run`` or ``batch``: they give images other noise.
+        bundle: which is run.
+        model: how it is run.
+        outputs: how its results are written.
+
+    Raises:
+        BundleError: there is no such bundle.
+    """
+    read_manifest(bundle)
+    background = outputs.background or DEFAULT_BACKGROUND
     return {
-        "bundle": sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else None,
+        "command": command,
+        "bundle": digest(bundle / MANIFEST),  # it holds the graphs' hashes
         "version": __version__,
         "steps": model.steps,
         "mask": model.mask,
@@ -114,7 +164,24 @@ def job_settings(bundle: Path, model: ModelOptions, outputs: OutputOptions) -> d
         "threshold": DEFAULT_THRESHOLD if outputs.threshold is None else outputs.threshold,
         "alpha": outputs.alpha,
         "seed": model.seed,
-        "background": outputs.background or DEFAULT_BACKGROUND,
+        "background": digest(Path(background)) if Path(background).is_file() else background,
         "engine": model.engine,
         "precision": model.precision,
     }
+
+
+def _hash(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror}; choose another place") from error
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether nothing of a user's can be in a result of drc: it is a part of an image, or a folder of such and own files."""
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        entries = list(path.iterdir())
+        return bool(entries) and all(state_of(entry) is State.OURS or _is_damaged(entry) for entry in entries)
+    return path.is_file() and is_damaged_png(path.read_bytes())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Sink, Source
+from drc_runtime.outputs import Claim, claim_file, claim_folder
 from drc_runtime.pipeline.check_options import allows_window, check_for_source, check_model
 from drc_runtime.pipeline.frame_extractor import FrameExtractor
 from drc_runtime.pipeline.learn_state import LearnCallback
@@ -24,11 +25,12 @@ from drc_runtime.pipeline.options import (
     WatchOptions,
 )
 from drc_runtime.pipeline.report import RunReport
-from drc_runtime.pipeline.resume import open_job
+from drc_runtime.pipeline.resume import Job, open_job
 from drc_runtime.pipeline.signals import GracefulShutdown
-from drc_runtime.samples import sample_bundle
+from drc_runtime.samples import bundle_folder, sample_bundle
+from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
-from drc_runtime.sinks.check_outputs import check_outputs
+from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
 from drc_runtime.sinks.log import LogSink, RunLog
 from drc_runtime.sinks.open import open_page, open_sinks, open_watching_sinks
 from drc_runtime.sinks.statistics import RunStatistics
@@ -91,13 +93,16 @@ def run(
         outputs = _with_default_output(source, outputs, watch)
         shown = allows_window(opened, outputs, watch) and display_available()
         if not (outputs.paths or watch.watched or shown):
-            raise UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR")
+            serve = "" if opened.is_still else ", or --serve PORT to watch it in a browser"
+            raise UsageError(f"nothing to write and no display to show it on; add --out PATH or --masks DIR{serve}")
         check_for_source(opened, model, outputs, watch)
         job = open_job(opened, bundle, model, outputs)
         _check_outputs(opened, outputs)
+        claims = _claim_outputs(stack, outputs)
         if learn is not None:
             opened, learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
             loading = loader.submit(_load_extractor, learned, model)
+            started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
         assert loading is not None
         loaded = loading.result()
         extractor = FrameExtractor(loaded, opened, controls, steps=model.steps, rate=model.rate, notice=notice)
@@ -105,9 +110,9 @@ def run(
         watching = open_watching_sinks(opened, views, controls, statistics, page=page, vcam=watch.vcam)
         if page is not None and callbacks.notice is not None:
             callbacks.notice(f"live page: {page.url}")  # not into the log, because the address can hold a token
+        for claim in claims:
+            _begin(claim, job, opened)
         sinks = [*_open_sinks(opened, views, controls, outputs), *watching]
-        if job is not None:
-            job.begin()
         if log is not None:
             sinks.append(LogSink(log, opened))
         writer = stack.enter_context(BackgroundWriter([*sinks, statistics]))
@@ -161,10 +166,34 @@ def _check_outputs(source: Source, outputs: OutputOptions) -> None:
         source,
         out=outputs.out,
         masks=outputs.masks,
+        log=outputs.log,
         background=outputs.background,
         alpha=outputs.alpha,
-        overwrite=outputs.overwrite or outputs.resume,
+        overwrite=outputs.overwrite,
+        resume=outputs.resume,
     )
+
+
+def _claim_outputs(stack: ExitStack, outputs: OutputOptions) -> list[Claim]:
+    """Keeps other processes from the outputs until the stack is closed."""
+    overwrite = outputs.overwrite or outputs.resume
+    claims = []
+    if outputs.masks is not None:
+        claims.append(stack.enter_context(claim_folder("--masks", outputs.masks, overwrite=overwrite)))
+    if outputs.out is not None and is_file(outputs.out):
+        part = part_of(outputs.out)
+        claims.append(stack.enter_context(claim_file("--out", outputs.out, overwrite=overwrite, part=part)))
+    elif outputs.out is not None:
+        claims.append(stack.enter_context(claim_folder("--out", outputs.out, overwrite=overwrite)))
+    return claims
+
+
+def _begin(claim: Claim, job: Job | None, source: Source) -> None:
+    """Makes an output ready for the first result: in a folder, those of an earlier run are removed unless they are continued."""
+    if job is not None and claim.is_folder:
+        job.begin(claim)
+    elif not source.is_still:
+        claim.remove(result_names(source))
 
 
 def _open_sinks(source: Source, views: Views, controls: Controls, outputs: OutputOptions) -> list[Sink]:
@@ -216,7 +245,7 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
 
 def _choose_bundle(source: str, bundle: Path | str | None) -> Path:
     if bundle is not None:
-        return Path(bundle)
+        return bundle_folder(bundle)
     return sample_bundle(source.partition(":")[2] or "scene") if _is_sample(source) else sample_bundle("scene")
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends a run in order, the second one ends the process at once."""
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal): the first ends a run in order, the second ends the process at once."""
 
 import os
 import signal
@@ -6,11 +6,16 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from drc_runtime.pipeline.unanswered import UnansweredSignals
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 class GracefulShutdown:
     """A context manager in which the first signal raises KeyboardInterrupt if ``raising``; the second ends the process.
 
-    Outside the main thread, where Python allows no signal handlers, it does nothing.
+    Outside the main thread, where Python allows no signal handlers, it does nothing. A SIGHUP that is ignored, as under nohup,
+    stays ignored.
 
     Attributes:
         received: the first signal's number, or None.
@@ -21,16 +26,23 @@ class GracefulShutdown:
         self.received: int | None = None
         self.raising = True
         self._before: dict[int, Any] = {}
+        self._watch: UnansweredSignals | None = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDING:
+                if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) == signal.SIG_IGN:
+                    continue
                 self._before[number] = signal.signal(number, self._handle)
+            self._watch = UnansweredSignals(frozenset(self._before), lambda: self.received is not None)
+            self._watch.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._watch is not None:
+            self._watch.__exit__()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from drc_runtime.frames import Frame, Sink
@@ -52,7 +53,9 @@ class BackgroundWriter(Sink):
     def discard(self) -> None:
         self._finish()
         for sink in self._sinks:
-            sink.discard()
+            # What fails while a result is given up must not hide why it was given up.
+            with suppress(Exception):
+                sink.discard()
 
     def _finish(self) -> None:
         # Repeated, because the thread can miss a wake-up: Ctrl-C within an earlier put can leave a waiter in the queue's

@@ -1,14 +1,16 @@
-"""Checks outputs before the first frame is read, so that no file of a user is lost."""
+"""Checks outputs before the first frame is read, so that no file of a user is lost and no work is in vain."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.image_formats import IMAGE_SUFFIXES
-from drc_runtime.packages import require
-from drc_runtime.sinks.av_video import ALPHA, part_of
+from drc_runtime.outputs import check_file, check_folder, check_place
+from drc_runtime.sinks.av_video import part_of
+from drc_runtime.sinks.encoders import ALPHA
 from drc_runtime.sinks.open import VIDEO_SUFFIXES
-from drc_runtime.sinks.opencv_video import CODECS
 
 
 def check_outputs(
@@ -16,40 +18,43 @@ def check_outputs(
     *,
     out: Path | None,
     masks: Path | None,
+    log: Path | None = None,
     background: str | None = None,
     alpha: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> None:
-    """Refuses outputs that do not fit the source, that would replace an input, or that exist already.
+    """Refuses outputs that do not fit the source, that would replace an input, that exist already, or that cannot be written.
+
+    What exists is replaced only with ``overwrite``, and only if drc wrote it, see ``drc_runtime.outputs``.
 
     Args:
         source: opened; what it reads is an input.
         out: a video, a PNG or a folder, or None.
         masks: a folder, or None.
+        log: a file, which is checked when it is opened; it must not be another output.
         background: if it is a file, it is an input too.
         alpha: ``out`` gets transparency.
-        overwrite: allows outputs that exist.
+        overwrite: allows outputs that exist, if drc wrote them.
+        resume: allows folders whose results ``drc_runtime.pipeline.resume.Job`` has checked.
 
     Raises:
         UsageError: as said above.
-        MissingDependencyError: only PyAV writes such a video, and it is not installed.
-        OutputError: the place cannot be looked at.
+        OutputError: a place cannot be written.
     """
     inputs = set(source.paths)
     if background is not None and Path(background).is_file():
         inputs.add(Path(background).resolve())
     try:
         if out is not None:
+            _check_overlap(out, masks, log, source)
             _check_kind(source, out, alpha)
-            if out.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+            if is_file(out):
                 _check_file(out, inputs, overwrite)
             else:
-                _check_folder("--out", out, source, overwrite)
+                _check_folder("--out", out, source, overwrite, resume)
         if masks is not None:
-            _check_folder("--masks", masks, source, overwrite)
-        if out is not None and masks is not None and masks.resolve() in (out.resolve(), out.resolve().parent):
-            if source.is_still or masks.resolve() == out.resolve():
-                raise UsageError(f"--out {out} and --masks {masks} would overwrite each other; name two folders")
+            _check_folder("--masks", masks, source, overwrite, resume)
     except OSError as error:
         raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
 
@@ -64,8 +69,6 @@ def _check_kind(source: Source, out: Path, alpha: bool) -> None:
         if not alpha and suffix not in VIDEO_SUFFIXES:
             known = " or ".join(sorted(VIDEO_SUFFIXES))
             raise UsageError(f"--out {out}: a video is written as {known}; for images use --masks DIR")
-        if suffix in VIDEO_SUFFIXES - CODECS.keys():
-            require("av", extra="video", purpose=f"--out {out}")
     elif suffix in VIDEO_SUFFIXES:
         raise UsageError(f"--out {out}: images do not become a video; name a .png or a folder")
     elif suffix in IMAGE_SUFFIXES - {".png"}:
@@ -74,25 +77,41 @@ def _check_kind(source: Source, out: Path, alpha: bool) -> None:
         raise UsageError(f"--out {out}: a folder of images becomes a folder; leave out {suffix}")
 
 
+def is_file(out: Path) -> bool:
+    """Whether ``out`` names a video or an image; otherwise it is a folder."""
+    return out.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+
+
+def _check_overlap(out: Path, masks: Path | None, log: Path | None, source: Source) -> None:
+    # A file of the masks' folder is in the way only if it can have the name of a mask.
+    within = masks is not None and masks.resolve() == out.resolve().parent and source.is_still
+    if masks is not None and (within or masks.resolve() == out.resolve()):
+        raise UsageError(f"--out {out} and --masks {masks} would overwrite each other; name two folders")
+    if log is not None and log.resolve() in (out.resolve(), part_of(out).resolve()):
+        raise UsageError(f"--out {out} and --log {log} would overwrite each other; name two files")
+
+
 def _check_file(path: Path, inputs: set[Path], overwrite: bool) -> None:
     if path.is_dir():
         raise UsageError(f"--out {path} is a folder; name a file")
     if path.resolve() in inputs or (path.exists() and any(path.samefile(read) for read in inputs)):
         raise UsageError(f"--out {path} is an input of this run; choose another name")
-    if path.exists() and not overwrite:
-        raise UsageError(f"--out {path} exists; choose another name or add --overwrite")
-    if path.suffix.lower() in VIDEO_SUFFIXES and part_of(path).exists() and not overwrite:
-        raise UsageError(f"{part_of(path)} was left by an interrupted run; move it away or add --overwrite")
+    check_file("--out", path, overwrite, part_of(path))
 
 
-def _check_folder(option: str, folder: Path, source: Source, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{option} {folder} is a file; name a folder")
+def _check_folder(option: str, folder: Path, source: Source, overwrite: bool, resume: bool) -> None:
+    check_place(option, folder)
     # The result of an image has the image's name; the result of a video's frame cannot replace the video.
     read_from = {read if read.is_dir() else read.parent for read in source.paths} if source.is_still else set()
-    if any(folder.samefile(place) for place in read_from):
+    if folder.exists() and any(folder.samefile(place) for place in read_from):
         raise UsageError(f"{option} {folder} is where the images are read from; choose another folder")
-    if not overwrite and any(folder.iterdir()):
-        raise UsageError(f"{option} {folder} is not empty; choose another folder or add --overwrite")
+    if not resume:
+        check_folder(option, folder, overwrite, result_names(source))
+
+
+def result_names(source: Source) -> Callable[[str], bool]:
+    """Tells the names of the results of this source."""
+    if source.is_still:
+        names = {f"{path.stem}.png" for path in source.paths}
+        return lambda name: name in names
+    return lambda name: re.fullmatch(r"[0-9]{5,}\.png", name) is not None

@@ -2,29 +2,47 @@
 
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drc_runtime.errors import OutputError
+from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Frame, Sink, Source
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
 
 
+FRAME_KEYS = frozenset(
+    {"time", "frame", "seconds", "steps", "log_posterior", "foreground_share", "age_ms", "latency_ms", "state"}
+    | {"reconnects", "dropped"}
+)
+EVENT_KEYS = frozenset({"time", "event"})
+_LONGEST_LINE = 1 << 16
+
+
 class RunLog:
     """A file to which JSON lines are appended. Each line is written at once, so a killed run truncates the last one at most.
 
+    Lines are appended to a log of an earlier run; any other file is refused and stays as it is.
+
     Raises:
+        UsageError: the file is there and is no log of drc.
         OutputError: the file cannot be opened, or the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self._end_last_line()
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                if not self._is_log():
+                    raise UsageError(f"--log {path} is not a log of drc; choose another name")
+                self._end_last_line()
+            except BaseException:
+                os.close(self._handle)
+                raise
         except OSError as error:
             raise OutputError(f"cannot write the log {path}: {error.strerror}; choose another place") from error
 
@@ -42,9 +60,27 @@ class RunLog:
         """Closes the file."""
         os.close(self._handle)
 
+    def _is_log(self) -> bool:
+        """Whether nothing of a user's is in the file: it is empty, a device, or begins with a line of a log."""
+        status = os.fstat(self._handle)
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return True
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        line, end, _ = os.read(self._handle, _LONGEST_LINE).partition(b"\n")
+        if not end:
+            return line.startswith(b'{"time": ')  # a killed run truncated its only line
+        try:
+            values = json.loads(line)
+        except ValueError:
+            return False
+        if not isinstance(values, dict):
+            return False
+        return (values.keys() <= FRAME_KEYS and "frame" in values) or values.keys() == EVENT_KEYS
+
     def _end_last_line(self) -> None:
         """A line that an earlier run left truncated must not damage the first line of this run."""
-        if not os.fstat(self._handle).st_size:
+        status = os.fstat(self._handle)
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
             return
         os.lseek(self._handle, -1, os.SEEK_END)
         if os.read(self._handle, 1) != b"\n":

@@ -1,12 +1,11 @@
 """Opens the sinks of a run: files, the page and the virtual camera, whose packages are loaded only if they are asked for."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drc_runtime.frames import Sink, Source
-from drc_runtime.sinks.av_video import OPAQUE, AvVideoSink
-from drc_runtime.sinks.opencv_video import CODECS, OpenCVVideoSink
+from drc_runtime.sinks.av_video import AvVideoSink
+from drc_runtime.sinks.encoders import OPAQUE
 from drc_runtime.sinks.png import ImageSink, MaskSink
 from drc_runtime.views.controls import Controls
 from drc_runtime.views.views import Views
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from drc_runtime.sinks.statistics import RunStatistics
     from drc_runtime.sinks.web.server import PageServer
 
-VIDEO_SUFFIXES = CODECS.keys() | OPAQUE.keys()
+VIDEO_SUFFIXES = OPAQUE.keys()
 
 
 def open_sinks(
@@ -56,19 +55,17 @@ def open_sinks(
         cut_out = alpha or controls.views[0] == "overlay"
         return [*sinks, ImageSink(out, views.cutout if cut_out else views.started)]
     assert source.rate is not None
-    if uses_av(out):
-        track = audio_of(source) if audio else None
-        view = views.cutout if alpha else views.started
-        live = not source.paths  # what cannot be read a second time plays even if this process is killed
-        sinks.append(AvVideoSink(out, source.rate, view, alpha=alpha, audio=track, live=live, failures=source.failures))
-    else:
-        sinks.append(OpenCVVideoSink(out, source.rate, views.started, hold=source.live))
-    return sinks
-
-
-def uses_av(out: Path) -> bool:
-    """Whether PyAV writes this video; OpenCV's writer keeps neither the audio nor a variable rate."""
-    return out.suffix.lower() in OPAQUE and find_spec("av") is not None
+    sink = AvVideoSink(
+        out,
+        source.rate,
+        views.cutout if alpha else views.started,
+        alpha=alpha,
+        audio=audio_of(source) if audio else None,
+        live=not source.paths,  # what cannot be read a second time plays even if this process is killed
+        failures=source.failures,
+        format=source.format,
+    )
+    return [*sinks, sink]
 
 
 def audio_of(source: Source) -> Path | None:

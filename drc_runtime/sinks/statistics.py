@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,14 +27,15 @@ class Figures:
     """The state of a run at one moment.
 
     Attributes:
-        state, reconnects, dropped: of the source, see ``Source``.
+        state, reconnects: of the source, see ``Source``.
+        dropped: frames of a live source that arrived while an earlier one was processed, since the run began.
         frames: frames written so far.
         fps: frames per second over the latest ones; None before the second frame.
         age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
-        steps: Langevin steps of the latest frame.
+        steps: Langevin steps a frame, the median of the latest ones; 0 before the first frame.
         failures: items that could not be read, and frames on which the network failed.
         memory: resident bytes of this process; None where the system does not tell.
-        seconds: since the run began.
+        seconds: since the run began; learning a model comes before.
     """
 
     state: str
@@ -61,9 +63,9 @@ class Totals:
         live: whether the source is a camera or a stream.
         state, reconnects: of the source at the end, see ``Source``.
         age_p50, age_p95: milliseconds from a live frame's capture to the end of its outputs; None for other sources.
-        seconds: from the call to the end.
-        steps: Langevin steps of the last frame.
-        first_mask_seconds: from the call to the first mask, loading included; None without frames.
+        seconds: from the call, or from the end of learning, to the end.
+        steps: Langevin steps a frame, the median over the last 10,000 frames.
+        first_mask_seconds: from the call, or from the end of learning, to the first mask, loading included; None without frames.
         milliseconds_p50, milliseconds_p95: from a frame to its mask, over the last 10,000 frames; None without frames.
         foreground_share: mean share of foreground pixels, in [0, 1].
     """
@@ -91,7 +93,7 @@ class RunStatistics(Sink):
     Args:
         source: its state, its failures and its dropped frames are reported.
         failures: the growing list of frames on which the network failed, see ``FrameExtractor``.
-        started: when the run was called, by ``clock``; None means now.
+        started: when the run was called or, if it learned a model first, when that had ended, by ``clock``; None means now.
         clock: seconds, as ``time.monotonic``, by which frames and extractions give their times.
     """
 
@@ -111,7 +113,8 @@ class RunStatistics(Sink):
         self._times: deque[float] = deque(maxlen=LATEST)
         self._ages: deque[float] = deque(maxlen=FRAMES_KEPT)
         self._milliseconds: deque[float] = deque(maxlen=FRAMES_KEPT)
-        self._frames = self._steps = 0
+        self._steps: deque[int] = deque(maxlen=FRAMES_KEPT)
+        self._frames = 0
         self._share = 0.0
         self._first_mask: float | None = None
 
@@ -126,23 +129,23 @@ class RunStatistics(Sink):
             if self._first_mask is None:
                 self._first_mask = extraction.begun + milliseconds / 1000 - self._started
             self._frames += 1
-            self._steps = extraction.steps
+            self._steps.append(extraction.steps)
             self._share += (share - self._share) / self._frames
 
     def figures(self) -> Figures:
         """The state of the run now."""
         with self._lock:
-            times, frames, steps = list(self._times), self._frames, self._steps
+            times, frames, steps = list(self._times), self._frames, list(self._steps)[-LATEST:]
             age_p50, age_p95 = percentiles(list(self._ages)[-LATEST:])
         return Figures(
             state=self._source.state,
             reconnects=self._source.reconnects,
-            dropped=self._source.dropped,
+            dropped=self._source.dropped - self._dropped_before,
             frames=frames,
             fps=(len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else None,
             age_p50=age_p50,
             age_p95=age_p95,
-            steps=steps,
+            steps=_median(steps),
             failures=len(self._failures) + len(self._source.failures),
             memory=resident_bytes(),
             seconds=self._clock() - self._begun,
@@ -163,7 +166,7 @@ class RunStatistics(Sink):
             age_p50=age_p50,
             age_p95=age_p95,
             seconds=self._clock() - self._started,
-            steps=self._steps,
+            steps=_median(self._steps),
             first_mask_seconds=self._first_mask,
             milliseconds_p50=milliseconds_p50,
             milliseconds_p95=milliseconds_p95,
@@ -175,6 +178,10 @@ class RunStatistics(Sink):
 
     def discard(self) -> None:
         pass
+
+
+def _median(steps: Sequence[int]) -> int:
+    return int(median_low(steps)) if steps else 0
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:

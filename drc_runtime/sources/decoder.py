@@ -2,11 +2,11 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from io import BufferedReader
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 
 from drc_runtime.errors import SourceError
+from drc_runtime.frames import VideoFormat
 from drc_runtime.images import Image
 from drc_runtime.sources.decoder_worker import FRAME
 from drc_runtime.sources.watchdog import Watchdog
@@ -22,8 +23,18 @@ from drc_runtime.sources.watchdog import Watchdog
 PROGRAM = Path(__file__).with_name("decoder_worker.py")
 PIPE_BYTES = 1 << 20  # the largest pipe that Linux allows; its default of 64 KiB halves the throughput
 UNSTATED_RATE = Fraction(25)
-OPENING_SECONDS = 15.0
-"""Time limit for the first frame of a live source; longer than the worker's network timeout."""
+FILE_SECONDS = 120.0
+"""Time limit for the next frame of a file."""
+OPENING_SECONDS = {"camera": 15.0, "stream": 40.0, "file": FILE_SECONDS}
+"""Time limit for the first frame. Some streams have a key frame, from which decoding can start, every 20 seconds only; without
+any data the worker ends after 10 seconds."""
+LONGEST_HEADER = 1 << 16
+ENDING_SECONDS = 5.0
+"""How long a worker that has closed the pipe may take to end."""
+MOST_PIXELS = 1 << 28
+"""A larger frame is taken for nonsense."""
+PACKAGES = Path(__file__).parents[2]
+"""The folder from which this package is imported; the worker imports it too."""
 
 
 class Decoder:
@@ -34,12 +45,16 @@ class Decoder:
         target: number, path or address.
         name: what error messages call it.
         refusal: the error message if there is no first frame.
-        patience: for live sources, the seconds without a frame after which the worker is killed; None: no limit.
+        patience: seconds without a frame after which the worker is killed.
         spawned: called with this decoder before the wait for the first frame, so that another thread can interrupt it.
 
     Attributes:
         rate: frames a second, exact; 25 if the container states none.
-        count: number of frames that the container states, or None.
+        count: number of frames that the container states or that follows from its duration, or None.
+        recording: whether the source has a duration.
+        format: how the frames are to be shown.
+        passed: after ``frames`` has ended, how many frames the source had, undecodable ones included.
+        missing: after ``frames`` has ended, the seconds of the announced duration that did not come.
 
     Raises:
         SourceError: there is no first frame.
@@ -52,7 +67,7 @@ class Decoder:
         *,
         name: str,
         refusal: str,
-        patience: float | None = None,
+        patience: float = FILE_SECONDS,
         spawned: Callable[["Decoder"], None] | None = None,
     ) -> None:
         self.name, self._patience = name, patience
@@ -65,24 +80,25 @@ class Decoder:
             stderr=subprocess.DEVNULL,
             pipesize=PIPE_BYTES,
             start_new_session=True,
+            env=worker_environment(),
         )
         self._pipe = cast(BufferedReader, self._process.stdout)
-        self._watchdog = Watchdog(self._process.kill) if patience is not None else None
+        self._watchdog = Watchdog(self._process.kill)
+        self.passed, self.missing = 0, 0.0
         try:
             if spawned is not None:
                 spawned(self)
-            with self._limit(OPENING_SECONDS):
-                line = self._pipe.readline()
+            with self._watchdog.within(OPENING_SECONDS[kind]):
+                line = self._pipe.readline(LONGEST_HEADER)
+            if len(line) == LONGEST_HEADER:
+                raise SourceError(f"{refusal} (the decoder sent nonsense)")
             if not line.endswith(b"\n"):
                 ending = self._ending()
                 raise SourceError(refusal if ending is None else f"{refusal} (the decoder {ending})")
-            header = json.loads(line)
+            self._read_header(line, refusal)
         except BaseException:
             self.close()
             raise
-        self.rate = exact_rate(header["rate"])
-        count = header["count"]
-        self.count = round(count) if math.isfinite(count) and 1 <= count < 1e9 else None
 
     def frames(self) -> Iterator[tuple[int, float, Image]]:
         """Yields position, presentation time in seconds and ``(H, W, 3)`` uint8 RGB for every frame, in order.
@@ -97,13 +113,19 @@ class Decoder:
         while self._fill(header):
             position, height, width, seconds = FRAME.unpack(header)
             if height == 0:
+                self.passed, self.missing = position, seconds
                 return
-            image = np.empty((height, width, 3), np.uint8)
+            if not (0 < height * width <= MOST_PIXELS and math.isfinite(seconds)):
+                raise SourceError(f"{self.name}: the decoder sent nonsense after {done} frames; convert the file first")
+            try:
+                image = np.empty((height, width, 3), np.uint8)
+            except MemoryError as error:
+                raise SourceError(f"{self.name}: not enough memory for a frame of {width}x{height} pixels") from error
             if not self._fill(image.data):
                 break
             yield position, seconds, image
             done += 1
-        if self._watchdog is not None and self._watchdog.barked:
+        if self._watchdog.barked:
             raise SourceError(f"{self.name} sent nothing for {self._patience:g} s")
         raise SourceError(
             f"{self.name} is damaged: the decoder {self._ending() or 'stopped'} after {done} frames; "
@@ -112,8 +134,7 @@ class Decoder:
 
     def close(self) -> None:
         """Kills the worker."""
-        if self._watchdog is not None:
-            self._watchdog.close()
+        self._watchdog.close()
         self._process.kill()
         self._process.wait()
         self._pipe.close()
@@ -123,16 +144,33 @@ class Decoder:
         self._process.kill()
 
     def _fill(self, buffer: bytearray | memoryview) -> bool:
-        with self._limit(self._patience):
+        with self._watchdog.within(self._patience):
             return self._pipe.readinto(buffer) == memoryview(buffer).nbytes
 
-    def _limit(self, seconds: float | None) -> AbstractContextManager[None]:
-        return self._watchdog.within(seconds) if self._watchdog is not None and seconds is not None else nullcontext()
+    def _read_header(self, line: bytes, refusal: str) -> None:
+        try:
+            header = json.loads(line)
+            self.rate = exact_rate(float(header["rate"]))
+            count = float(header["count"])
+            self.recording = bool(header.get("recording"))
+            self.format = VideoFormat.from_json(header.get("format", {}))
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+            raise SourceError(f"{refusal} (the decoder sent nonsense)") from error
+        self.count = round(count) if math.isfinite(count) and 1 <= count < 1e9 else None
 
     def _ending(self) -> str | None:
-        """The signal that killed the worker, in words, or None if it ended by itself."""
-        code = self._process.wait()
+        """The signal that killed the worker, in words, or None if it ended by itself or only closed the pipe."""
+        try:
+            code = self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
         return f"crashed with {signal.Signals(-code).name}" if code < 0 else None
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment of a worker process, which finds this package where this process did."""
+    found = [os.environ.get("PYTHONPATH"), str(PACKAGES)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in found if path)}
 
 
 def exact_rate(stated: float) -> Fraction:

@@ -1,10 +1,10 @@
 """The worker process that decodes a video or a camera: ``python decoder_worker.py KIND TARGET``, frames on stdout.
 
-OpenCV's decoders can corrupt the heap on a damaged file and abort; then only this process dies. This file is run by its path
-and imports only cv2 and numpy, so that it starts in a fraction of a second.
+Decoders can corrupt the heap on a damaged file and abort; then only this process dies. This file is run by its path.
 
-Output: one line of JSON ``{"rate": float, "count": float}``; for each frame ``FRAME`` and the RGB pixels; at the end ``FRAME``
-with height 0. Output without that end means that the process died.
+Output: one line of JSON with ``rate``, ``count``, ``recording`` and ``format``, the fields of ``VideoFormat``; for each frame
+``FRAME`` and the RGB pixels; at the end ``FRAME`` with height 0, the number of frames that were passed, and the seconds of the
+announced duration that did not come. Output without that end means that the process died.
 """
 
 import json
@@ -14,68 +14,81 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 
 FRAME = struct.Struct("<QIId")  # position in the source, height, width, presentation time in seconds
-NETWORK_TIMEOUT_MILLISECONDS = 10_000
-NETWORK_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
-# OpenCV reports a frame that it cannot decode like the end of the file; the next read continues after that frame.
-MISSES_AT_THE_END = {"file": 250, "stream": 1, "camera": 1}
-
-
-def open_capture(kind: str, target: str) -> cv2.VideoCapture:
-    """Opens ``camera`` N, ``file`` PATH or ``stream`` URL. A failure shows in the first read."""
-    if kind == "camera":
-        capture = cv2.VideoCapture(int(target))
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return capture
-    if kind == "file":
-        # Without the backend's name OpenCV reads "frame01.mp4" as the first of numbered images.
-        return cv2.VideoCapture(target, cv2.CAP_FFMPEG)
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", NETWORK_OPTIONS)
-    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
-    return cv2.VideoCapture(target, cv2.CAP_FFMPEG, [x for t in timeouts for x in (t, NETWORK_TIMEOUT_MILLISECONDS)])
 
 
 def main(kind: str, target: str) -> int:
-    """Writes the frames to stdout; returns 1 and writes nothing if there are none."""
+    """Writes the frames of ``camera`` N, ``file`` PATH or ``stream`` URL; returns 1 and writes nothing if there are none."""
     # What libraries print must not get between the frames.
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    capture = open_capture(kind, target)
-    header = None
-    converted = np.empty((0, 0, 3), np.uint8)
-    for position, image in frames(capture, MISSES_AT_THE_END[kind]):
-        if header is None:
-            header = {"rate": capture.get(cv2.CAP_PROP_FPS), "count": capture.get(cv2.CAP_PROP_FRAME_COUNT)}
-            pipe.write(json.dumps(header).encode() + b"\n")
-        if converted.shape != image.shape:
-            converted = np.empty_like(image)
-        cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=converted)
-        height, width = converted.shape[:2]
-        pipe.write(FRAME.pack(position, height, width, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
-        pipe.write(converted.data)
-        pipe.flush()
-    if header is None:
-        return 1
-    pipe.write(FRAME.pack(0, 0, 0, 0.0))
+    return _camera(pipe, int(target)) if kind == "camera" else _media(pipe, target, live=kind == "stream")
+
+
+def _media(pipe: BinaryIO, target: str, *, live: bool) -> int:
+    from drc_runtime.sources.media import Media
+
+    media = Media(target, live=live)
+    begun = False
+    for position, seconds, frame in media.frames():
+        if not begun:
+            _begin(
+                pipe,
+                {
+                    "rate": media.rate,
+                    "count": media.count,
+                    "recording": media.recording,
+                    "format": media.layout(frame),
+                },
+            )
+            begun = True
+        _write(pipe, position, seconds, media.rgb(frame))
+    if begun:
+        _end(pipe, media.passed, media.missing_seconds())
+    return 0 if begun else 1
+
+
+def _camera(pipe: BinaryIO, number: int) -> int:
+    import cv2
+
+    capture = cv2.VideoCapture(number)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    passed = 0
+    for position, image in enumerate(_captured(capture)):
+        if position == 0:
+            _begin(pipe, {"rate": capture.get(cv2.CAP_PROP_FPS), "count": 0.0})
+        _write(pipe, position, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        passed = position + 1
+    if passed:
+        _end(pipe, passed, 0.0)
+    return 0 if passed else 1
+
+
+def _captured(capture: Any) -> Iterator[Any]:
+    while capture.isOpened():
+        there, image = capture.read()
+        if not there:
+            return
+        yield image
+
+
+def _begin(pipe: BinaryIO, header: dict[str, Any]) -> None:
+    pipe.write(json.dumps(header).encode() + b"\n")
+
+
+def _write(pipe: BinaryIO, position: int, seconds: float, image: np.ndarray) -> None:
+    pipe.write(FRAME.pack(position, *image.shape[:2], seconds))
+    pipe.write(image.data)
     pipe.flush()
-    return 0
 
 
-def frames(capture: cv2.VideoCapture, misses_at_the_end: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields position and ``(H, W, 3)`` uint8 BGR. The next frame overwrites the image."""
-    position = misses = 0
-    image: np.ndarray | None = None
-    while capture.isOpened() and misses < misses_at_the_end:
-        there, read = capture.read(image)
-        if there:
-            image = np.asarray(read, np.uint8)
-            yield position, image
-        misses = 0 if there else misses + 1
-        position += 1
+def _end(pipe: BinaryIO, passed: int, missing: float) -> None:
+    pipe.write(FRAME.pack(passed, 0, 0, missing))
+    pipe.flush()
 
 
 def end_with_parent() -> None:
@@ -92,5 +105,7 @@ if __name__ == "__main__":
         code = main(*sys.argv[1:])
     except BrokenPipeError:
         code = 0
+    except Exception:  # noqa: BLE001 - the parent says that it is not a video
+        code = 1
     # Skips the interpreter's shutdown: releasing a stalled camera can block while it stalls.
     os._exit(code)

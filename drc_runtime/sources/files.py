@@ -1,15 +1,15 @@
 """Sources on the disk: an image, a folder of images, a video. No frame is dropped or repeated."""
 
-import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 from drc_runtime.errors import SourceError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.images import list_images, read_image
+from drc_runtime.sources.cut_short import is_cut_short
 from drc_runtime.sources.decoder import Decoder
+from drc_runtime.sources.refusals import why_no_video
 
 
 class ImageSource(Source):
@@ -44,6 +44,7 @@ class FolderSource(Source):
         images: the images to read, in this order; None: all images of the folder.
 
     Attributes:
+        images: their files.
         is_done: images for which it returns true are skipped and counted in ``skipped``; None: none.
 
     Raises:
@@ -55,19 +56,19 @@ class FolderSource(Source):
     dropped = 0
 
     def __init__(self, folder: Path, images: list[Path] | None = None) -> None:
-        self._images = list_images(folder) if images is None else images
+        self.images = list_images(folder) if images is None else images
         self.is_done: Callable[[Path], bool] | None = None
-        self.count = len(self._images)
-        self.paths = frozenset({folder.resolve(), *(path.resolve() for path in self._images)})
+        self.count = len(self.images)
+        self.paths = frozenset({folder.resolve()}.union(*map(_both_ends, self.images)))
         self.failures: list[str] = []
         by_stem: dict[str, Path] = {}
-        for path in self._images:
+        for path in self.images:
             twin = by_stem.setdefault(path.stem, path)
             if twin is not path:
                 raise SourceError(f"{twin.name} and {path.name} in {folder} would share one result; rename one of them")
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._images):
+        for index, path in enumerate(self.images):
             if self.is_done is not None and self.is_done(path):
                 self.skipped += 1
                 continue
@@ -101,27 +102,32 @@ class VideoSource(Source):
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
         if path.stat().st_size == 0:
             raise SourceError(f"{path} is empty; copy or download it again")
-        refusal = f"{path} is not a video that can be read; convert it, for example with ffmpeg -i IN OUT.mp4"
-        self._decoder = Decoder("file", str(path.resolve()), name=str(path), refusal=refusal)
+        try:
+            self._decoder = Decoder("file", str(path.resolve()), name=str(path), refusal="")
+        except SourceError as error:  # the decoder's own words are how it crashed, if it did
+            raise SourceError(f"{why_no_video(path, self._cut_short)}{error}") from error
         self.rate: Fraction | None = self._decoder.rate
         self.count = self._decoder.count
+        self.format = self._decoder.format
         self.paths = _both_ends(path)
         self.failures: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
         expected = 0
         for index, seconds, image in self._decoder.frames():
-            if index > expected:
-                which = f"frame {expected}" if index == expected + 1 else f"frames {expected} to {index - 1}"
-                self.failures.append(f"{self._path} is damaged: {which} could not be decoded")
+            self._note_missing(expected, index)
             expected = index + 1
             yield Frame(image, index, seconds, f"{index:05d}")
-        # Only AVI states its exact number of frames; other containers estimate it, or count frames that an edit list
-        # hides.
-        missing = self._path.suffix.lower() == ".avi" and self.count is not None and expected < self.count
-        if self._cut_short or missing:
-            of = f" of {self.count}" if missing else ""
-            self.failures.append(f"{self._path} is cut short: it ends after {expected}{of} frames")
+        self._note_missing(expected, self._decoder.passed)
+        if self._cut_short or self._decoder.missing:
+            count = max(expected, self._decoder.passed)
+            of = f" of {self.count}" if self.count is not None and self.count > count else ""
+            self.failures.append(f"{self._path} is cut short: it ends after {count}{of} frames")
+
+    def _note_missing(self, expected: int, index: int) -> None:
+        if index > expected:
+            which = f"frame {expected}" if index == expected + 1 else f"frames {expected} to {index - 1}"
+            self.failures.append(f"{self._path} is damaged: {which} could not be decoded")
 
     def close(self) -> None:
         self._decoder.close()
@@ -130,32 +136,3 @@ class VideoSource(Source):
 def _both_ends(path: Path) -> frozenset[Path]:
     """The file and the symbolic link that names it: a run must overwrite neither."""
     return frozenset({path.resolve(), path.parent.resolve() / path.name})
-
-
-def is_cut_short(file: BinaryIO) -> bool:
-    """Whether the last top-level box (MP4, MOV) or chunk (AVI) extends past the end of the file.
-
-    OpenCV decodes a truncated file without an error. Data that a recorder appended after the last box or chunk is ignored.
-    """
-    size = file.seek(0, 2)
-    file.seek(0)
-    head = file.read(8)
-    riff = head.startswith(b"RIFF")
-    if not riff and not head.endswith(b"ftyp"):
-        return False
-    position = 0
-    while position + 8 <= size:
-        file.seek(position)
-        head = file.read(16).ljust(16, b"\0")
-        length = 8 + _integer("<I", head, 4) if riff else _integer(">I", head, 0)
-        if not riff and length == 1:
-            length = _integer(">Q", head, 8)
-        foreign = not head.startswith(b"RIFF") if riff else not head[4:8].isalnum()
-        if foreign or length < 8:  # length 0: the box extends to the end of the file
-            return False
-        position += length
-    return position > size + 8  # some writers count one header twice
-
-
-def _integer(layout: str, data: bytes, offset: int) -> int:
-    return int(struct.unpack_from(layout, data, offset)[0])

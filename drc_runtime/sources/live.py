@@ -54,7 +54,8 @@ class LiveSource(Source):
         self._closed = threading.Event()
         self._held: Decoder | None = None
         self._decoder = connect(self._hold)
-        self.rate = self._decoder.rate
+        self.rate, self.format = self._decoder.rate, self._decoder.format
+        self._error: BaseException | None = None
         self._start = time.monotonic()
         self._reader = threading.Thread(target=self._receive, name="drc-camera", daemon=True)
 
@@ -83,14 +84,24 @@ class LiveSource(Source):
 
     def _next(self) -> Frame | None:
         with self._changed:
-            while self._slot is None and not self._closed.is_set():
+            while self._slot is None and self._error is None and not self._closed.is_set():
                 self._changed.wait(
                     0.5
                 )  # with a timeout, because on some systems Ctrl-C does not interrupt a wait without one
+            if self._error is not None:
+                raise self._error
             frame, self._slot = self._slot, None
             return frame
 
     def _receive(self) -> None:
+        try:
+            self._receive_until_closed()
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread, which waits for frames
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _receive_until_closed(self) -> None:
         backoff = Backoff()
         while not self._closed.is_set():
             begun = time.monotonic()
@@ -164,7 +175,7 @@ def open_stream(address: str, notice: Notice | None = None) -> LiveSource:
 
     def connect(spawned: Callable[[Decoder], None]) -> Decoder:
         decoder = Decoder("stream", address, name=name, refusal=refusal, patience=STALL_SECONDS, spawned=spawned)
-        if decoder.count is not None:
+        if decoder.recording:
             decoder.close()
             raise SourceError(f"{name} is a recording, not a live stream; download it and run the file")
         return decoder

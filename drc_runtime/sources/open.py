@@ -8,11 +8,12 @@ from pathlib import Path
 from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.frames import Source
 from drc_runtime.image_formats import is_image_file
-from drc_runtime.images import is_listed, natural_key
+from drc_runtime.images import clip_of, is_listed, natural_key
 from drc_runtime.plain_text import without_secrets
 from drc_runtime.samples import sample_path
 from drc_runtime.sources.files import FolderSource, ImageSource, VideoSource
 from drc_runtime.sources.live import Notice, open_camera, open_stream
+from drc_runtime.sources.refusals import why_no_file
 from drc_runtime.sources.stdin import RawLayout, RawStream, StdinImage
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -59,10 +60,14 @@ def open_source(spec: str, *, raw: str | None = None, notice: Notice | None = No
 def _open_path(path: Path) -> Source:
     try:
         if path.is_dir():
-            return FolderSource(path)
+            clip = clip_of(path)
+            return FolderSource(path) if clip is None else VideoSource(clip)
         there = path.is_file()
+        problem = None if there else why_no_file(path)
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    if problem is not None:
+        raise SourceError(problem)
     if not there and glob.has_magic(str(path)):
         return _open_pattern(str(path))
     if not there:

@@ -14,6 +14,7 @@ from drc_runtime.errors import SourceError
 from drc_runtime.frames import Frame
 from drc_runtime.image_formats import is_image_file
 from drc_runtime.images import Image
+from drc_runtime.plain_text import plain
 from drc_runtime.views.compose import BACKGROUNDS, cutout, is_colour, parse_background, rebalance, replace_background
 from drc_runtime.views.controls import VIEWS, Controls
 from drc_runtime.views.video_background import VideoBackground
@@ -98,7 +99,8 @@ class Views:
 
 def view_names(background: str) -> tuple[str, ...]:
     """The names of a run's views: first that of ``background`` (for a file, its name), then the others of ``VIEWS``."""
-    name = Path(background).name if _is_file(background) else background
+    # A file's name may hold bytes that are no text, which the page could not show.
+    name = plain(Path(background).name if _is_file(background) else background)
     return (name, *(view for view in VIEWS if view != name))
 
 

@@ -45,6 +45,9 @@ def evaluate(
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a --table or figures of --gallery that drc wrote.")
+    ] = False,
     chains: Annotated[
         bool, typer.Option("--chains", help="Read masks from a run's training chains; DATA is what it learned from.")
     ] = False,
@@ -57,21 +60,23 @@ def evaluate(
     from drc_runtime.activity import Activity
     from drc_runtime.cli.printing import print_json
     from drc_train.evaluation.options import EvaluationOptions
+    from drc_train.evaluation.outputs import claim_outputs
     from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
 
     models = [Path(name) for name in _names(model)]
     options = EvaluationOptions(truth, steps, skip, seed, size, chains, gallery)
-    with Activity() as progress:
-        progress("measuring")
-        cells = measure_table(
-            models,
-            data,
-            baselines=_names(baseline),
-            options=options,
-            progress=lambda name, done: progress(f"measuring {name}", done),
-        )
-    if table is not None:
-        write_table(table, cells)
+    with claim_outputs(table, gallery, data, overwrite=overwrite):
+        with Activity() as progress:
+            progress("measuring")
+            cells = measure_table(
+                models,
+                data,
+                baselines=_names(baseline),
+                options=options,
+                progress=lambda name, done: progress(f"measuring {name}", done),
+            )
+        if table is not None:
+            write_table(table, cells)
     if table is not None or len(models) > 1 or len({cell.data for cell in cells}) > 1:
         print_json(to_json(cells)) if as_json else print(markdown(cells), end="")
         return

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from drc_runtime.errors import SourceError
 from drc_runtime.images import Image, is_listed, list_images, read_image
 from drc_train.data.masks import read_mask
-from drc_train.data.source import image_folder, parse_name
+from drc_train.data.source import image_folder, media_path, parse_name
 from drc_train.data.synthetic import tm_dsprites
 from drc_train.data.synthetic.scene import draw_scene
 from drc_train.data.video import read_frames
@@ -45,7 +45,7 @@ def load_evaluation(data: str, truth: str | Path | None = None) -> Iterator[Labe
     named = parse_name(data)
     if named is not None:
         return _draw(*named)
-    path = Path(data)
+    path = media_path(data)
     if not path.exists():
         raise SourceError(f"{data} does not exist; give a folder with images/ and masks/, a video or a data set")
     if path.is_dir():

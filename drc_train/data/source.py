@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from drc_runtime.errors import SourceError
-from drc_runtime.images import Image, is_listed, list_images, read_image
+from drc_runtime.images import Image, clip_of, is_listed, list_images, read_image
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import resize
 from drc_train.data.synthetic import tm_dsprites
@@ -51,7 +51,7 @@ def read_images(
         name, count = named
         count = min(count or NAMES[name], limit or count or NAMES[name])
         return _draw(name, count, size, TRAINING_SEED + seed)
-    path = Path(source)
+    path = media_path(source)
     if path.is_dir():
         return _from_folder(path, size, limit, skip_unreadable)
     if is_listed(path):
@@ -67,23 +67,33 @@ def source_files(source: str) -> list[tuple[str, int, int]]:
     Raises:
         SourceError: the folder holds no images.
     """
-    path = Path(source)
+    path = media_path(source)
     if parse_name(source) is not None or not path.exists():
         return []
     paths = list_images(image_folder(path)) if path.is_dir() else [path]
     return [(str(file), stat.st_size, stat.st_mtime_ns) for file in paths for stat in [file.stat()]]
 
 
+def media_path(source: str | Path) -> Path:
+    """The path that a source names; for a folder of ``drc data draw`` with a clip and its masks, the clip."""
+    path = Path(source)
+    return (clip_of(path) if path.is_dir() else None) or path
+
+
 def parse_name(source: str) -> tuple[str, int | None] | None:
     """Splits ``NAME`` or ``NAME:N`` of a named data set; None if ``source`` is something else.
 
     Raises:
-        SourceError: N is not a whole number above 0.
+        SourceError: N is not a whole number above 0, or NAME is a file or folder as well.
     """
     name, colon, number = source.partition(":")
     if name not in NAMES:
         return None
     if not colon:
+        if Path(name).exists():
+            raise SourceError(
+                f"{name} is a drawn data set and a path here: write ./{name} for the path, {name}:{NAMES[name]} for the set"
+            )
         return name, None
     if not (number.isascii() and number.isdigit() and int(number) > 0):
         raise SourceError(f"{source}: after the colon give the number of images to draw, such as {name}:{NAMES[name]}")
@@ -93,7 +103,7 @@ def parse_name(source: str) -> tuple[str, int | None] | None:
 def is_sequence(source: str) -> bool:
     """Whether ``source`` is a video or the drawn scene, whose frames follow one another."""
     named = parse_name(source)
-    return named[0] == "scene" if named else Path(source).is_file() and not is_listed(Path(source))
+    return named[0] == "scene" if named else media_path(source).is_file() and not is_listed(media_path(source))
 
 
 def _draw(name: str, count: int, size: int, seed: int) -> Iterator[Image]:

@@ -10,17 +10,21 @@ import numpy as np
 from rich.console import Console
 
 from drc_runtime.atomic import atomic_write
-from drc_runtime.errors import OutputError, TrainingError
+from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.machine import machine_name
-from drc_train.evaluation.ablation_plan import ROWS, AblationOptions, Plan, new_plan, resumed_plan
+from drc_runtime.outputs import check_place, claim_folder, visible
+from drc_train.evaluation.ablation_plan import PLAN_FILE, ROWS, AblationOptions, Plan, new_plan, resumed_plan
 from drc_train.evaluation.evaluate import evaluate
 from drc_train.evaluation.options import EvaluationOptions
+from drc_train.evaluation.outputs import is_table
 from drc_train.evaluation.tables import Cell, markdown, with_splits
 from drc_train.training.checkpoint import load_chains, load_model, read_state
 from drc_train.training.collapse import collapse
 from drc_train.training.record import STATE_FILE
 from drc_train.training.train import Recipe, Reporting, train
 
+TABLES = ("table.md", "table.json")
+MEASURED_FILE = "measured.json"
 CHECKED_CHAINS = 96
 """Chains whose masks are checked for a collapse; more would not change the answer."""
 
@@ -86,12 +90,35 @@ def ablate(
     """
     console = console or Console(stderr=True)
     plan = (resumed_plan if resume else new_plan)(source, out, options or AblationOptions())
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror}; choose another --out") from error
-    plan.save(out)
     runs = [(name, seed) for seed in plan.seeds for name in plan.names]
+    check_place("--out", out)
+    if out.exists() and Path(source).exists() and out.samefile(source):
+        raise UsageError(f"--out {out} is what the runs learn from; choose another folder")
+    if not resume:
+        _check_new(out, [f"{name}-{seed}" for name, seed in runs])
+    with claim_folder("--out", out, overwrite=True, is_own=_is_own):
+        return _learn_all(plan, out, runs, console)
+
+
+def _check_new(out: Path, runs: Sequence[str]) -> None:
+    """Refuses a folder in which a new ablation would replace something."""
+    taken = [name for name in visible(out) if name in (PLAN_FILE, *TABLES, *runs)]
+    if taken:
+        raise UsageError(f"{out} holds {taken[0]}, which an ablation would replace; give another --out")
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is one of an ablation that is resumed, by its content."""
+    if path.name == "table.md":
+        return is_table(path)
+    try:
+        return {"names", "seeds"} <= json.loads(path.read_text()).keys() or path.name == MEASURED_FILE
+    except (ValueError, AttributeError):
+        return path.name == MEASURED_FILE  # damaged: it is measured again
+
+
+def _learn_all(plan: Plan, out: Path, runs: Sequence[tuple[str, int]], console: Console) -> AblationReport:
+    plan.save(out)
     report = AblationReport(out, plan)
     measured: dict[str, list[list[Cell]]] = {}
     for number, (name, seed) in enumerate(runs, start=1):
@@ -138,7 +165,7 @@ def _learn(plan: Plan, name: str, seed: int, folder: Path, console: Console) -> 
 
 def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | None]:
     """A run's figures and what is wrong with its masks; cached in the run's folder, because sampling takes minutes."""
-    state, kept = read_state(folder), folder / "measured.json"
+    state, kept = read_state(folder), folder / MEASURED_FILE
     try:
         values = json.loads(kept.read_text())
         if values["iteration"] == state.iteration:

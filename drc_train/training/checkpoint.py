@@ -8,6 +8,7 @@ numbers as an uninterrupted one.
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import safetensors
@@ -15,16 +16,18 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from drc_runtime.atomic import atomic_path, atomic_write
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError, TrainingError
+from drc_runtime.outputs import remove_own, remove_temporaries
 from drc_train.config import Config
 from drc_train.learner.em import Learner
 from drc_train.learner.state import LearnerState, check_tensors
 from drc_train.model.regions import RegionModel
 from drc_train.training.legacy import translate_tensors
-from drc_train.training.record import STATE_FILE, NewerVersionError, RunRecord, RunState
+from drc_train.training.record import STATE_FILE, Best, NewerVersionError, RunRecord, RunState
 
 BEST_FILE = "best.safetensors"
-PATTERN = "checkpoint-*.safetensors"
+PATTERN = "checkpoint-[0-9]*.safetensors"
 KEPT = 3
 """Checkpoints that stay beside the best: if the newest is damaged or has collapsed, an older one can be used."""
 
@@ -78,11 +81,29 @@ def _prune(folder: Path, kept: int) -> int:
         named = read_state(folder).tensors
     except TrainingError:
         named = None
-    old = [path for path in sorted(folder.glob(PATTERN))[:-kept] if path.name != named]
-    old += folder.glob(".*.part.safetensors")  # left behind by a process that was killed while it saved
+    old = [path for path in checkpoints(folder)[:-kept] if path.name != named]
     for path in old:
-        path.unlink(missing_ok=True)
+        remove_own(path)
+    remove_temporaries(folder)  # left behind by a process that was killed while it saved
     return len(old)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The numbered checkpoints that drc wrote into a run's folder, the oldest first; other files are not among them."""
+    return [path for path in sorted(folder.glob(PATTERN)) if is_checkpoint(path)]
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint of drc: its tensors, or the JSON that names them. A damaged one is none."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        read_state(path if path.suffix == ".safetensors" else path.parent)
+    except NewerVersionError:
+        return True
+    except TrainingError:
+        return False
+    return path.suffix == ".safetensors" or path.name == STATE_FILE
 
 
 def read_state(run: Path) -> RunState:
@@ -99,10 +120,31 @@ def read_state(run: Path) -> RunState:
         else:
             text = path.read_text()
     except OSError as error:
+        if (run / MANIFEST).is_file():
+            raise TrainingError(
+                f"{run} is a bundle, not a run of drc train; give the run that it was exported from"
+            ) from error
         raise TrainingError(f"{run} holds no checkpoint ({STATE_FILE}); give the --out folder of drc train") from error
     except (ValueError, safetensors.SafetensorError) as error:
         raise TrainingError(f"{path} is damaged: {error}") from error
     return RunState.from_json(text, str(path))
+
+
+def read_run(run: Path) -> RunState:
+    """As ``read_state`` of a run's folder; where ``checkpoint.json`` is missing or damaged, of its newest checkpoint.
+
+    Raises:
+        TrainingError: there is no checkpoint, or a newer version of drc wrote it.
+    """
+    try:
+        return read_state(run)
+    except NewerVersionError:
+        raise
+    except TrainingError:
+        older = _older(run)
+        if not older:
+            raise
+        return read_state(older[0])
 
 
 def load_model(run: Path) -> tuple[RegionModel, Config, RunState]:
@@ -167,7 +209,16 @@ def restore(folder: Path, learner: Learner, notice: Callable[[str], None] = lamb
         raise TrainingError(f"{folder}: {error}") from error
     for remark in remarks:
         notice(f"{folder}: {remark}")
-    return state.about
+    return replace(state.about, best=_best(folder, state.about.best))
+
+
+def _best(folder: Path, best: Best) -> Best:
+    """What is known of ``best.safetensors``, which can be better than the checkpoint that the run goes on from knows."""
+    path = folder / BEST_FILE
+    if not is_checkpoint(path):
+        return best
+    found = read_state(path).about.best
+    return found if found.score is not None and (best.score is None or found.score > best.score) else best
 
 
 def _newest(folder: Path, notice: Callable[[str], None]) -> tuple[RunState, dict[str, Tensor]]:
@@ -177,7 +228,7 @@ def _newest(folder: Path, notice: Callable[[str], None]) -> tuple[RunState, dict
     except NewerVersionError:
         raise  # an older checkpoint beside it would lose what was learned since
     except TrainingError as error:
-        for path in sorted(folder.glob(PATTERN), reverse=True):
+        for path in _older(folder):
             try:
                 state = read_state(path)
                 tensors = _tensors(path, state)
@@ -186,6 +237,12 @@ def _newest(folder: Path, notice: Callable[[str], None]) -> tuple[RunState, dict
             notice(f"{error}; going on from {path.name}")
             return state, tensors
         raise
+
+
+def _older(folder: Path) -> list[Path]:
+    """The checkpoints of a run by which a lost or damaged newest one can be replaced, in the order of choice."""
+    best = folder / BEST_FILE
+    return [*reversed(checkpoints(folder)), *([best] if is_checkpoint(best) else [])]
 
 
 def _tensors(run: Path, state: RunState) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """What a checkpoint says beside its tensors: the run, how far it is, and its configuration, as JSON."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -66,6 +66,8 @@ class RunState:
     """As in ``drc_train.learner.state.LearnerState``."""
     config: Config
     about: RunRecord
+    marked: bool = field(default=False, compare=False)
+    """Whether the images beside the checkpoint have the mark of ``drc_runtime.marks``; earlier versions wrote none."""
 
     def to_json(self) -> str:
         """The text that ``from_json`` reads."""
@@ -78,6 +80,7 @@ class RunState:
             "position": self.position,
             "config": self.config.model_dump(mode="json"),
             "about": asdict(self.about),
+            "marked": True,
         }
         return json.dumps(values, indent=1)
 

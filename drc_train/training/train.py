@@ -1,5 +1,6 @@
 """Training from a source of unlabelled images to a checkpoint: ``drc_train.train`` and ``drc train``."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,19 +8,23 @@ import torch
 from rich.console import Console
 
 from drc_runtime.activity import Activity
-from drc_runtime.errors import OutputError, TrainingError, UsageError
+from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.plain_text import plain
 from drc_train.config import Config, load_config, parse_config
 from drc_train.data.cache import CachedImages, cached_images
 from drc_train.data.source import is_sequence, parse_name
 from drc_train.learner.distributed import ProcessGroup, join_process_group
 from drc_train.learner.em import Learner
-from drc_train.training.checkpoint import read_state, restore
+from drc_train.training.checkpoint import read_run, restore
+from drc_train.training.folder import check_run_folder, claim_run
 from drc_train.training.loop import OnIteration, TrainingLoop, collect_interrupts
 from drc_train.training.profile import TRACE_FILE, profile_iterations
 from drc_train.training.progress import Progress
 from drc_train.training.record import STATE_FILE, RunRecord
 from drc_train.training.report import write_report
+
+FOR_A_GPU = 128
+"""Images of this size and above take days on a processor."""
 
 
 @dataclass(frozen=True)
@@ -106,28 +111,30 @@ def train(
     group = join_process_group()
     console = (reporting.console or Console(stderr=True)) if group.is_first else Console(quiet=True)
     config, preset = _configuration(source, out, recipe, iterations, resume)
-    images = _decode(source, config, skip_unreadable, group, console)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
-    where = f"{group.size} x {group.device.type}" if group.size > 1 else str(group.device)
-    count = len(images.pixels)
-    line = plain(f"{count} images, preset {preset}, {where}; preparing the compiled step ...")
-    console.print(line, highlight=False, markup=False)
-    learner = Learner(config, torch.from_numpy(images.pixels), group.device, group=group)
-    about = RunRecord(source, preset, count, images.fingerprint)
-    if resume:
-        about = _restore(out, learner, about, images, console)
-    if reporting.profile:
-        table = profile_iterations(learner, out)
-        console.print(f"trace: {out / TRACE_FILE}", table, sep="\n", highlight=False, markup=False, soft_wrap=True)
-    with Progress(out, console, records=group.is_first) as progress, collect_interrupts() as interrupted:
-        loop = TrainingLoop(learner, out, about, progress)
-        seconds = 60 * minutes if minutes is not None else float("inf")
-        loop.run(iterations or config.train.iterations, seconds, interrupted, reporting.on_iteration)
-    if group.is_first:
-        write_report(out, loop.collapsed)
+    check_run_folder(out, source, resume=resume)
+    with claim_run(out) if group.is_first else nullcontext():
+        images = _decode(source, config, skip_unreadable, group, console)
+        where = f"{group.size} x {group.device.type}" if group.size > 1 else str(group.device)
+        count = len(images.pixels)
+        if group.device.type == "cpu" and config.model.image_size >= FOR_A_GPU:
+            size = f"{config.model.image_size}x{config.model.image_size}"
+            note = f"{preset} learns at {size}, which is for a GPU: on a processor it takes days; edge-64 takes minutes"
+            console.print(plain(note), highlight=False, markup=False)
+        line = plain(f"{count} images, preset {preset}, {where}; preparing the compiled step ...")
+        console.print(line, highlight=False, markup=False)
+        learner = Learner(config, torch.from_numpy(images.pixels), group.device, group=group)
+        about = RunRecord(source, preset, count, images.fingerprint)
+        if resume:
+            about = _restore(out, learner, about, images, console)
+        if reporting.profile:
+            table = profile_iterations(learner, out)
+            console.print(f"trace: {out / TRACE_FILE}", table, sep="\n", highlight=False, markup=False, soft_wrap=True)
+        with Progress(out, console, records=group.is_first) as progress, collect_interrupts() as interrupted:
+            loop = TrainingLoop(learner, out, about, progress)
+            seconds = 60 * minutes if minutes is not None else float("inf")
+            loop.run(iterations or config.train.iterations, seconds, interrupted, reporting.on_iteration)
+        if group.is_first:
+            write_report(out, loop.collapsed)
     return TrainReport(
         out,
         preset,
@@ -145,21 +152,21 @@ def train(
 def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | None, resume: bool) -> tuple[Config, str]:
     """The configuration to train with, and its preset's name."""
     if not resume:
-        if (out / STATE_FILE).exists():
-            raise UsageError(f"{out} already holds a run: continue it with --resume, or give another --out")
         preset = recipe.preset or ("static-camera" if is_sequence(source) else "edge-64")
         return load_config(preset, recipe.overrides), preset
-    if recipe.preset or any(not override.startswith("train.") for override in recipe.overrides):
+    state = read_run(out)
+    if recipe.preset not in (None, state.about.preset):
         raise UsageError(
-            "--resume continues with the run's own networks: leave out --preset, and --set of anything but train.*"
+            f"--resume continues the run's own preset, {state.about.preset}: leave out --preset {recipe.preset}"
         )
-    state = read_state(out)
     if iterations is not None and iterations <= state.iteration:
         raise UsageError(
             f"--iterations {iterations} has no effect: {out} is at iteration {state.iteration}; give a larger number"
         )
-    values = state.config.model_dump(mode="json")
-    return parse_config(values, str(out / STATE_FILE), recipe.overrides), state.about.preset
+    config = parse_config(state.config.model_dump(mode="json"), str(out / STATE_FILE), recipe.overrides)
+    if (config.model, config.sampler) != (state.config.model, state.config.sampler):
+        raise UsageError("--resume continues with the run's own networks: leave out --set of anything but train.*")
+    return config, state.about.preset
 
 
 def _decode(source: str, config: Config, skip_unreadable: bool, group: ProcessGroup, console: Console) -> CachedImages:

@@ -230,7 +230,7 @@ def test_either_side_of_a_non_differentiable_point_is_right(monkeypatch: pytest.
     assert verify(OtherSide(border), reference, [graph])[0].worst_input == 0
     monkeypatch.setattr("drc_export.reference.NEIGHBOURS", 0)
     with pytest.raises(VerificationError, match="input 0"):
-        verify(OtherSide(border), reference, [graph])
+        verify(OtherSide(border), Reference(torch.nn.Identity()), [graph])  # type: ignore[arg-type]
 
 
 def test_an_existing_bundle_is_kept(run: Path, bundle: Path) -> None:
@@ -238,6 +238,11 @@ def test_an_existing_bundle_is_kept(run: Path, bundle: Path) -> None:
     with pytest.raises(OutputError, match="--overwrite"):
         export(run, bundle)
     assert json.loads((bundle / MANIFEST).read_text()) == before
+
+
+def test_a_place_without_a_folder_is_found_before_the_run_is_read(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the folder .*nodir/sub does not exist"):
+        export(tmp_path / "no run", tmp_path / "nodir" / "sub" / "bundle")
 
 
 def test_no_run_no_bundle(tmp_path: Path) -> None:

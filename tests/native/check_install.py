@@ -57,7 +57,7 @@ def check_camera_loop(program: Path, folder: Path) -> None:
     frame = capture.read()[1].astype(int)
     np.testing.assert_allclose(frame[8:40, 4:24].reshape(-1, 3).mean(0), (0, 255, 0), atol=12)
     np.testing.assert_allclose(frame[8:40, 40:60].reshape(-1, 3).mean(0), (255, 255, 255), atol=12)
-    missing = subprocess.run([program, folder, clip, out], capture_output=True, text=True, check=False)
+    missing = subprocess.run([program, folder / "no", clip, out], capture_output=True, text=True, check=False)
     assert missing.returncode == 1 and missing.stderr.startswith("camera_loop: no bundle at")
 
 

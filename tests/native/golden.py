@@ -38,9 +38,12 @@ from drc_runtime.sources.open import open_source  # noqa: E402
 SEED = 0x1_2345_6789  # more than 32 bits
 FRAME_SIZES = ((24, 40), (1, 1), (90, 61), (11, 200), (480, 640), (720, 1280))
 ODD_VALUES: tuple[Any, ...] = (
-    *(None, True, 0, -1, 1, 3, 1.0, 1.5, 1e9, 65537, 10**30),
+    *(None, True, 0, -1, 1, 3, 1.0, 1.5, 1e9, 65537, 16384, 10**19, 10**20, -(10**30), 10**400),
+    *(1e-200, 1e-20, 1e-7, 1e-6, 1e6, 1000001, 9e8, -1e-3),
     *("", " ", "x", "a\nb", "Käfer 虫 🪲", "a\u00a0b", "\u200b", "\u2028", "../x", "manifest.json", ".x"),
-    *("x" * 129, "0" * 64, "A" * 64),
+    *("x" * 129, "0" * 64, "A" * 64, "x" * 1024, "x" * 1025, "\u00e4" * 1025, "\u00e4" * 4096, "\u00e4" * 4097),
+    *([1] * 8, [1] * 9, [65536, 1024], [65536, 1025], [65536] * 8, [16384, 16384]),
+    *({str(index): index for index in range(count)} for count in (64, 65)),
     *([], [0], [8, 12], [1, 4], [1, 4.0], [True], [1, [1]], {}, {"z": [1, 4]}),
 )
 
@@ -52,7 +55,11 @@ def main(folder: Path) -> None:
     graph = toy_posterior_step()
     manifest = toy_manifest(graph)
     write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in manifests(manifest.to_json())])
-    write_json(folder / "graphs.json", {"graph": graph.hex(), "changes": list(damaged_graphs(graph))})
+    hostile = [{"graph": data.hex(), "refusal": refusal_of_graph(data)} for data in hostile_graphs(graph)]
+    write_json(
+        folder / "graphs.json",
+        {"graph": graph.hex(), "changes": list(damaged_graphs(graph)), "hostile": hostile},
+    )
     write_bundle(folder / "toy", manifest, {"posterior_step": graph})
     write_fuzz_seeds(folder, manifest.to_json())
     write_masks(folder / "toy", [noise_image(size) for size in FRAME_SIZES])
@@ -269,6 +276,16 @@ def manifests(text: str) -> Iterator[str]:
     yield text.replace('"name"', '"name": "a", "name"', 1)
     yield text.replace('"iou"', '"iou": 0, "iou"', 1)
     yield text.replace('"posterior_step.onnx"', '"posterior_step.onnx", "more": 3', 1)
+    for key in ("", " ", "a\\u0000", "a\\u001b[2J", "a\\nb", "x" * 128, "x" * 129, "\u00e4" * 128, "\u00e4" * 129):
+        yield text.replace('"iou"', f'"{key}"', 1)
+    yield from (text + end for end in ("\0", "\0garbage", " \0", "\0{}"))
+    many = json.loads(text)
+    for count in (31, 32, 63, 64, 65):
+        entries = {f"g{index}": graph | {"file": f"g{index}.onnx"} for index in range(count)}
+        yield json.dumps(many | {"graphs": many["graphs"] | entries})
+    scripts = {name: {"file": f"{name}.pt", "sha256": graph["sha256"]} for name in ("posterior_step", "more")}
+    yield json.dumps(many | {"torchscript": scripts})
+    yield json.dumps(many | {"torchscript": scripts | {"posterior_step": {**scripts["more"], "file": graph["file"]}}})
     for number in ("NaN", "Infinity", "-Infinity", "1e999", "1e-999", "01", "+1", ".5", "1.", "-0", "0x1", "1e5"):
         yield text.replace("0.5", number, 1)
     for string in (r"\ud800", r"\udc00x", r"\ud83d\ude00", r"\u0000", r"\x", "\t", r"\t", "\x7f"):
@@ -288,6 +305,8 @@ def manifests(text: str) -> Iterator[str]:
     other = copy.deepcopy(whole)
     for name in ("render", "prior_step", "posterior_step_fp16", "render_fp16", "mine"):
         other["graphs"] = whole["graphs"] | {name: graph}
+        yield json.dumps(other)
+        other["graphs"] = whole["graphs"] | {name: graph | {"file": f"{name}.onnx"}}
         yield json.dumps(other)
 
 
@@ -321,6 +340,57 @@ def damaged_graphs(graph: bytes) -> Iterator[tuple[int, int, bool]]:
                 yield position, value, False
             else:
                 yield position, value, True
+
+
+def hostile_graphs(graph: bytes) -> Iterator[bytes]:
+    """Models that could run without end or for long, and those just inside of the limits."""
+    loop = helper.make_node("Loop", ["", "go"], ["y"], body=onnx.load_model_from_string(graph).graph)
+    for node in (
+        loop,
+        helper.make_node("If", ["go"], ["y"], then_branch=loop.attribute[0].g, else_branch=loop.attribute[0].g),
+    ):
+        model = onnx.load_model_from_string(graph)
+        model.graph.node.append(node)
+        yield bytes(model.SerializeToString())
+    several = onnx.load_model_from_string(graph)
+    several.graph.node[0].attribute.add(name="g", type=onnx.AttributeProto.GRAPHS).graphs.append(loop.attribute[0].g)
+    yield bytes(several.SerializeToString())
+    model = onnx.load_model_from_string(graph)
+    domain, opsets = "", [helper.make_opsetid("", 20)]
+    model.functions.append(
+        helper.make_function(domain, "F", ["x"], ["y"], [helper.make_node("F", ["x"], ["y"])], opsets)
+    )
+    yield bytes(model.SerializeToString())
+    model = onnx.load_model_from_string(graph)
+    model.training_info.add().algorithm.CopyFrom(loop.attribute[0].g)
+    yield bytes(model.SerializeToString())
+    node = b"\x0a\x00"
+    for count in (10_000, 10_001):
+        yield message(7, node * count)
+        yield message(7, node * 5_000) + message(7, node * (count - 5_000))
+    for count in (199_999, 200_000):
+        yield message(7, b"\x12\x00" * count)
+    for field in (20, 25):  # refused whatever stands there
+        yield message(7, b"") + bytes([field << 3 & 0x7F | 0x80, field >> 4]) + b"\x01"
+
+
+def message(field: int, content: bytes) -> bytes:
+    """A length-delimited field of protobuf."""
+    size, length = len(content), b""
+    while True:
+        size, byte = size >> 7, size & 0x7F
+        length += bytes([byte | (0x80 if size else 0)])
+        if not size:
+            return bytes([field << 3 | 2]) + length + content
+
+
+def refusal_of_graph(data: bytes) -> str | None:
+    """Python's message, or None."""
+    try:
+        check_model(data, "graph")
+    except BundleError as error:
+        return str(error)
+    return None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,5 +1,7 @@
 """Atomic writes."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,22 @@ def test_a_path_that_cannot_be_written_is_an_output_error(tmp_path: Path, place:
     with pytest.raises(OutputError, match="cannot write"):
         atomic_write(tmp_path / place, b"data")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        atomic_write(tmp_path / "a.png", b"data")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == mode
+
+
+def test_what_fails_while_it_is_cleared_away_does_not_hide_the_reason(tmp_path: Path, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    with pytest.raises(OutputError, match="No space left"), atomic_path(tmp_path / "a.png"):
+        raise OSError(28, "No space left on device")

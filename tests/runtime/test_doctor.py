@@ -73,7 +73,7 @@ def test_an_optional_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doctor, "_version", lambda name: "2.6" if name == "torch" else "")
     checks = found()
     assert checks["torch"] == Check("torch", "ok", "2.6")
-    assert checks["av"].status == "absent" and install_command("video") in checks["av"].detail
+    assert checks["uvicorn"].status == "absent" and install_command("web") in checks["uvicorn"].detail
     assert is_healthy(list(checks.values()))
 
 

@@ -52,10 +52,10 @@ def test_a_package_that_is_there_is_imported() -> None:
 
 
 def test_a_missing_package_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
-    expected = rf"^--out a\.mp4 needs av \(.+\): {re.escape(install_command('video'))}$"
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    expected = rf"^--serve needs uvicorn \(.+\): {re.escape(install_command('web'))}$"
     with pytest.raises(MissingDependencyError, match=expected):
-        require("av", extra="video", purpose="--out a.mp4")
+        require("uvicorn", extra="web", purpose="--serve")
 
 
 def test_a_package_whose_native_library_fails_is_refused_in_one_line(

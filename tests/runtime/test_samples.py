@@ -6,8 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.info import inspect_bundle
+from drc_runtime.errors import UsageError
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.samples import SAMPLES, sample_bundle, sample_path
+from drc_runtime.samples import SAMPLES, bundle_folder, sample_bundle, sample_path
 from drc_runtime.sources.open import open_source
 
 
@@ -31,3 +34,23 @@ def test_the_samples_are_small() -> None:
     folders = [sample_bundle(name) for name in SAMPLES]
     size = sum(path.stat().st_size for folder in folders for path in Path(folder).iterdir())
     assert size <= 16_000_000
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"), [("sample", "scene"), ("sample:sprites", "sprites"), ("sprites", "sprites"), ("scene", "scene")]
+)
+def test_a_sample_s_name_is_its_bundle_wherever_a_bundle_is_wanted(
+    spec: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bundle_folder(spec) == bundle_folder(Path(spec)) == sample_bundle(name)
+    assert inspect_bundle(Path(spec)).intact
+    assert Bundle.load(Path(spec)).folder == sample_bundle(name)
+    (tmp_path / spec).mkdir()  # a path that exists is that path
+    assert bundle_folder(spec) == Path(spec)
+
+
+def test_other_names_stay_paths() -> None:
+    assert bundle_folder("runs/mine") == Path("runs/mine") and bundle_folder("scene:5") == Path("scene:5")
+    with pytest.raises(UsageError, match="no sample is called 'x'"):
+        bundle_folder("sample:x")

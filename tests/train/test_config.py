@@ -1,6 +1,7 @@
 """Presets, overrides and what is refused."""
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,83 @@ def test_overrides_of_a_run_s_own_configuration() -> None:
     assert parse_config(values, "run", ["train.seed=7"]).train.seed == 7
     with pytest.raises(ConfigError, match=r"^run: train\.seed: "):
         parse_config(values, "run", ["train.seed=-1"])
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("train.batch=3", "train.batch_size"),
+        ("train.batch_sise=3", "train.batch_size"),
+        ("model.batch_size=3", "train.batch_size"),
+        ("trian.batch_size=3", "train"),
+        ("model.latent.forground=3", "model.latent.foreground"),
+        ("sampler.steps=3", "sampler.track_steps|sampler.cold_steps"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest(override: str, nearest: str) -> None:
+    with pytest.raises(ConfigError, match=f"there is no such setting; the nearest is ({nearest})$"):
+        load_config("edge-32", [override])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *(f"model.sigma={value}" for value in ("1.0e-200", "1.0e-20", "9.0e+8", ".inf", ".nan", "-.inf", "true", "0")),
+        *(f"train.{name}=.nan" for name in ("generator_rate", "beta1", "share_weight", "prior_step_size", "redraw")),
+        *(f"train.batch_size={value}" for value in ("true", "0", "1000000", "[3]", ".inf")),
+        "model.foreground_bias=.inf",
+        "model.foreground_spread=1.0e+30",
+        "model.image_size=16384",
+        "model.image_size=true",
+        "model.channels=[true, 8, 8]",
+        "model.channels=[100000000, 8, 8]",
+        "model.latent.foreground=1000000000",
+        "model.latent.foreground_slots=100000",
+        "train.seed=100000000000000000000000000",
+        "train.seed=false",
+        "train.divergence_weight=1.0e+300",
+        "sampler.cold_steps=65537",
+        "sampler.track_steps=true",
+        "train.seed=&a [*a]",
+        "train.seed=" + "[" * 5000,
+        "train.seed=" + "9" * 5000,
+        "train.seed=2026-99-99",
+    ],
+)
+def test_a_value_that_would_break_later_is_refused_at_once(override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("edge-32", [override])
+    assert len(str(caught.value)) < 600 and "\n" not in str(caught.value)
+
+
+def test_a_recipe_of_aliases_is_refused_before_it_grows(tmp_path: Path) -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{after}: &{after} [*{before}, *{before}]\n"
+        for before, after in zip("abcdefghijklmnopqrs", "bcdefghijklmnopqrst", strict=True)
+    )
+    (tmp_path / "bomb.yaml").write_text(bomb)
+    with pytest.raises(ConfigError, match="aliases .* are not read"):
+        load_config(str(tmp_path / "bomb.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone.yaml", "the recipe .*gone.yaml does not exist"),
+        ("gone/mine", "the recipe .*mine does not exist"),
+        ("folder", "is a folder"),
+        ("pipe", "is no plain file"),
+        ("large.yaml", "too large for a recipe"),
+    ],
+)
+def test_a_recipe_that_is_no_file_of_yaml_is_said_to_be_that(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large.yaml").write_bytes(b"#" * (1 << 20 | 1))
+    with pytest.raises(ConfigError, match=message):
+        load_config(str(tmp_path / name))
+
+
+def test_a_mistyped_preset_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="no preset 'edge64'; did you mean edge-64"):
+        load_config("edge64")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from drc_runtime.sinks.statistics import Figures
 from drc_runtime.sinks.web.access import Access
 from drc_runtime.sinks.web.guard import ASGIApp, guarded
-from drc_runtime.sinks.web.live_view import LiveView
+from drc_runtime.sinks.web.live_view import MOST_VIEWERS, LiveView, Viewer
 from drc_runtime.views.controls import Controls, Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 PAGE, ICON = Path(__file__).with_name("page.html"), Path(__file__).with_name("icon.svg")
-MOST_VIEWERS = 16
 LONGEST_BODY = 4096
 IMAGE_SECONDS = 5.0
 BOUNDARY = b"frame"
@@ -54,6 +53,22 @@ def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures]
             "views": controls.views,
         }
 
+    class LiveResponse(StreamingResponse):
+        """The live image; its viewer leaves however the connection ends."""
+
+        def __init__(self, viewer: Viewer) -> None:
+            super().__init__(_multipart(viewer), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}")
+            self.viewer = viewer
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                self.viewer.leave()
+
+    def full() -> "Response":
+        return PlainTextResponse(f"{MOST_VIEWERS} are watching already\n", 503)
+
     async def show_page(request: "Request") -> "Response":
         if "token" in request.query_params:  # becomes a cookie, so that it does not stay in the address bar
             response: Response = RedirectResponse("./", 303)
@@ -67,20 +82,19 @@ def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures]
         return Response(icon, media_type="image/svg+xml")
 
     async def show_live(request: "Request") -> "Response":
-        if live.viewers >= MOST_VIEWERS:
-            return PlainTextResponse(f"{MOST_VIEWERS} are watching already\n", 503)
-        return StreamingResponse(
-            _multipart(live), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
-        )
+        viewer = live.enter()
+        return full() if viewer is None else LiveResponse(viewer)
 
     async def show_image(request: "Request") -> "Response":
-        images = live.jpegs()
+        viewer = live.enter()
+        if viewer is None:
+            return full()
         try:
-            jpeg = await asyncio.wait_for(anext(images), IMAGE_SECONDS)
+            jpeg = await asyncio.wait_for(anext(viewer.jpegs()), IMAGE_SECONDS)
         except (TimeoutError, StopAsyncIteration):
             return PlainTextResponse("there is no image yet\n", 503)
         finally:
-            await images.aclose()  # type: ignore[attr-defined]
+            viewer.leave()
         return Response(jpeg, media_type="image/jpeg")
 
     async def show_state(request: "Request") -> "Response":
@@ -115,10 +129,10 @@ def build_app(live: LiveView, controls: Controls, figures: Callable[[], Figures]
     return guarded(Starlette(routes=routes), access, cookie)
 
 
-async def _multipart(live: LiveView) -> AsyncIterator[bytes]:
+async def _multipart(viewer: Viewer) -> AsyncIterator[bytes]:
     """Motion JPEG. The boundary follows each image at once: browsers show an image when its boundary arrives."""
     yield b"--%s\r\n" % BOUNDARY
-    async for jpeg in live.jpegs():
+    async for jpeg in viewer.jpegs():
         head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
         yield head + jpeg + b"\r\n--%s\r\n" % BOUNDARY
 

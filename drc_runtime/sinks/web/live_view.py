@@ -23,6 +23,7 @@ LARGEST_SHARE = 0.25
 LARGEST_SIDE = 1280
 JPEG_QUALITY = 80
 LOOK_SECONDS = 0.1
+MOST_VIEWERS = 16
 
 
 class LiveView(Sink):
@@ -39,7 +40,7 @@ class LiveView(Sink):
         self._latest: tuple[Frame, Extraction] | None = None
         self._fresh = False
         self._jpeg: bytes | None = None
-        self._viewers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._viewers: set[Viewer] = set()
         self._closed = False
         self._thread = threading.Thread(target=self._encode, name="drc-page", daemon=True)
         self._thread.start()
@@ -64,25 +65,34 @@ class LiveView(Sink):
     def discard(self) -> None:
         self.close()
 
-    async def jpegs(self) -> AsyncIterator[bytes]:
-        """Yields the images from now on as JPEG. Each viewer calls it once, all on one event loop."""
-        ready, loop = asyncio.Event(), asyncio.get_running_loop()
+    def enter(self) -> "Viewer | None":
+        """A new viewer, for a coroutine of the server's event loop, which must ``leave``; None if ``MOST_VIEWERS`` watch."""
         with self._changed:
+            if len(self._viewers) >= MOST_VIEWERS:
+                return None
+            viewer = Viewer(self, asyncio.get_running_loop())
             if not self._viewers:
                 self._jpeg, self._fresh = None, True  # the old image dates from the last viewer
             elif self._jpeg is not None:
-                ready.set()
-            self._viewers[ready] = loop
+                viewer.ready.set()
+            self._viewers.add(viewer)
             self._changed.notify()
-        try:
-            while not self._closed:
-                await ready.wait()
-                ready.clear()
-                if self._jpeg is not None and not self._closed:
-                    yield self._jpeg
-        finally:
-            with self._changed:
-                self._viewers.pop(ready, None)
+            return viewer
+
+    def leave(self, viewer: "Viewer") -> None:
+        """Gives the viewer's place up."""
+        with self._changed:
+            self._viewers.discard(viewer)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more images come."""
+        return self._closed
+
+    @property
+    def jpeg(self) -> bytes | None:
+        """The latest image; None before the first for the present viewers."""
+        return self._jpeg
 
     def _encode(self) -> None:
         shown: tuple[str, float] | None = None
@@ -110,9 +120,33 @@ class LiveView(Sink):
         return self._controls.view, self._controls.settings.threshold
 
     def _wake_viewers(self) -> None:
-        for ready, loop in self._viewers.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(ready.set)
+        for viewer in self._viewers:
+            viewer.wake()
+
+
+class Viewer:
+    """One viewer of a ``LiveView``: its place counts from ``LiveView.enter`` on, not only when the first image is asked for."""
+
+    def __init__(self, live: LiveView, loop: asyncio.AbstractEventLoop) -> None:
+        self.ready = asyncio.Event()
+        self._live, self._loop = live, loop
+
+    def wake(self) -> None:
+        """Says that there is a new image; may be called from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.ready.set)
+
+    def leave(self) -> None:
+        """Gives the place up."""
+        self._live.leave(self)
+
+    async def jpegs(self) -> AsyncIterator[bytes]:
+        """Yields the images from now on as JPEG, until the page closes."""
+        while not self._live.closed:
+            await self.ready.wait()
+            self.ready.clear()
+            if self._live.jpeg is not None and not self._live.closed:
+                yield self._live.jpeg
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:

@@ -63,6 +63,7 @@ class PageServer:
         import uvicorn
 
         from drc_runtime.sinks.web.app import build_app
+        from drc_runtime.sinks.web.connection import MOST_CONNECTIONS, connection_class
 
         live = self._live = LiveView(view, controls)
         config = uvicorn.Config(
@@ -71,11 +72,11 @@ class PageServer:
             log_config=None,
             log_level="error",  # without warnings about the requests of port scanners
             loop="asyncio",
-            http="h11",
+            http=connection_class(),
             ws="none",
             lifespan="off",
             server_header=False,
-            limit_concurrency=64,
+            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)

@@ -28,7 +28,7 @@ CROP = Square(top=24, left=64, side=192)
 """The centre of an image."""
 SCENES = 70_000
 """Only the first scenes of the file are used."""
-_LARGEST_RECORD = 1 << 26  # bytes; a scene has 3.2 MB
+_LARGEST_RECORD = 1 << 23  # bytes; a scene has 3.2 MB
 
 
 def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
@@ -49,6 +49,8 @@ def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
 
 
 def _records(path: Path) -> Iterator[bytes]:
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path} is not a plain file; expected {LAYOUT}")
     try:
         with path.open("rb") as raw:
             compressed = raw.read(2) == b"\x1f\x8b"

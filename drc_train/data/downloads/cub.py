@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from drc_runtime.errors import SourceError
 from drc_train.data.downloads.boxes import parse_box
-from drc_train.data.downloads.files import Item, find_root, path_within
+from drc_train.data.downloads.files import LARGEST_LIST, Item, find_root, path_within, read_small
 
 LAYOUT = (
     "the unpacked CUB_200_2011 with images.txt, bounding_boxes.txt, train_test_split.txt and images/, and segmentations/ "
@@ -44,8 +44,8 @@ def list_birds(root: Path) -> tuple[list[Item], Path]:
 def _table(path: Path, columns: int, like: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
     """Reads lines ``ID VALUE ...`` into a dictionary; its IDs must be those of ``like``."""
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_small(path, LARGEST_LIST).decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
         raise SourceError(f"{path} cannot be read as text; download it again") from error
     rows: dict[str, list[str]] = {}
     for number, line in enumerate(lines, 1):

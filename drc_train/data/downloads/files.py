@@ -8,6 +8,9 @@ from scipy.io import loadmat
 from drc_runtime.errors import SourceError
 from drc_train.data.downloads.boxes import Box
 
+LARGEST_LIST = 1 << 28
+"""Bytes of a list of a download."""
+
 
 class Item(NamedTuple):
     """One image of a download that has not been read yet."""
@@ -57,12 +60,33 @@ def path_within(folder: Path, name: str, where: Path) -> Path:
     return folder / path
 
 
+def read_small(path: Path, limit: int) -> bytes:
+    """The content of a plain file of a download, of at most ``limit`` bytes.
+
+    Raises:
+        SourceError: it is missing, a pipe or a device, larger, or cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path} is not a plain file; unpack the download again")
+        size = path.stat().st_size
+        if size > limit:
+            raise SourceError(f"{path} has {size} bytes, more than the {limit} of such a file; download it again")
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"cannot read {path}: {error.strerror}; it is part of the download, unpack it again"
+        ) from error
+
+
 def load_mat(path: Path, variable: str) -> Any:
     """A variable of a MATLAB file, simplified to lists, dicts and arrays.
 
     Raises:
         SourceError: the file is missing, damaged, or without that variable.
     """
+    if path.exists():
+        read_small(path, LARGEST_LIST)
     try:
         return loadmat(str(path), appendmat=False, variable_names=[variable], simplify_cells=True)[variable]
     except FileNotFoundError as error:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image, write_png
-from drc_runtime.packages import require
 from drc_train.data.folders import staged_folder
 from drc_train.data.synthetic import tm_dsprites
 from drc_train.data.synthetic.scene import RATE, draw_scene
@@ -59,7 +58,8 @@ def draw_data_set(name: str, folder: Path, count: int = 1000, size: int = 128, s
 
 
 def _write_clip(stage: Path, frames: Iterable[tuple[Image, Image]], height: int, width: int) -> None:
-    av = require("av", extra="video", purpose="writing a clip")
+    import av
+
     options = {"crf": QUALITY, "preset": "slow", "threads": "1"}
     with av.open(str(stage / "clip.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options=options)

@@ -70,8 +70,20 @@ def test_a_graph_that_reaches_outside_is_refused_though_its_hash_is_right(toy_bu
 def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle at"):
         Bundle.load(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match="no bundle at.*scene and sprites are the names"):
+        Bundle.load(tmp_path)
+    (tmp_path / "posterior_step.onnx").touch()
     with pytest.raises(BundleError, match=r"manifest\.json is missing"):
         Bundle.load(tmp_path)
+    (tmp_path / "checkpoint.json").touch()
+    with pytest.raises(
+        BundleError, match=f"is a run of drc train, not a bundle; .*: drc export {tmp_path} --out BUNDLE"
+    ):
+        Bundle.load(tmp_path)
+    with pytest.raises(
+        BundleError, match="manifest.json is a file of a bundle; name the bundle, its folder: .*toy-bundle"
+    ):
+        Bundle.load(toy_bundle / "manifest.json")
     (toy_bundle / "posterior_step.onnx").unlink()
     with pytest.raises(BundleError, match=r"posterior_step\.onnx is missing"):
         Bundle.load(toy_bundle)
@@ -179,8 +191,27 @@ def test_every_missing_key_is_named(toy_bundle: Path, path: tuple[str, ...]) -> 
         (("latent", "foreground"), 0, "latent.foreground must be a whole number"),
         (("latent", "foreground"), True, "latent.foreground must be a whole number"),
         (("latent", "reassignment"), 9, r"graphs.posterior_step.inputs.z is \[1, 4\] but .* \[1, 12\]"),
-        (("sampler", "step_size"), 0, "sampler.step_size must be a positive number"),
-        (("sampler", "step_size"), "0.1", "sampler.step_size must be a positive number"),
+        *(
+            (("sampler", key), value, f"sampler.{key} must be a number from 0.000001 to 1000000")
+            for key in ("step_size", "sigma", "foreground_spread")
+            for value in (0, -1, "0.1", True, None, 1e-200, 1e-20, 9e8, 10**15)
+        ),
+        (
+            ("image_size",),
+            [16384, 16384],
+            "image_size has more than 8 sizes, or makes a tensor of more than 67108864 numbers",
+        ),
+        ((*STEP, "inputs", "noise"), [1] * 9, "inputs.noise has more than 8 sizes"),
+        (("sampler", "cold_steps"), 65537, "sampler.cold_steps must be a whole number"),
+        (("training", "seed"), 10**26, "is not a finite number below 1e20"),
+        (("metrics", "iou"), -1e30, "is not a finite number below 1e20"),
+        (("name",), "x" * 1025, "name must be one line of text, of at most 1024 characters"),
+        (("training", "data"), "x" * 4097, "training.data has more than 4096 characters"),
+        (("training",), {str(index): 0 for index in range(65)}, "training has more than 64 members"),
+        (("metrics",), {str(index): 0 for index in range(65)}, "metrics has more than 64 members"),
+        (("metrics",), {"x" * 129: 0}, "a key is not one line of text, of at most 128 characters"),
+        (("metrics",), {"deep": {"\x1b[2J": 0}}, "a key is not one line of text"),
+        (("graphs",), {str(index): {} for index in range(65)}, "graphs has more than 64 members"),
         (("sampler", "sigma"), float("nan"), "not a finite number"),
         (
             ("sampler", "likelihood"),
@@ -209,6 +240,30 @@ def test_every_wrong_value_is_named(toy_bundle: Path, path: tuple[str, ...], val
         Bundle.load(toy_bundle)
 
 
+@pytest.mark.parametrize("count", [1, 40])
+def test_one_file_is_not_read_for_many_entries(toy_bundle: Path, count: int) -> None:
+    def change(values: dict[str, Any]) -> None:
+        entry = values["graphs"]["posterior_step"]
+        values["graphs"] |= {
+            f"g{index}": entry | ({"file": f"{index}.onnx"} if count > 1 else {}) for index in range(count)
+        }
+
+    edit(toy_bundle, change)
+    with pytest.raises(BundleError, match="names more than 32 files, or one file twice"):
+        Bundle.load(toy_bundle)
+
+
+def test_all_graphs_together_have_a_limit(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (toy_bundle / "posterior_step.onnx").stat().st_size
+    edit(toy_bundle, lambda it: it["graphs"].update(other=it["graphs"]["posterior_step"] | {"file": "other.onnx"}))
+    (toy_bundle / "other.onnx").write_bytes((toy_bundle / "posterior_step.onnx").read_bytes())
+    monkeypatch.setattr(bundle_module, "_LARGEST_GRAPH", 2 * size)
+    Bundle.load(toy_bundle)
+    monkeypatch.setattr(bundle_module, "_LARGEST_GRAPH", 2 * size - 1)
+    with pytest.raises(BundleError, match=rf"larger than the {size - 1} bytes"):
+        Bundle.load(toy_bundle)
+
+
 def test_another_version_has_its_own_message(toy_bundle: Path) -> None:
     edit(toy_bundle, put("drc-bundle-2", "format"))
     with pytest.raises(BundleError, match="has format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"):
@@ -218,7 +273,9 @@ def test_another_version_has_its_own_message(toy_bundle: Path) -> None:
 def test_unknown_keys_and_graphs_are_ignored(toy_bundle: Path) -> None:
     edit(toy_bundle, put({"anything": 1}, "later"))
     edit(toy_bundle, put(0.5, "sampler", "temperature"))
-    edit(toy_bundle, lambda values: values["graphs"].update(later=values["graphs"]["posterior_step"] | {"inputs": {}}))
+    later = {"inputs": {}, "file": "later.onnx"}
+    edit(toy_bundle, lambda values: values["graphs"].update(later=values["graphs"]["posterior_step"] | later))
+    (toy_bundle / "later.onnx").write_bytes((toy_bundle / "posterior_step.onnx").read_bytes())
     assert set(Bundle.load(toy_bundle).manifest.graphs) == {"posterior_step", "later"}
 
 
@@ -289,11 +346,43 @@ def test_an_existing_folder_is_not_replaced(toy_bundle: Path, toy_graph: bytes, 
 
 def test_overwriting_replaces_the_whole_bundle(toy_bundle: Path, toy_graph: bytes) -> None:
     manifest = replace(Bundle.load(toy_bundle).manifest, name="second")
-    (toy_bundle / "stale.onnx").write_bytes(b"")
+    (toy_bundle / "posterior_step.engine").write_bytes(b"of drc export --trt")
     write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph}, overwrite=True)
     assert Bundle.load(toy_bundle).manifest.name == "second"
     assert sorted(os.listdir(toy_bundle)) == ["manifest.json", "posterior_step.onnx"]
     assert os.listdir(toy_bundle.parent) == [toy_bundle.name]
+
+
+@pytest.mark.parametrize(("mask", "folder", "file"), [(0o002, 0o775, 0o664), (0o077, 0o700, 0o600)])
+def test_permissions_are_those_of_any_new_file(
+    toy_bundle: Path, toy_graph: bytes, tmp_path: Path, mask: int, folder: int, file: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        write_bundle(tmp_path / "new", Bundle.load(toy_bundle).manifest, {"posterior_step": toy_graph})
+    finally:
+        os.umask(before)
+    found = [path.stat().st_mode & 0o777 for path in (tmp_path / "new", *(tmp_path / "new").iterdir())]
+    assert found == [folder, file, file]
+
+
+@pytest.mark.parametrize("change", ["manifest of something else", "a file", "a folder", "a link", "another graph"])
+def test_a_folder_with_files_of_a_user_is_not_overwritten(toy_bundle: Path, toy_graph: bytes, change: str) -> None:
+    manifest = Bundle.load(toy_bundle).manifest
+    if change == "manifest of something else":
+        (toy_bundle / "manifest.json").write_text('{"name": "my web app", "start_url": "."}')
+    elif change == "a file":
+        (toy_bundle / "notes.txt").write_text("mine")
+    elif change == "a folder":
+        (toy_bundle / ".git").mkdir()
+    elif change == "a link":
+        (toy_bundle / "posterior_step.engine").symlink_to(toy_bundle / "manifest.json")
+    else:
+        (toy_bundle / "posterior_step.onnx").write_bytes(b"mine")
+    before = sorted((path, path.lstat().st_mtime_ns) for path in toy_bundle.rglob("*"))
+    with pytest.raises(OutputError, match="so it is not overwritten"):
+        write_bundle(toy_bundle, manifest, {"posterior_step": toy_graph}, overwrite=True)
+    assert sorted((path, path.lstat().st_mtime_ns) for path in toy_bundle.rglob("*")) == before
 
 
 @pytest.mark.parametrize("failing", ["_write_synced", "check_model", "second rename"])

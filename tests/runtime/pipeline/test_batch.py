@@ -2,20 +2,27 @@
 
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.errors import MissingDependencyError, SourceError, UsageError
+from drc_runtime.errors import BundleError, MissingDependencyError, SourceError, UsageError
+from drc_runtime.pipeline import batch as module
+from drc_runtime.pipeline import batch_actor as actor_module
 from drc_runtime.pipeline.batch import list_items, run_batch
 from drc_runtime.pipeline.batch_actor import ExtractionActor
 from drc_runtime.pipeline.options import ModelOptions
+from drc_runtime.pipeline.resume import Job
 from tests.videos import write_video
 
 
@@ -38,14 +45,14 @@ def test_an_actor_writes_each_item_once_and_names_what_it_cannot_read(tmp_path: 
     (folder / "zero.jpg").write_bytes(b"")
     items = list_items(folder)
     assert [target for _, target in items] == ["00000.png", "00001.png", "clip", "zero.png"]
-    actor = ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=False)
+    actor = ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=False, job=Job({}, resumed=True))
     result = actor(batch(items, masks))
     assert result["written"] == [True, True, True, False]
     assert result["failure"][:3] == ["", "", ""] and "zero.jpg" in result["failure"][3]
     shares = [cv2.imread(str(masks / f"0000{index}.png"), 0).mean() for index in range(2)]
     assert shares == [0, 255], "the toy model calls bright pixels foreground"
     assert sorted(path.name for path in (masks / "clip").iterdir()) == ["00000.png", "00001.png", "00002.png"]
-    assert not list(masks.glob(".*")), "nothing half done stays"
+    assert [path.suffix for path in masks.glob(".*")] == [".jsonl"], "nothing half done stays"
     before = {path: path.stat().st_mtime_ns for path in masks.rglob("*")}
     assert actor(batch(items[:3], masks))["written"] == [False, False, False]
     assert before == {path: path.stat().st_mtime_ns for path in masks.rglob("*")}
@@ -57,7 +64,9 @@ def test_a_mask_does_not_depend_on_what_the_actor_did_before(tmp_path: Path, toy
     found = []
     for name, order in (("one", items), ("two", items[::-1])):
         (tmp_path / name).mkdir()
-        ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=True)(batch(order, tmp_path / name))
+        ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=True, job=Job({}, resumed=True))(
+            batch(order, tmp_path / name)
+        )
         found.append([(tmp_path / name / target).read_bytes() for _, target in items])
     assert found[0] == found[1]
 
@@ -74,6 +83,100 @@ def test_what_cannot_be_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match=r"^drc batch needs ray.*\[ray\]"):
         run_batch(str(tmp_path), tmp_path / "masks")
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Runs the actors in this process; gets the number of items of each batch."""
+    batches: list[int] = []
+
+    def results(ray: object, items: list[dict[str, str]], arguments: dict[str, Any], workers: int | None) -> Any:
+        batches.append(len(items))
+        rows = {key: [item[key] for item in items] for key in ("path", "target")}
+        found = ExtractionActor(**pickle.loads(pickle.dumps(arguments)))(rows)
+        for failure, written in zip(found["failure"], found["written"], strict=True):
+            yield {"failure": failure, "written": written}
+
+    monkeypatch.setattr(module, "require", lambda *_, **__: None)
+    monkeypatch.setattr(module, "_cluster", lambda *_: nullcontext())
+    monkeypatch.setattr(module, "_results", results)
+    return batches
+
+
+def test_a_batch_does_again_what_is_not_whole(tmp_path: Path, toy_bundle: Path, without_ray: list[int]) -> None:
+    folder, masks = write_images(tmp_path / "images", 4), tmp_path / "masks"
+    write_video(folder / "clip.avi", [np.full((48, 64, 3), 255, np.uint8)] * 3)
+
+    def again(**options: Any) -> tuple[int, int]:
+        report = run_batch(str(folder), masks, model=ModelOptions(toy_bundle, steps=2), **options)
+        assert report.failures == []
+        return report.written, report.present
+
+    assert again() == (5, 0) and again() == (0, 5)
+    whole = {path: path.read_bytes() for path in masks.rglob("*.png")}
+    (masks / "00000.png").write_bytes(b"")
+    (masks / "00001.png").write_bytes(whole[masks / "00001.png"][:-30])
+    (masks / "clip" / "00001.png").unlink()
+    assert again() == (3, 2)
+    assert {path: path.read_bytes() for path in masks.rglob("*.png")} == whole
+    (masks / "clip" / "00002.png").write_bytes(b"")
+    write_images(tmp_path / "others", 4)
+    os.replace(tmp_path / "others" / "00001.png", folder / "00002.png")
+    assert again() == (2, 3)
+    assert sorted(path.name for path in masks.iterdir() if not path.name.startswith(".")) == [
+        "00000.png", "00001.png", "00002.png", "00003.png", "clip",
+    ]  # fmt: skip
+    assert not list(masks.glob(".*.part*"))
+
+
+def test_what_a_batch_refuses_before_it_begins(tmp_path: Path, toy_bundle: Path, without_ray: list[int]) -> None:
+    folder, masks = write_images(tmp_path / "images", 2), tmp_path / "masks"
+    model = ModelOptions(toy_bundle, steps=2)
+    run_batch(str(folder), masks, model=model)
+    for changes, message in (({"steps": 3}, "steps"), ({"seed": 1}, "seed"), ({"mask": "mixture"}, "mask")):
+        with pytest.raises(UsageError, match=f"drc batch: .*masks was made with another {message}"):
+            run_batch(str(folder), masks, model=replace(model, **changes))
+    with pytest.raises(UsageError, match="made with another soft"):
+        run_batch(str(folder), masks, model=model, soft=True)
+    with pytest.raises(BundleError, match="no bundle at"):
+        run_batch(str(folder), masks, model=ModelOptions(tmp_path / "missing", steps=2))
+    with pytest.raises(UsageError, match="is where the images are read from"):
+        run_batch(str(folder), folder, model=model)
+    cv2.imwrite(str(masks / "00001.png"), np.zeros((8, 12), np.uint8))
+    with pytest.raises(UsageError, match="00001.png was not written by drc"):
+        run_batch(str(folder), masks, model=model)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "00001.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="does not say how its results were made"):
+        run_batch(str(folder), tmp_path / "mine", model=model)
+    manifest = toy_bundle / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"toy"', '"other"'))
+    with pytest.raises(UsageError, match="made with another bundle"):
+        run_batch(str(folder), masks, model=model)
+    assert without_ray == [2]
+
+
+def test_two_workers_on_one_video_give_one_result(tmp_path: Path, toy_bundle: Path, monkeypatch) -> None:
+    folder, masks = tmp_path / "images", tmp_path / "masks"
+    folder.mkdir()
+    masks.mkdir()
+    write_video(folder / "clip.avi", [np.full((48, 64, 3), 255, np.uint8)] * 3)
+    items = batch(list_items(folder), masks)
+    first, second = (
+        ExtractionActor(ModelOptions(toy_bundle, steps=2), soft=False, job=Job({}, resumed=True)) for _ in range(2)
+    )
+    real, found = actor_module.publish, []
+
+    def overtaken(stage: Path, target: Path) -> None:
+        if not found:
+            found.append(1)
+            found.append(second(items))
+        real(stage, target)
+
+    monkeypatch.setattr(actor_module, "publish", overtaken)
+    assert first(items) == {"failure": [""], "written": [False]}
+    assert found[1] == {"failure": [""], "written": [True]}
+    assert len(list((masks / "clip").glob("*.png"))) == 3 and not list(masks.glob(".*.part*"))
 
 
 @pytest.mark.parametrize(

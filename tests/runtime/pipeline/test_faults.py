@@ -204,7 +204,7 @@ def wait_for_masks(folder: Path, count: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_finish_what_is_open_and_the_code_tells(clip, toy_bundle, tmp_path, number, code) -> None:
     arguments = ["--model", toy_bundle, "--out", tmp_path / "out.mp4", "--masks", tmp_path / "masks"]
     with drc(clip, *arguments) as process:

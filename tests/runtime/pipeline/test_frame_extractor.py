@@ -9,6 +9,7 @@ import pytest
 
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
+from drc_runtime.inference.calibration import Calibration
 from drc_runtime.pipeline.frame_extractor import FAILURES_KEPT, MOST_FAILURES_IN_A_ROW, FrameExtractor
 from drc_runtime.views.controls import Controls
 
@@ -152,3 +153,58 @@ def test_the_list_of_failures_ends_somewhere() -> None:
     for index in range(1000):
         frames.extract(frame(index % 2))
     assert len(frames.failures) == FAILURES_KEPT
+
+
+def arriving(rate: float, count: int, *, taken: int = 1, first: int = 0) -> list[Frame]:
+    """The frames that a run takes of a live source with ``rate`` frames a second: every ``taken``-th, the others are dropped."""
+    image = np.zeros((1, 1, 3), np.uint8)
+    return [Frame(image, index, 0.0, f"{index}", 100 + index / rate) for index in range(first, first + count, taken)]
+
+
+@pytest.fixture
+def ten_milliseconds_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "drc_runtime.pipeline.frame_extractor.calibrate", lambda extractor, image, rate: Calibration.of(10, 0, rate, 4)
+    )
+
+
+@pytest.mark.usefixtures("ten_milliseconds_a_step")
+@pytest.mark.parametrize("taken", [1, 3])
+def test_a_stream_of_another_rate_than_stated_is_planned_with_its_own(taken: int) -> None:
+    """A stream that states no rate is said to have 25 frames/s."""
+    lines: list[str] = []
+    extractor = Scripted()
+    extractor.manifest.sampler.track_steps = 4
+    frames = FrameExtractor(extractor, Described(25, live=True), Controls(), notice=lines.append)
+    steps = [frames.extract(it) for it in arriving(8, 90, taken=taken)]
+    assert (steps[0], steps[-1]) == (2, 4) and frames._track is not None and frames._track.budget == 7
+    assert [line.removesuffix(" on this machine") for line in lines] == [
+        "2 steps a frame, of 2 that fit 25 frames/s",
+        "4 steps a frame, of 7 that fit 8 frames/s",
+    ]
+
+
+@pytest.mark.usefixtures("ten_milliseconds_a_step")
+@pytest.mark.parametrize(
+    ("rate", "options"), [(24, {}), (10, {"rate": 25.0})], ids=["as stated", "the user has said for which rate"]
+)
+def test_steps_are_not_planned_again_without_a_reason(rate: float, options: dict[str, float]) -> None:
+    lines: list[str] = []
+    frames = FrameExtractor(Scripted(), Described(25, live=True), Controls(), notice=lines.append, **options)
+    for it in arriving(rate, 200):
+        frames.extract(it)
+    assert len(lines) == 1
+
+
+@pytest.mark.usefixtures("ten_milliseconds_a_step")
+def test_the_time_without_a_source_is_not_measured() -> None:
+    lines: list[str] = []
+    source = Described(25, live=True)
+    frames = FrameExtractor(Scripted(), source, Controls(), notice=lines.append)
+    for it in arriving(25, 70):
+        frames.extract(it)
+    source.reconnects = 1
+    image = np.zeros((1, 1, 3), np.uint8)
+    for index in range(70, 200):
+        frames.extract(Frame(image, index, 0.0, "", 160 + index / 25))
+    assert len(lines) == 1

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drc_runtime.errors import EngineError, UsageError
+from drc_runtime.errors import BundleError, EngineError, UsageError
 from drc_runtime.inference.langevin import LangevinSampler
 from drc_runtime.pipeline.report import RunReport
 from tests.flat_run import run_with
@@ -80,6 +80,78 @@ def test_what_an_overwritten_job_left_is_not_taken_for_the_new_one_s(go, tmp_pat
     go(steps=4, overwrite=True, progress=stop_after(2))
     report = go(steps=4, resume=True)
     assert (report.frames, report.skipped) == (4, 2)
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "zeros", "another mask"])
+def test_a_mask_that_is_not_the_one_that_was_written_is_done_again(go, tmp_path: Path, damage: str) -> None:
+    go()
+    before, mask = contents(tmp_path / "masks"), tmp_path / "masks" / "2.png"
+    data = mask.read_bytes()
+    other = (tmp_path / "masks" / "1.png").read_bytes()
+    mask.write_bytes({"empty": b"", "half": data[:-20], "zeros": bytes(len(data))}.get(damage, other))
+    assert go(resume=True).frames == 1
+    assert contents(tmp_path / "masks") == before
+
+
+@pytest.mark.parametrize("place", ["a folder", "an edited mask", "a link"])
+def test_what_a_user_put_in_a_mask_s_place_is_kept_and_named(go, tmp_path: Path, place: str) -> None:
+    go()
+    mask = tmp_path / "masks" / "2.png"
+    if place == "an edited mask":
+        cv2.imwrite(str(mask), 255 - cv2.imread(str(mask), 0))
+    else:
+        mask.unlink()
+        mask.mkdir() if place == "a folder" else mask.symlink_to(tmp_path / "masks" / "1.png")
+    with pytest.raises(UsageError, match="2.png was not written by drc, or was changed since; move it away"):
+        go(resume=True)
+    assert mask.exists()
+
+
+def test_sources_are_compared_by_their_content(go, images: Path, tmp_path: Path) -> None:
+    go()
+    before, times = contents(tmp_path / "masks"), (images / "2.png").stat()
+    cv2.imwrite(str(images / "2.png"), np.full((16, 24, 3), 90, np.uint8))
+    os.utime(images / "2.png", (times.st_atime, times.st_mtime - 1000))  # an older image in its place
+    assert go(resume=True).frames == 1
+    assert contents(tmp_path / "masks")["2.png"] != before["2.png"]
+
+
+def test_another_folder_with_the_same_names_is_done_again(go, images: Path, toy_bundle: Path, tmp_path: Path) -> None:
+    go(out=None)
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in images.iterdir():
+        cv2.imwrite(str(other / path.name), np.full((16, 24, 3), int(path.stem), np.uint8))
+        os.utime(other / path.name, (1, 1))
+    options = {"bundle": toy_bundle, "masks": tmp_path / "masks", "steps": 2, "soft": True}
+    assert run_with(other, **options, resume=True).frames == 6
+
+
+def test_a_background_is_compared_by_its_content(go, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "beach.png"), np.full((16, 24, 3), 90, np.uint8))
+    options = {"masks": None, "soft": False, "background": str(tmp_path / "beach.png")}
+    go(**options)
+    assert go(**options, resume=True).frames == 0
+    cv2.imwrite(str(tmp_path / "beach.png"), np.full((16, 24, 3), 80, np.uint8))
+    with pytest.raises(UsageError, match="made with another background"):
+        go(**options, resume=True)
+
+
+def test_a_bundle_that_is_not_there_is_an_error_even_if_all_is_done(go, tmp_path: Path) -> None:
+    go()
+    with pytest.raises(BundleError, match="no bundle at"):
+        go(resume=True, bundle=tmp_path / "missing")
+
+
+def test_masks_of_a_longer_run_do_not_stay(go, images: Path, make_video, tmp_path: Path) -> None:
+    go(out=None)
+    (tmp_path / "masks" / "notes.txt").write_text("mine")
+    cv2.imwrite(str(tmp_path / "masks" / "mine.png"), np.zeros((4, 4), np.uint8))
+    for name in ("4.png", "5.png"):
+        (images / name).unlink()
+    go(out=None, overwrite=True)
+    kept = {".drc-job.jsonl", "notes.txt", "mine.png"}
+    assert {path.name for path in (tmp_path / "masks").iterdir()} == {f"{it}.png" for it in range(4)} | kept
 
 
 def test_a_folder_of_something_else_is_refused(go, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 from drc_runtime.errors import OutputError, SourceError, UsageError
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline import run as run_module
+from drc_runtime.pipeline.job_file import JOB_FILE
 from drc_runtime.pipeline.report import RunReport
-from drc_runtime.pipeline.resume import JOB_FILE
-from drc_runtime.sinks import opencv_video as video_file
+from drc_runtime.sinks import av_video as video_file
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.open import open_source
 from tests.flat_run import run_with
@@ -144,9 +144,36 @@ def test_an_existing_output_is_kept_unless_overwriting_is_asked_for(go, clip: Pa
     out.write_bytes(b"precious")
     with pytest.raises(UsageError, match="--overwrite"):
         go(clip, out=out)
+    with pytest.raises(UsageError, match="was not written by drc"):
+        go(clip, out=out, overwrite=True)
     assert out.read_bytes() == b"precious"
-    assert go(clip, out=out, overwrite=True).outputs == [out]
+    out.unlink()
+    for _ in range(2):
+        assert go(clip, out=out, overwrite=True).outputs == [out]
     assert out.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("outputs", [{"out": "o.avi"}, {"masks": "m"}, {"out": "o.avi", "masks": "m"}])
+def test_a_second_run_into_the_same_place_is_refused(go, clip: Path, tmp_path: Path, outputs: dict[str, str]) -> None:
+    options = {name: tmp_path / place for name, place in outputs.items()}
+    refused: list[str] = []
+
+    def second(done: int, total: int | None) -> None:
+        if not refused:
+            with pytest.raises(UsageError, match="another drc writes|is not empty") as error:
+                go(clip, **options)
+            refused.append(str(error.value))
+
+    report = go(clip, **options, progress=second)
+    assert refused and report.failures == []
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+
+
+def test_masks_of_a_longer_video_do_not_stay(go, make_video, tmp_path: Path) -> None:
+    for name, frames in (("long.avi", 6), ("short.avi", 3)):
+        go(make_video(name, frames=frames), masks=tmp_path / "masks", overwrite=True)
+        (tmp_path / "masks" / "notes.txt").write_text("mine")
+    assert names(tmp_path / "masks") == ["00000.png", "00001.png", "00002.png", "notes.txt"]
 
 
 def test_images_with_one_name_are_refused_before_anything_is_written(go, tmp_path: Path, image, save) -> None:
@@ -169,7 +196,7 @@ def test_a_decoder_that_aborts_midway_leaves_no_video(go, clip: Path, tmp_path: 
     source = decoding.PROGRAM.read_text()
     program = tmp_path / "decoder.py"
     aborting = "        if position == 4:\n            os.abort()\n"
-    loop = "    for position, image in frames(capture, MISSES_AT_THE_END[kind]):\n"
+    loop = "    for position, seconds, frame in media.frames():\n"
     assert loop in source
     program.write_text(source.replace(loop, loop + aborting))
     monkeypatch.setattr(decoding, "PROGRAM", program)
@@ -189,7 +216,7 @@ def test_a_sink_that_fails_midway_ends_the_run_and_leaves_nothing_half_written(g
     monkeypatch.setattr(video_file, "fit", fail_at_third)
     with pytest.raises(OutputError, match="the disk is gone"):
         go(clip, out=tmp_path / "out.avi")
-    assert names(tmp_path) == ["clip.avi", "toy-bundle"]
+    assert names(tmp_path) == ["clip.avi", "out.avi.part", "toy-bundle"]
 
 
 def test_ctrl_c_keeps_what_is_finished(go, clip: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first finishes what is open, the second quits at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first finishes what is open, the second quits at once."""
 
 import os
 import signal
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.pipeline.signals import GracefulShutdown
+from drc_runtime.pipeline.signals import ENDING, GracefulShutdown
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDING)
 def test_the_first_signal_raises_and_is_remembered(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with GracefulShutdown() as shutdown:
@@ -23,6 +23,18 @@ def test_the_first_signal_raises_and_is_remembered(number: signal.Signals) -> No
             signal.sigtimedwait([], 1)  # the handler runs before this ends
         assert shutdown.received == number
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with GracefulShutdown() as shutdown:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert shutdown.received is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_nothing_is_raised_while_outputs_are_finished() -> None:

@@ -101,3 +101,14 @@ def test_a_wake_up_that_an_interrupt_has_swallowed_does_not_hang_the_end() -> No
     closing.start()
     closing.join(10)
     assert not closing.is_alive() and sink.ending == "closed" and waiting.lost > 1
+
+
+def test_what_fails_while_results_are_given_up_does_not_hide_the_reason() -> None:
+    class Unclosable(Recorder):
+        def discard(self) -> None:
+            raise EOFError("the encoder is flushed twice")
+
+    last = Recorder()
+    with pytest.raises(OutputError, match="not complete"), BackgroundWriter([Unclosable(fail_on_close=True), last]):
+        pass
+    assert last.ending == "discarded"

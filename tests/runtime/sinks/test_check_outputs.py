@@ -1,12 +1,16 @@
 """Outputs that would replace a user's files, or do not fit the source, are refused before the first frame."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from drc_runtime.errors import UsageError
+from drc_runtime.atomic import atomic_write
+from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.frames import Source
+from drc_runtime.images import write_png
 from drc_runtime.sinks.check_outputs import check_outputs
 
 
@@ -29,10 +33,12 @@ class Described(Source):
 def place(tmp_path: Path) -> Path:
     """A working folder with a video, and a folder with an image."""
     (tmp_path / "images").mkdir()
-    for name in ("clip.mp4", "images/a.png", "old.mp4", "old.png"):
+    for name in ("clip.mp4", "images/a.png", "precious.mp4", "precious.png"):
         (tmp_path / name).write_bytes(b"precious")
+    atomic_write(tmp_path / "old.mp4", b"a video")
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "00000.png").touch()
+    for name in ("old.png", "full/00000.png"):
+        write_png(tmp_path / name, np.zeros((4, 4), np.uint8))
     (tmp_path / "empty").mkdir()
     return tmp_path
 
@@ -44,7 +50,7 @@ def check(place: Path, kind: str, *, overwrite: bool = False, background: str | 
         "image": Described({place / "images" / "a.png"}, None),
         "folder": Described({place / "images", place / "images" / "a.png"}, None),
     }
-    paths = {name: place / outputs[name] if name in outputs else None for name in ("out", "masks")}
+    paths = {name: place / outputs[name] if name in outputs else None for name in ("out", "masks", "log")}
     check_outputs(sources[kind], background=background, overwrite=overwrite, **paths)
 
 
@@ -100,6 +106,56 @@ def test_outputs_that_cannot_be_meant_are_refused(
     (place / "images-link").symlink_to(place / "images")
     with pytest.raises(UsageError, match=reason):
         check(place, kind, overwrite=overwrite, **outputs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs"),
+    [
+        ("video", {"out": "precious.mp4"}),
+        ("image", {"out": "precious.png"}),
+        ("video", {"masks": "user"}),
+        ("image", {"masks": "user"}),
+        ("folder", {"out": "user"}),
+        ("video", {"out": "dangling.mp4"}),
+        ("video", {"out": "new.mp4"}),  # new.mp4.part is there
+    ],
+)
+def test_what_drc_did_not_write_is_not_replaced_even_with_overwrite(place: Path, kind: str, outputs: dict) -> None:
+    pytest.importorskip("av")
+    (place / "user").mkdir()
+    for name in ("00001.png", "a.png"):
+        (place / "user" / name).write_bytes(b"precious")
+    (place / "dangling.mp4").symlink_to(place / "elsewhere")
+    (place / "new.mp4.part").write_bytes(b"a browser's download")
+    with pytest.raises(UsageError, match="was not written by drc, or was changed since"):
+        check(place, kind, overwrite=True, **outputs)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "reason"),
+    [
+        ({"out": "missing/new.mp4"}, "the folder .*missing does not exist"),
+        ({"out": "clip.mp4/new.mp4"}, "the folder .*clip.mp4 is a file"),
+        ({"masks": "clip.mp4/masks"}, "clip.mp4 is a file"),
+        ({"out": "shut/new.mp4"}, "no permission to write into .*shut"),
+        ({"masks": "shut/a/b"}, "no permission to write into .*shut"),
+        ({"masks": "x" * 300}, "cannot write to"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_found_before_any_work(
+    place: Path, outputs: dict, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "shut").mkdir()
+    access = os.access  # root may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "shut" and access(path, mode))
+    with pytest.raises(OutputError, match=reason):
+        check(place, "video", **outputs)
+
+
+def test_a_log_is_no_other_output(place: Path) -> None:
+    for log in ("new.mp4", "new.mp4.part"):
+        with pytest.raises(UsageError, match="would overwrite each other"):
+            check(place, "video", out="new.mp4", log=log)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.errors import OutputError
+from drc_runtime.errors import OutputError, UsageError
 from drc_runtime.sinks.log import RunLog
 from tests.flat_run import run_with
 
@@ -48,3 +48,39 @@ def test_a_torn_last_line_does_not_take_the_next_one_along(tmp_path: Path) -> No
 def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write the log"):
         RunLog(tmp_path / "missing" / "run.jsonl")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RIFF....AVI ",
+        b"{\n",
+        b'{"frame": 1, "objects": []}\n',
+        b'{"time": 1, "message": "x"}\n',
+        b"[1]\n",
+        b"\n",
+        b"1\n",
+    ],
+)
+def test_a_file_that_is_no_log_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "precious"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="is not a log of drc; choose another name"):
+        RunLog(path)
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_and_a_truncated_first_line_are_logs(tmp_path: Path) -> None:
+    for content in (b"", b'{"time": 17', b'{"time": 17, "event": "x"}\n'):
+        (tmp_path / "log").write_bytes(content)
+        RunLog(tmp_path / "log").close()
+    RunLog(Path("/dev/null")).close()
+
+
+def test_the_input_is_no_log(make_video, toy_bundle: Path, tmp_path: Path) -> None:
+    clip = make_video("a.avi", frames=3)
+    before = clip.read_bytes()
+    for log in (clip, toy_bundle / "manifest.json"):
+        with pytest.raises(UsageError, match="is not a log of drc"):
+            run_with(clip, bundle=toy_bundle, masks=tmp_path / "m", log=log)
+    assert clip.read_bytes() == before and not (tmp_path / "m").exists()

@@ -42,17 +42,22 @@ def test_before_the_first_frame_nothing_is_made_up(clock: Clock) -> None:
 
 def test_rate_and_age_follow_the_latest_frames(clock: Clock) -> None:
     failures = ["one"]
-    statistics = RunStatistics(source(reconnects=2, dropped=5, failures=["two", "three"]), failures, clock=clock)
+    camera = source(reconnects=2, dropped=4284, failures=["two", "three"])
+    statistics = RunStatistics(camera, failures, clock=clock)
+    camera.dropped += 5  # the others were dropped while a model was learned
     for index in range(LATEST):  # slow and old
         clock.now += 0.5
         statistics.write(Frame(IMAGE, index, 0.0, "", clock.now - 0.9), Extraction(NOTHING, 0.0, 9))
     for index in range(LATEST):  # then fast and young
         clock.now += 0.04
-        statistics.write(Frame(IMAGE, index, 0.0, "", clock.now - 0.03), Extraction(NOTHING, 0.0, 4))
+        statistics.write(
+            Frame(IMAGE, index, 0.0, "", clock.now - 0.03), Extraction(NOTHING, 0.0, 4 if index % 10 else 32)
+        )  # the scene changes
+    statistics.write(Frame(IMAGE, LATEST, 0.0, "", clock.now - 0.03), Extraction(NOTHING, 0.0, 32))
     figures = statistics.figures()
-    assert figures.fps == pytest.approx(25)
+    assert figures.fps == pytest.approx(25, rel=0.01)
     assert (figures.age_p50, figures.age_p95) == (pytest.approx(30), pytest.approx(30))
-    assert (figures.frames, figures.steps, figures.failures) == (2 * LATEST, 4, 3)
+    assert (figures.frames, figures.steps, figures.failures) == (2 * LATEST + 1, 4, 3)
     assert (figures.reconnects, figures.dropped) == (2, 5)
     assert figures.seconds == pytest.approx(LATEST * 0.54)
 
@@ -67,7 +72,7 @@ def test_the_totals_are_of_all_frames_and_from_the_call_on(clock: Clock) -> None
         clock.now += 0.1
         frame = Frame(IMAGE, index, 0.0, "", begun - 0.02)
         stages = {"preprocess": 10.0, "steps": 20.0 + index, "mask": 30.0}
-        statistics.write(frame, Extraction(probability, 0.0, 5, stages, begun))
+        statistics.write(frame, Extraction(probability, 0.0, 32 if index == 3 else 5, stages, begun))
     totals = statistics.totals()
     assert (totals.frames, totals.steps, totals.dropped, totals.reconnects) == (4, 5, 3, 1)
     assert totals.failures == ["diverged", "cannot be read"]

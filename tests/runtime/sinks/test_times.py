@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -18,8 +19,6 @@ from drc_runtime.sinks import audio as audio_module
 from drc_runtime.sources.open import open_source
 from tests.flat_run import run_with
 from tests.mjpeg_server import MJPEGServer
-
-av = pytest.importorskip("av")
 
 ROOT = Path(run_module.__file__).parents[2]
 SIZE = (48, 64)
@@ -124,13 +123,13 @@ def test_no_audio_leaves_it_out_and_a_link_keeps_it(convert, tmp_path: Path) -> 
 CRASHING = """
 import os, runpy, sys
 worker = runpy.run_path({worker!r})
-is_before, seen = worker["is_before"], []
-def counted(packet, shift):
+shift_packet, seen = worker["shift_packet"], []
+def counted(packet, seconds):
     seen.append(packet)
-    if len(seen) == 20:
+    if len(seen) == 60:
         os.abort()
-    return is_before(packet, shift)
-worker["main"].__globals__["is_before"] = counted
+    shift_packet(packet, seconds)
+worker["main"].__globals__["shift_packet"] = counted
 os._exit(worker["run"](sys.argv[1:]))
 """
 

@@ -102,7 +102,8 @@ def test_a_slow_reader_holds_the_worker_back_and_loses_nothing(make_video) -> No
 
 def test_what_the_libraries_print_does_not_get_between_the_frames(program, make_video) -> None:
     source = decoding.PROGRAM.read_text()
-    program(source.replace("    position = misses = 0\n", '    position = misses = 0\n    os.write(1, b"hello\\n")\n'))
+    assert "    begun = False\n" in source
+    program(source.replace("    begun = False\n", '    begun = False\n    os.write(1, b"hello\\n")\n'))
     decoder = Decoder("file", str(make_video("a.avi", frames=5)), name="a", refusal="no")
     assert len(list(decoder.frames())) == 5
     decoder.close()
@@ -112,6 +113,61 @@ def test_an_exception_inside_the_worker_is_a_refusal(program) -> None:
     program("raise RuntimeError")
     with pytest.raises(SourceError, match="not a video$"):
         start()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "out.write(b'no json' + bytes([10])); out.flush()",
+        "out.write(b'[1]' + bytes([10])); out.flush()",
+        "out.write(b'{}' + bytes([10])); out.flush()",
+        """out.write(b'{"rate": "fast", "count": 1}' + bytes([10])); out.flush()""",
+        """out.write(b'{"rate": 25, "count": 1, "format": {"aspect": "1/0"}}' + bytes([10])); out.flush()""",
+        """out.write(b'{"rate": 25, "count": 1, "format": {"colour": 1}}' + bytes([10])); out.flush()""",
+        "while True: out.write(bytes(1 << 16))",
+    ],
+)
+def test_a_header_that_is_nonsense_is_a_refusal(program, body: str) -> None:
+    program(body)
+    with pytest.raises(SourceError, match=r"^clip\.mp4 is not a video"):
+        start()
+
+
+@pytest.mark.parametrize(
+    "record", ["2**63, 2**31, 2**31, 0.0", "0, 2**20, 2**20, 0.0", "0, 4, 0, 0.0", "0, 4, 4, float('nan')"]
+)
+def test_a_frame_that_cannot_be_is_nonsense(program, record: str) -> None:
+    program(f"header(); frame(4, 6, 0)\nout.write(FRAME.pack({record})); out.flush()\nimport time; time.sleep(600)")
+    decoder = start()
+    frames = decoder.frames()
+    next(frames)
+    with pytest.raises(SourceError, match=r"the decoder sent nonsense after 1 frames"):
+        next(frames)
+    decoder.close()
+
+
+def test_a_frame_without_memory_for_it_is_an_error(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    program("header(); frame(4, 6, 0)")
+    decoder = start()
+    monkeypatch.setattr(decoding.np, "empty", fail)
+    with pytest.raises(SourceError, match="not enough memory for a frame of 6x4 pixels"):
+        next(decoder.frames())
+    decoder.close()
+
+
+@pytest.mark.parametrize("body", ["import time; time.sleep(600)", "header(); import time; time.sleep(600)"])
+def test_a_file_whose_decoder_hangs_is_given_up(program, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    monkeypatch.setitem(decoding.OPENING_SECONDS, "file", 1.0)
+    program(body)
+    with pytest.raises(SourceError, match=r"is not a video|sent nothing for 0.3 s"):
+        decoder = Decoder("file", "clip.mp4", name="clip.mp4", refusal="clip.mp4 is not a video", patience=0.3)
+        try:
+            next(decoder.frames())
+        finally:
+            decoder.close()
 
 
 @pytest.mark.parametrize("damage", range(4))

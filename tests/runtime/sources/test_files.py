@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import SourceError
-from drc_runtime.sources.files import is_cut_short
+from drc_runtime.sources.cut_short import is_cut_short
 from drc_runtime.sources.open import open_source
 
 

@@ -3,13 +3,17 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from drc_runtime.errors import SourceError
+from drc_runtime.frames import VideoFormat
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources import live as camera
 from drc_runtime.sources.backoff import Backoff
@@ -23,6 +27,7 @@ class ScriptedDecoder:
 
     rate = Fraction(30)
     count = None
+    format = VideoFormat()
     name = "camera 0"
 
     def __init__(self, ending: Exception | None = None, frames: int = 5) -> None:
@@ -109,6 +114,17 @@ def test_a_source_that_ends_or_dies_is_opened_again_and_nothing_is_made_up(quick
     assert said[1] == "camera 0 is back" and source.failures == []
     source.close()
     assert not source._reader.is_alive()
+
+
+@pytest.mark.parametrize("error", [MemoryError("full"), ValueError("nonsense")])
+def test_a_reader_that_dies_ends_the_run_and_does_not_hang_it(error: Exception) -> None:
+    decoder = ScriptedDecoder(error, frames=1)
+    decoder.tickets.release()
+    source = LiveSource(Attempts(decoder))
+    with pytest.raises(type(error), match=str(error)):
+        for _ in source:
+            pass
+    source.close()
 
 
 def test_closing_is_no_failure() -> None:
@@ -233,26 +249,65 @@ def test_an_address_where_nothing_answers_is_refused_without_its_password() -> N
     assert "secret" not in str(caught.value)
 
 
-def test_a_recording_behind_an_address_is_refused_because_frames_of_it_would_be_lost(make_video) -> None:
-    path = make_video("clip.avi")
+@contextmanager
+def served(path: Path, *, seconds: float = 0.0, length: bool = True) -> Iterator[str]:
+    """A file on a web server, all at once or in so many seconds; without a length like a camera."""
+    data = path.read_bytes()
 
-    class Recording(BaseHTTPRequestHandler):
+    class Sender(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # noqa: N802 - the base class's name
             self.send_response(200)
-            self.send_header("Content-Length", str(path.stat().st_size))
+            if length:
+                self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(path.read_bytes())
+            try:
+                for index in range(100):
+                    self.wfile.write(data[len(data) * index // 100 : len(data) * (index + 1) // 100])
+                    time.sleep(seconds / 100)
+            except OSError:
+                pass
 
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Recording)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sender)
+    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        with pytest.raises(SourceError, match="is a recording, not a live stream"):
-            open_source(f"http://127.0.0.1:{server.server_port}/clip.avi")
+        yield f"http://127.0.0.1:{server.server_port}/{path.name}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def write_h264(path: Path, seconds: int, options: dict[str, str]) -> Path:
+    """Grey frames that become brighter, with a single key frame at the beginning."""
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.options = {"bf": "0", "x264-params": "keyint=infinite:scenecut=0"}
+        for index in range(10 * seconds):
+            image = np.full((48, 64, 3), 10 + index % 200, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_stream_with_rare_key_frames_begins_with_the_one_that_probing_read(tmp_path: Path) -> None:
+    path = write_h264(tmp_path / "a.ts", 15, {})
+    with served(path, seconds=3.0, length=False) as address, open_source(address) as source:
+        assert next(iter(source)).image.mean() < 200  # not after the end, where a new connection begins again
+        assert source.reconnects == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.mp4", {"movflags": "faststart"}), ("a.mkv", {}), ("a.flv", {}), ("a.avi", {})]
+)
+def test_a_recording_behind_an_address_is_refused_because_frames_of_it_would_be_lost(
+    tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
+    path = write_h264(tmp_path / name, 1, options)
+    with served(path) as address, pytest.raises(SourceError, match="is a recording, not a live stream"):
+        open_source(address)

@@ -117,3 +117,8 @@ def test_void_pixels_come_with_the_mask(folder):
     for item in load_evaluation(str(folder)):
         assert (item.mask[:10] == 255).all() and not item.mask[10:].any()
         assert item.void[10:12].all() and item.void.sum() == 2 * 64
+
+
+def test_the_folder_of_a_drawn_clip(clip, tmp_path):
+    clip.rename(tmp_path / "clip.mp4")
+    assert [item.name for item in load_evaluation(str(tmp_path))] == ["00001", "00003", "00004"]

@@ -1,10 +1,12 @@
 """Folders that appear whole or not at all."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from drc_runtime.errors import OutputError, SourceError
+from drc_runtime.errors import OutputError, SourceError, UsageError
 from drc_train.data.folders import staged_folder
 
 
@@ -35,3 +37,47 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write to .*notes.txt"), staged_folder(tmp_path / "notes.txt"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def kill_while(step: str, folder: Path) -> None:
+    child = os.fork()
+    if not child:
+        replace = os.replace
+
+        def killed(source: Path, target: Path) -> None:
+            replace(source, target)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        with staged_folder(folder) as stage:
+            for name in ("images", "masks"):
+                (stage / name).mkdir()
+                (stage / name / "0.png").write_bytes(b"0")
+            if step == "writing":
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.replace = killed  # type: ignore[assignment]
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("step", ["writing", "moving"])
+def test_what_a_killed_process_left_does_not_stand_in_the_way(tmp_path: Path, step: str) -> None:
+    folder = tmp_path / "set"
+    kill_while(step, folder)
+    assert list(folder.iterdir())
+    with staged_folder(folder) as stage:
+        (stage / "clip.mp4").write_bytes(b"1")
+    assert [path.name for path in folder.iterdir()] == ["clip.mp4"]
+
+
+def test_a_user_s_file_beside_what_a_killed_process_left_is_kept(tmp_path: Path) -> None:
+    kill_while("moving", tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match="not empty"), staged_folder(tmp_path):
+        pass
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_two_processes_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with staged_folder(tmp_path / "set"):
+        with pytest.raises(UsageError, match="another drc writes"), staged_folder(tmp_path / "set"):
+            pass

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drc_runtime.errors import SourceError
-from drc_train.data.source import TRAINING_SEED, parse_name, read_images
+from drc_train.data.source import TRAINING_SEED, is_sequence, parse_name, read_images, source_files
 from drc_train.data.synthetic import tm_dsprites
 from drc_train.data.synthetic.scene import draw_scene
 from tests.videos import write_video
@@ -127,3 +127,18 @@ def test_images_by_another_name_are_learned_from_and_those_not_read_are_counted(
         load_images(str(folder), 16)
     with pytest.warns(UserWarning, match="1 of 4 images"):
         assert len(load_images(str(folder), 16, skip_unreadable=True)) == 3
+
+
+def test_a_folder_of_a_drawn_clip_is_its_clip(tmp_path):
+    write_ramp(tmp_path / "clip.mp4", 6)
+    (tmp_path / "masks").mkdir()
+    assert is_sequence(str(tmp_path)) and source_files(str(tmp_path))[0][0].endswith("clip.mp4")
+    assert len(load_images(str(tmp_path), 16)) == 6
+
+
+def test_a_path_with_the_name_of_a_drawn_set_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "scene")
+    with pytest.raises(SourceError, match=r"write ./scene for the path, scene:1500 for the set"):
+        load_images("scene", 16)
+    assert len(load_images("./scene", 16)) == 4 and len(load_images("scene:2", 16)) == 2

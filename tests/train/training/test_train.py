@@ -1,5 +1,6 @@
 """The public ``train`` function: stops, resumes, refuses, and loses nothing."""
 
+import contextlib
 import io
 import os
 import resource
@@ -179,8 +180,6 @@ def test_what_cannot_start_says_why(folder: Path, tmp_path: Path, tiny: Recipe) 
     run = tmp_path / "run"
     with pytest.raises(TrainingError, match="holds no checkpoint"):
         train(str(folder), run, resume=True)
-    with pytest.raises(UsageError, match="leave out --preset"):
-        train(str(folder), run, resume=True, recipe=Recipe("edge-32"))
     with pytest.raises(ConfigError, match="no preset"):
         train(str(folder), run, recipe=Recipe("edge"))
     with pytest.raises(SourceError):
@@ -307,3 +306,45 @@ def test_the_name_of_a_recipe_is_printed_as_it_is(folder: Path, tmp_path: Path, 
         reporting=Reporting(Console(file=terminal, width=500)),
     )
     assert "[/red]�[31m.yaml" in terminal.getvalue()
+
+
+def test_resume_takes_the_run_s_own_preset_and_settings_and_no_others(
+    folder: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    run = tmp_path / "run"
+    train(str(folder), run, recipe=tiny, iterations=1)
+    for recipe in (
+        Recipe("edge-32"),
+        tiny,
+        Recipe(None, ("train.seed=3",)),
+        Recipe("edge-32", ("model.image_size=8",)),
+    ):
+        report = train(str(folder), run, recipe=recipe, resume=True, minutes=0)
+        assert report.preset == "edge-32"
+    with pytest.raises(UsageError, match="the run's own preset, edge-32: leave out --preset edge-64"):
+        train(str(folder), run, recipe=Recipe("edge-64"), resume=True)
+    with pytest.raises(UsageError, match="own networks: leave out --set"):
+        train(str(folder), run, recipe=Recipe("edge-32", ("model.energy_width=9",)), resume=True)
+
+
+@pytest.mark.parametrize(("size", "said"), [(128, True), (64, False)])
+def test_a_preset_for_a_gpu_says_so_on_a_processor(
+    folder: Path, tmp_path: Path, tiny: Recipe, size: int, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO()
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "Learner", stop)
+    monkeypatch.setattr(
+        module,
+        "join_process_group",
+        lambda: SimpleNamespace(is_first=True, size=1, device=torch.device("cpu"), first_alone=contextlib.nullcontext),
+    )
+    preset = "birds" if size == 128 else "edge-64"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            str(folder), tmp_path / "run", recipe=Recipe(preset), reporting=Reporting(Console(file=terminal, width=500))
+        )
+    assert ("take days on a processor" in terminal.getvalue()) is said

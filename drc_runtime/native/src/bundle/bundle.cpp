@@ -39,8 +39,8 @@ std::string read_file(const fs::path &folder, const std::string &file, std::uint
     return data;
 }
 
-std::string read_graph(const fs::path &folder, const GraphEntry &entry) {
-    std::string data = read_file(folder, entry.file, largest_graph);
+std::string read_graph(const fs::path &folder, const GraphEntry &entry, std::uintmax_t limit) {
+    std::string data = read_file(folder, entry.file, limit);
     const std::string name = (folder / entry.file).string();
     if (sha256(data) != entry.sha256)
         refuse_damaged(name + " is not the file that the manifest describes (its SHA-256 differs): copy the bundle again");
@@ -62,7 +62,11 @@ Bundle load_bundle(const fs::path &folder) {
     } catch (const Failure &failure) {
         throw Failure(failure.status, folder.string() + ": " + failure.what());
     }
-    for (const auto &[name, entry] : bundle.manifest.graphs) bundle.graphs[name] = read_graph(folder, entry);
+    std::uintmax_t left = largest_graph;  // of all graphs together
+    for (const auto &[name, entry] : bundle.manifest.graphs) {
+        bundle.graphs[name] = read_graph(folder, entry, left);
+        left -= bundle.graphs[name].size();
+    }
     return bundle;
 }
 

@@ -1,6 +1,8 @@
 #include "bundle/json_object.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -13,6 +15,11 @@ using nlohmann::json;
 
 // Python's parser stops at about this depth. The limit also bounds every walk over the value.
 constexpr int deepest = 900;
+constexpr std::size_t longest_key = 128, longest_text = 1024, longest_scalar = 4096;  // characters
+constexpr std::size_t most_entries = 64, most_axes = 8;
+constexpr std::int64_t largest_tensor = 1 << 26;  // numbers
+constexpr double largest_number = 1e20;           // above every seed of 64 bits
+constexpr double smallest_scale = 1e-6, largest_scale = 1e6;
 
 [[noreturn]] void refuse_json(const std::string &why) {
     refuse_damaged("manifest.json is not valid JSON (" + why + ")");
@@ -39,19 +46,26 @@ bool is_printable(char32_t character) {
 }
 
 // `text` is valid UTF-8; the parser has checked it.
-bool is_one_line(const std::string &text) {
+bool is_one_line(const std::string &text, std::size_t longest) {
     bool visible = false;
+    std::size_t characters = 0;
     for (std::size_t i = 0; i < text.size();) {
         const auto first = static_cast<unsigned char>(text[i]);
         const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
         char32_t character = length == 1 ? first : first & (0x7Fu >> length);
         for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
             character = (character << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3Fu);
-        if (!is_printable(character)) return false;
+        if (!is_printable(character) || ++characters > longest) return false;
         visible = visible || character != ' ';
         i += length;
     }
     return visible;
+}
+
+// Code points of valid UTF-8.
+std::size_t characters(const std::string &text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0u) != 0x80; }));
 }
 
 bool is_size(const json &value, std::int64_t least) {
@@ -66,6 +80,8 @@ bool is_size(const json &value, std::int64_t least) {
 json decode_json(std::string_view text) {
     // nlohmann skips a byte order mark, Python's parser refuses it.
     if (text.substr(0, 3) == "\xEF\xBB\xBF") refuse_json("it starts with a byte order mark");
+    // nlohmann takes it for the end of the text.
+    if (text.find('\0') != std::string_view::npos) refuse_json("it holds a NUL");
     std::vector<std::set<std::string>> keys;  // of the open objects
     const auto watch = [&keys](int depth, json::parse_event_t event, json &parsed) {
         if (depth > deepest) refuse_json("nested too deeply");
@@ -74,6 +90,10 @@ json decode_json(std::string_view text) {
         // Parsers disagree on which of two equal keys counts, so another reader of the bundle might take the other one.
         if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
             refuse_json("a key stands twice in one object");
+        if (event == json::parse_event_t::key && !is_one_line(parsed.get_ref<const std::string &>(), longest_key))
+            refuse_json("a key is not one line of text, of at most 128 characters");
+        if (event == json::parse_event_t::value && parsed.is_number() && !(std::abs(parsed.get<double>()) < largest_number))
+            refuse_json("a number in it is not below 1e20");
         return true;
     };
     try {
@@ -103,15 +123,15 @@ std::vector<std::string> JsonObject::keys() const {
 
 std::string JsonObject::text(const std::string &key) const {
     const json &found = value(key);
-    if (!found.is_string() || !is_one_line(found.get_ref<const std::string &>())) refuse(key, "must be one line of text");
+    if (!found.is_string() || !is_one_line(found.get_ref<const std::string &>(), longest_text))
+        refuse(key, "must be one line of text, of at most 1024 characters");
     return found.get<std::string>();
 }
 
-double JsonObject::positive(const std::string &key) const {
+double JsonObject::scale(const std::string &key) const {
     const json &found = value(key);
-    if (!found.is_number()) refuse(key, "must be a positive number");
-    const auto number = found.get<double>();
-    if (!(number > 0 && number < 1e9)) refuse(key, "must be a positive number");
+    const double number = found.is_number() ? found.get<double>() : 0;
+    if (!(smallest_scale <= number && number <= largest_scale)) refuse(key, "must be a number from 0.000001 to 1000000");
     return number;
 }
 
@@ -126,12 +146,33 @@ Shape JsonObject::sizes(const std::string &key) const {
     bool good = found.is_array() && !found.empty();
     for (std::size_t i = 0; good && i < found.size(); ++i) good = is_size(found[i], 1);
     if (!good) refuse(key, "must be a list of whole numbers from 1 to 65536");
-    return found.get<Shape>();
+    auto shape = found.get<Shape>();
+    std::int64_t numbers = 1;
+    for (std::size_t i = 0; i < shape.size() && numbers <= largest_tensor; ++i) numbers *= shape[i];
+    if (shape.size() > most_axes || numbers > largest_tensor)
+        refuse(key, "has more than 8 sizes, or makes a tensor of more than 67108864 numbers");
+    return shape;
+}
+
+std::map<std::string, Shape> JsonObject::all_sizes() const {
+    limit_members();
+    std::map<std::string, Shape> found;
+    for (const std::string &key : keys()) found[key] = sizes(key);
+    return found;
 }
 
 void JsonObject::require_scalars() const {
-    for (const auto &item : object_.items())
+    limit_members();
+    for (const auto &item : object_.items()) {
         if (item.value().is_structured()) refuse(item.key(), "must be text, a number, true, false or null");
+        if (item.value().is_string() && characters(item.value().get_ref<const std::string &>()) > longest_scalar)
+            refuse(item.key(), "has more than 4096 characters");
+    }
+}
+
+void JsonObject::limit_members() const {
+    if (object_.size() > most_entries)
+        refuse_damaged("manifest.json: " + (path_.empty() ? "the whole" : path_) + " has more than 64 members");
 }
 
 const json &JsonObject::value(const std::string &key) const {
@@ -140,10 +181,6 @@ const json &JsonObject::value(const std::string &key) const {
     return *found;
 }
 
-std::string JsonObject::where(const std::string &key) const {
-    std::string shown;  // a key is untrusted and must not break the message's line
-    for (char character : key.substr(0, 80)) shown += static_cast<unsigned char>(character) < ' ' ? '?' : character;
-    return path_.empty() ? shown : path_ + "." + shown;
-}
+std::string JsonObject::where(const std::string &key) const { return path_.empty() ? key : path_ + "." + key; }
 
 }  // namespace drc::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +29,12 @@ public:
     std::vector<std::string> keys() const;
     bool has(const std::string &key) const { return object_.contains(key); }
     std::string text(const std::string &key) const;           // one printable line
-    double positive(const std::string &key) const;            // below 1e9
+    double scale(const std::string &key) const;               // from 1e-6 to 1e6
     std::int64_t size(const std::string &key, std::int64_t least = 1) const;
     Shape sizes(const std::string &key) const;
+    std::map<std::string, Shape> all_sizes() const;           // of all members
     void require_scalars() const;
+    void limit_members() const;                               // at most 64
 
 private:
     const nlohmann::json &value(const std::string &key) const;

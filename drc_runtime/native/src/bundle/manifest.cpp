@@ -1,6 +1,7 @@
 #include "bundle/manifest.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *format = "drc-bundle-1";
+constexpr std::size_t most_files = 32;  // each is read as a whole
 // Suffix of graphs whose convolutions run in float16; inputs and outputs stay float32.
 constexpr std::string_view half_precision = "_fp16";
 
@@ -55,12 +57,6 @@ bool is_sha256(const std::string &text) {
            });
 }
 
-std::map<std::string, Shape> shapes(const JsonObject &object) {
-    std::map<std::string, Shape> found;
-    for (const std::string &name : object.keys()) found[name] = object.sizes(name);
-    return found;
-}
-
 GraphEntry parse_file(const JsonObject &object) {
     GraphEntry entry{object.text("file"), object.text("sha256"), {}, {}};
     if (!is_file_name(entry.file))
@@ -71,8 +67,8 @@ GraphEntry parse_file(const JsonObject &object) {
 
 GraphEntry parse_graph(const JsonObject &object) {
     GraphEntry entry = parse_file(object);
-    entry.inputs = shapes(object.child("inputs"));
-    entry.outputs = shapes(object.child("outputs"));
+    entry.inputs = object.child("inputs").all_sizes();
+    entry.outputs = object.child("outputs").all_sizes();
     return entry;
 }
 
@@ -102,9 +98,16 @@ std::string plain_name(const std::string &name) {
     return half ? name.substr(0, name.size() - half_precision.size()) : name;
 }
 
+void check_files(const Manifest &manifest, std::vector<std::string> files) {
+    for (const auto &item : manifest.graphs) files.push_back(item.second.file);
+    if (files.size() > most_files || std::set<std::string>(files.begin(), files.end()).size() < files.size())
+        refuse_damaged("manifest.json: it names more than 32 files, or one file twice");
+}
+
 // The graphs of version 1 must have the tensors and shapes that follow from the sizes of image and latent vector.
 void check_graphs(const Manifest &manifest) {
     if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
+    check_files(manifest, {});
     for (const auto &[name, graph] : manifest.graphs) {
         const auto found = known_graphs().find(plain_name(name));
         if (found == known_graphs().end()) continue;
@@ -122,9 +125,13 @@ void check_graphs(const Manifest &manifest) {
 
 // libdrc does not run TorchScript, but accepts the same manifests as the Python runtime.
 void check_torchscript(const Manifest &manifest, const JsonObject &torchscript) {
-    for (const std::string &name : torchscript.keys()) parse_file(torchscript.child(name));
+    torchscript.limit_members();
+    std::vector<std::string> files;
+    for (const std::string &name : torchscript.keys()) files.push_back(parse_file(torchscript.child(name)).file);
+    if (manifest.graphs.count("posterior_step") == 0) return;  // the first complaint
+    check_files(manifest, files);
     for (const std::string &name : torchscript.keys())
-        if (manifest.graphs.count(name) == 0 && manifest.graphs.count("posterior_step") != 0)
+        if (manifest.graphs.count(name) == 0)
             refuse_damaged("manifest.json: torchscript." + name + " has no graph of the same name that says what it takes");
 }
 
@@ -147,9 +154,9 @@ Manifest parse_manifest(std::string_view text) {
     manifest.latent = latent.size("foreground") + latent.size("background") + latent.size("reassignment", 0);
     if (latent.has("foreground_slots")) manifest.foreground_slots = latent.size("foreground_slots");
     const JsonObject sampler = root.child("sampler");
-    sampler.positive("step_size");  // checked only: the graph contains it
-    manifest.sigma = sampler.positive("sigma");
-    if (sampler.has("foreground_spread")) manifest.foreground_spread = sampler.positive("foreground_spread");
+    sampler.scale("step_size");  // checked only: the graph contains it
+    manifest.sigma = sampler.scale("sigma");
+    if (sampler.has("foreground_spread")) manifest.foreground_spread = sampler.scale("foreground_spread");
     if (sampler.has("likelihood")) {
         const std::string likelihood = sampler.text("likelihood");
         manifest.gaussian = likelihood == "gaussian";
@@ -159,9 +166,10 @@ Manifest parse_manifest(std::string_view text) {
     manifest.cold_steps = static_cast<int>(sampler.size("cold_steps"));
     manifest.track_steps = static_cast<int>(sampler.size("track_steps"));
     const JsonObject graphs = root.child("graphs");
+    graphs.limit_members();
     for (const std::string &name : graphs.keys()) manifest.graphs[name] = parse_graph(graphs.child(name));
     root.child("training").require_scalars();
-    root.child("metrics");
+    root.child("metrics").limit_members();
     if (root.has("torchscript")) check_torchscript(manifest, root.child("torchscript"));
     check_graphs(manifest);
     return manifest;

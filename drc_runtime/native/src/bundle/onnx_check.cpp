@@ -1,6 +1,7 @@
-// An engine that loads a graph follows external data to other files and custom operator domains to other code, so an untrusted
-// bundle must contain neither. This walks the protobuf wire format: it enters the messages that can contain a tensor or a domain
-// (onnx.proto, IR versions 3 to 14) and skips everything else by its length.
+// An engine that loads a graph follows external data to other files and custom operator domains to other code, a graph inside a
+// node is the body of a loop, and functions that call functions double a graph at each level: an untrusted bundle must contain
+// none of these. This walks the protobuf wire format: it enters the messages that can contain a tensor or a domain (onnx.proto, IR
+// versions 3 to 14) and skips everything else by its length.
 #include "bundle/onnx_check.hpp"
 
 #include <cstddef>
@@ -12,38 +13,26 @@
 namespace drc::detail {
 namespace {
 
-enum class Message { model, training, graph, function, node, attribute, sparse_tensor, tensor, opset, other };
+enum class Message { model, graph, node, attribute, sparse_tensor, tensor, opset, other };
 enum Wire : std::uint64_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-// Real graphs nest about ten messages and have about ten thousand fields. The limits bound the work for a hostile graph.
-constexpr int deepest = 64;
-constexpr int most_fields = 2'000'000;
+// Real graphs have about 600 nodes and ten thousand fields. The limits bound the work for a hostile graph.
+constexpr int most_nodes = 10'000;
+constexpr int most_fields = 200'000;
 
 Message child(Message kind, std::uint64_t field) {
     switch (kind) {
         case Message::model:
-            return field == 7    ? Message::graph
-                   : field == 8  ? Message::opset
-                   : field == 20 ? Message::training
-                   : field == 25 ? Message::function
-                                 : Message::other;
-        case Message::training:
-            return field == 1 || field == 2 ? Message::graph : Message::other;
+            return field == 7 ? Message::graph : field == 8 ? Message::opset : Message::other;
         case Message::graph:
             return field == 1    ? Message::node
                    : field == 5  ? Message::tensor
                    : field == 15 ? Message::sparse_tensor
                                  : Message::other;
-        case Message::function:
-            return field == 7    ? Message::node
-                   : field == 9  ? Message::opset
-                   : field == 11 ? Message::attribute
-                                 : Message::other;
         case Message::node:
             return field == 5 ? Message::attribute : Message::other;
         case Message::attribute:
             return field == 5 || field == 10    ? Message::tensor
-                   : field == 6 || field == 11  ? Message::graph
                    : field == 22 || field == 23 ? Message::sparse_tensor
                                                 : Message::other;
         case Message::sparse_tensor:
@@ -53,15 +42,22 @@ Message child(Message kind, std::uint64_t field) {
     }
 }
 
+// What stands in a field that no graph to run has; nullptr for other fields.
+const char *refused(Message kind, std::uint64_t field) {
+    if (kind == Message::model && field == 20) return "a graph for training";
+    if (kind == Message::model && field == 25) return "a function";
+    if (kind == Message::attribute && field == 6) return "a graph inside a node";
+    if (kind == Message::attribute && field == 11) return "graphs inside a node";
+    return nullptr;
+}
+
 bool holds_domain(Message kind, std::uint64_t field) {
-    return (kind == Message::node && field == 7) || (kind == Message::function && field == 10) ||
-           (kind == Message::opset && field == 1);
+    return (kind == Message::node && field == 7) || (kind == Message::opset && field == 1);
 }
 
 struct Span {
     Message kind;
     std::size_t start, end;
-    int depth;
 };
 
 class Walker {
@@ -69,12 +65,10 @@ public:
     Walker(std::string_view data, const std::string &name) : data_(data), name_(name) {}
 
     void walk() {
-        std::vector<Span> pending{{Message::model, 0, data_.size(), 1}};
+        std::vector<Span> pending{{Message::model, 0, data_.size()}};
         while (!pending.empty()) {
             const Span span = pending.back();
             pending.pop_back();
-            if (span.depth > deepest)
-                refuse_damaged(name_ + " nests its parts more than 64 levels deep; it is not a graph to run");
             for (std::size_t position = span.start; position < span.end;) field(span, position, pending);
         }
         if (!has_graph_) refuse_damaged(name_ + " is not an ONNX model: it holds no graph");
@@ -83,7 +77,7 @@ public:
 private:
     // Reads the field at `position`, moves past it, and adds a message that must be entered to `pending`.
     void field(const Span &span, std::size_t &position, std::vector<Span> &pending) {
-        if (++fields_ > most_fields) refuse_damaged(name_ + " has more than 2000000 fields; it is not a graph to run");
+        if (++fields_ > most_fields) refuse_damaged(name_ + " has more than 200000 fields; it is not a graph to run");
         const std::uint64_t tag = number(position, span.end);
         const std::uint64_t field = tag >> 3, wire = tag & 7;
         require(field > 0 && field < (1u << 29));
@@ -102,11 +96,15 @@ private:
             require(length <= span.end - position);
             position += length;
         }
+        if (const char *what = refused(span.kind, field))
+            refuse_unsafe(name_ + " holds " + what + ", which drc export does not write: a run of it might not end");
         const Message inner = child(span.kind, field);
         if (inner != Message::other) {
             require(wire == Wire::bytes);
             has_graph_ = has_graph_ || (span.kind == Message::model && inner == Message::graph);
-            pending.push_back({inner, content, position, span.depth + 1});
+            if (inner == Message::node && ++nodes_ > most_nodes)
+                refuse_damaged(name_ + " has more than 10000 nodes; it is not a graph to run");
+            pending.push_back({inner, content, position});
         } else if (holds_domain(span.kind, field)) {
             require(wire == Wire::bytes);
             check_domain(data_.substr(content, position - content));
@@ -142,7 +140,7 @@ private:
 
     std::string_view data_;
     const std::string &name_;
-    int fields_ = 0;
+    int fields_ = 0, nodes_ = 0;
     bool has_graph_ = false;
 };
 

@@ -29,7 +29,7 @@ class Scripted(Source):
         self.rate = Fraction(25)
         self.paths: frozenset[Path] = frozenset()
         self.failures: list[str] = []
-        self.dropped, self.reconnects, self.state = 4, 2, "live"
+        self.dropped, self.reconnects, self.state = 100, 2, "live"
 
     def close(self) -> None:
         pass
@@ -43,6 +43,7 @@ class Run:
         self.views = Views("overlay", self.controls)
         self.composed = 0
         self.statistics = RunStatistics(self.source)
+        self.source.dropped += 4
         self.live: LiveView = server.start(self._shown, self.controls, self.statistics.figures)
         self.frames = 0
 

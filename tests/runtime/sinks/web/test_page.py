@@ -1,10 +1,15 @@
 """The page over real HTTP: access, the live view, the settings, and many viewers."""
 
+import http.client
 import json
+import os
 import re
+import socket
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,9 +17,12 @@ import pytest
 
 from drc_runtime.errors import MissingDependencyError, OutputError
 from drc_runtime.packages import install_command
-from drc_runtime.sinks.web.app import MOST_VIEWERS, content_policy
-from drc_runtime.sinks.web.live_view import encode_jpeg
+from drc_runtime.sinks.web import connection
+from drc_runtime.sinks.web.app import content_policy
+from drc_runtime.sinks.web.live_view import MOST_VIEWERS, encode_jpeg
 from drc_runtime.sinks.web.server import PageServer
+from drc_runtime.views.controls import Controls
+from drc_runtime.views.views import Views, view_names
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -186,6 +194,85 @@ def test_there_is_a_limit_to_the_viewers(start) -> None:
     assert run.ask("GET", "/live.mjpg").status == 503
     for stream in streams:
         stream.close()
+
+
+def test_the_limit_holds_for_viewers_who_come_together(start) -> None:
+    """All ask before the first of them gets an image."""
+    run = start()
+    asked = [http.client.HTTPConnection("127.0.0.1", run.server.port, timeout=10) for _ in range(MOST_VIEWERS + 14)]
+    for viewer in asked:
+        viewer.request("GET", "/live.mjpg")
+    statuses = [viewer.getresponse().status for viewer in asked]
+    assert sorted(statuses) == [200] * MOST_VIEWERS + [503] * 14
+    assert run.live.viewers == MOST_VIEWERS
+    assert run.ask("GET", "/frame.jpg").status == 503, "a single image is looked at by somebody as well"
+    for viewer in asked:
+        viewer.close()
+    run.feed()
+    until(lambda: run.live.viewers == 0)
+
+
+def silent(run, count: int, sent: bytes = b"") -> list[socket.socket]:
+    """Connections that never send a whole request."""
+    connections = [socket.create_connection(("127.0.0.1", run.server.port), timeout=10) for _ in range(count)]
+    for it in connections:
+        it.sendall(sent)
+    return connections
+
+
+def test_silent_connections_keep_nobody_out(start) -> None:
+    run = start()
+    held = silent(run, 2 * connection.MOST_CONNECTIONS)
+    assert run.ask("GET", "/api/state").status == 200
+    for it in held:
+        it.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+        b"POST /api/settings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        b"GET /icon.svg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /",
+    ],
+    ids=["nothing", "half a header", "half a body", "half of the second request"],
+)
+def test_a_request_has_to_come_within_its_time(start, monkeypatch, sent: bytes) -> None:
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.3)
+    run = start()
+    [held] = silent(run, 1, sent)
+    with held, suppress(ConnectionResetError):
+        while held.recv(4096):  # ends when the server closes
+            pass
+
+
+def test_a_viewer_may_watch_for_longer_than_a_request_may_take(start, monkeypatch, fed) -> None:
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.2)
+    run = start()
+    fed(run)
+    stream = run.ask("GET", "/live.mjpg")
+    began = time.monotonic()
+    while time.monotonic() < began + 1:
+        read_image(stream)
+    stream.close()
+
+
+def test_a_name_that_is_no_text_is_shown_and_chosen(start, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"wall-\xff.png")
+    cv2.imwrite(str(tmp_path / "wall.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "wall.png").rename(path)
+    names = view_names(str(path))
+    run = start()
+    run.controls.views = names
+    answer = run.ask("GET", "/api/state")
+    assert answer.status == 200
+    found = json.loads(answer.read())
+    assert found["views"][0] == found["settings"]["view"] == "wall-\ufffd.png"
+    assert run.ask("POST", "/api/settings", {"view": "mask"}).status == 200
+    assert run.ask("POST", "/api/settings", {"view": found["views"][0]}).status == 200
+    with Views(str(path), Controls(views=names)) as views:
+        assert views.started is not None
 
 
 def test_a_single_image_for_other_programs(start) -> None:

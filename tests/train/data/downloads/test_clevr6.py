@@ -1,6 +1,7 @@
 """CLEVR with masks: whole and broken TFRecords."""
 
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -53,3 +54,14 @@ def test_any_tfrecord(tmp_path_factory: pytest.TempPathFactory, data: bytes, fra
         list(clevr6.read_scenes(path))
     except DRCError:
         pass
+
+
+def test_a_pipe_and_a_record_larger_than_a_scene_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="not a plain file"):
+        next(clevr6.read_scenes(tmp_path / "pipe"))
+    with (tmp_path / "large").open("wb") as file:
+        file.write(struct.pack("<QI", 60_000_000, 0))
+        file.truncate(60_000_100)
+    with pytest.raises(SourceError, match="not a TFRecord file"):
+        next(clevr6.read_scenes(tmp_path / "large"))

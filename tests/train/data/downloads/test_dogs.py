@@ -10,7 +10,8 @@ from scipy.io import savemat
 
 from drc_runtime.errors import DRCError, SourceError
 from drc_train.data.downloads.boxes import Box
-from drc_train.data.downloads.dogs import largest_box, list_dogs
+from drc_train.data.downloads.dogs import LARGEST_ANNOTATION, largest_box, list_dogs
+from drc_train.data.downloads.files import read_small
 
 
 def test_the_largest_dog_is_taken(dogs: Path) -> None:
@@ -56,3 +57,10 @@ def test_any_annotation(data: bytes) -> None:
         largest_box(data, "x")
     except DRCError:
         pass
+
+
+def test_an_annotation_of_60_megabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.truncate(60_000_000)
+    with pytest.raises(SourceError, match="60000000 bytes, more than the 1048576"):
+        read_small(tmp_path / "a", LARGEST_ANNOTATION)

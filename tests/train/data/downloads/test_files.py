@@ -1,5 +1,6 @@
 """Where a download lies and what its lists name."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from drc_runtime.errors import SourceError
-from drc_train.data.downloads.files import find_root, load_mat, path_within
+from drc_train.data.downloads.files import find_root, load_mat, path_within, read_small
 
 
 def test_a_download_in_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -50,3 +51,16 @@ def test_any_matlab_file(tmp_path_factory: pytest.TempPathFactory, data: bytes, 
     path.write_bytes((b"MATLAB 5.0".ljust(124) + b"\x00\x01IM" if header else b"") + data)
     with pytest.raises(SourceError):
         load_mat(path, "file_list")
+
+
+def test_a_list_that_is_a_pipe_a_device_or_too_large_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(bytes(11))
+    for path, reason in ((tmp_path / "pipe", "not a plain file"), (Path("/dev/zero"), "not a plain file")):
+        with pytest.raises(SourceError, match=reason):
+            read_small(path, 10)
+        with pytest.raises(SourceError, match=reason):
+            load_mat(path, "file_list")
+    with pytest.raises(SourceError, match="11 bytes, more than the 10"):
+        read_small(tmp_path / "large", 10)
+    assert read_small(tmp_path / "large", 11) == bytes(11)
