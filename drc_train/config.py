@@ -165,7 +165,8 @@ class TrainConfig(_Section):
     beta2: float = Field(0.999, ge=0, lt=1)
     """Adam's second decay rate, of both optimisers."""
     m_step_sigma: Sigma
-    """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does."""
+    """Sigma in the M-step's loss. 0.25 is Listing 3; 0.7071 drops the factor 1 / (2 sigma^2), as the released code does. Amortised
+    inference does not use it."""
     final_m_step_sigma: Sigma | None = None
     """Final m_step_sigma after geometric decay over ``annealing`` iterations. None keeps m_step_sigma."""
     annealing: Count = 1000
@@ -226,6 +227,10 @@ class Config(_Section):
         if self.model.inference == "amortised" and self.train.pseudo_label_weight:
             raise ValueError(
                 "amortised inference has no energy models that emit labels: set train.pseudo_label_weight=0"
+            )
+        if self.model.inference == "amortised" and self.train.final_m_step_sigma is not None:
+            raise ValueError(
+                "train.final_m_step_sigma has no effect with amortised inference, whose bound has model.sigma: leave it out"
             )
         return self
 

@@ -121,7 +121,7 @@ def _check_is_bundle(folder: Path) -> None:
         )
     if folder.is_file() and (folder.parent / MANIFEST).is_file():
         raise BundleError(f"{folder} is a file of a bundle; name the bundle, its folder: {folder.parent}")
-    if folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.glob("*.onnx")):
+    if folder.is_dir() and not os.path.lexists(folder / MANIFEST) and any(folder.glob("*.onnx")):
         raise BundleError(f"{folder / MANIFEST} is missing; copy the bundle again")
     if not folder.is_dir() or not os.path.lexists(folder / MANIFEST):
         raise BundleError(

@@ -17,8 +17,8 @@ LARGEST_TENSOR = 1 << 26
 MOST_AXES = 8
 LARGEST_NUMBER = 1e20
 """Above every seed of 64 bits; a reader that keeps numbers as float64 or int64 must not fail later."""
-SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1e6
-"""Bounds of a step size or a sigma: their squares and inverse squares are far inside float32."""
+SMALLEST_SCALE, LARGEST_SCALE = 1e-9, 1e6
+"""Bounds of a step size or a sigma: their inverse squares, times each other, are inside float32."""
 LONGEST_KEY = 128
 LONGEST_TEXT = 1024
 LONGEST_SCALAR = 4096
@@ -99,7 +99,7 @@ class JsonObject:
         value = self._value(key)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not SMALLEST_SCALE <= value <= LARGEST_SCALE:
-            self.refuse(key, "must be a number from 0.000001 to 1000000")
+            self.refuse(key, "must be a number from 1e-9 to 1e6")
         return float(value)
 
     def size(self, key: str, least: int = 1) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 from drc_runtime.errors import TrainingError
 from drc_runtime.pipeline.learn_state import LearnCallback, LearnState
 
-PROGRAM = (sys.executable, "-m", "drc_export.learn")
+PROGRAM = (sys.executable, "-P", "-m", "drc_export.learn")
+"""-P: a torch.py or yaml.py in the current folder must not be run."""
 
 
 def learn_in_child(frames: Path, run: Path, bundle: Path, seconds: float, report: LearnCallback) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from drc_runtime.sinks.window import WindowSink
 
 FRAMES_AHEAD = 2
+SILENT_SECONDS = 0.3
+"""Without a frame for this long, the window is served in between."""
 PAUSE_SECONDS = 0.05
 """How often a paused run without a window looks at the controls."""
 
@@ -45,14 +47,17 @@ def process(
         Whether Ctrl-C ended it; what is finished is kept.
     """
     frames = paced(frames_of(source)) if keep_time else frames_of(source)
+    if window is not None:
+        frames = served(frames, window)
     done = 0
     try:
         with closing(frames):
             for frame in frames:
-                if wait_while_paused(controls, window) and source.live:
-                    continue  # this frame was captured before the pause
+                paused = wait_while_paused(controls, window)
                 if window is not None and window.closed:
                     break
+                if paused and source.live:
+                    continue  # this frame was captured before the pause
                 extraction = extract(frame)
                 if extraction is None:
                     continue
@@ -111,6 +116,45 @@ def read_ahead(source: Source) -> Generator[Frame, None, None]:
             yield item
     finally:
         stopped.set()
+
+
+def served(frames: Generator[Frame, None, None], window: "WindowSink") -> Generator[Frame, None, None]:
+    """Yields ``frames``, which another thread waits for: the window is served while none comes, and its end ends them.
+
+    An error of the source is raised here after the frames before it.
+    """
+    found: queue.SimpleQueue[Frame | BaseException | None] = queue.SimpleQueue()
+    asked, stopped = threading.Semaphore(0), threading.Event()
+
+    def wait() -> None:
+        while asked.acquire() and not stopped.is_set():
+            try:
+                found.put(next(frames, None))
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                found.put(error)
+        frames.close()
+
+    # It may wait for as long as the source is open, which is closed after this.
+    threading.Thread(target=wait, name="drc-next-frame", daemon=True).start()
+    try:
+        while True:
+            asked.release()
+            while True:
+                try:
+                    item = found.get(timeout=SILENT_SECONDS)
+                    break
+                except queue.Empty:
+                    window.idle()
+                    if window.closed:
+                        return
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.set()
+        asked.release()
 
 
 def paced(frames: Iterator[Frame]) -> Generator[Frame, None, None]:

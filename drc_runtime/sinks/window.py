@@ -44,7 +44,8 @@ def display_available() -> bool:
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         return False
     try:
-        probe = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, timeout=10, check=False)
+        # -P: a cv2.py in the current folder must not be run
+        probe = subprocess.run([sys.executable, "-P", "-c", PROBE], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return probe.returncode == 0
@@ -87,7 +88,7 @@ class WindowSink(Sink):
             self._wait(self._pause_milliseconds())
 
     def idle(self) -> None:
-        """For a paused run: handles keys and shows changes of the controls."""
+        """For a run that is paused or waits for a frame: handles keys and shows changes of the controls."""
         if self._latest is not None:
             self._show()
         self._wait(PAUSED_MILLISECONDS)
@@ -139,10 +140,10 @@ class WindowSink(Sink):
         key = cv2.waitKey(milliseconds) & 0xFF
         if key == PAUSE_KEY and self._rate is not None:
             self._controls.toggle_pause()
-        elif key == VIEW_KEY:
+        elif key == VIEW_KEY and self._latest is not None:
             self._controls.next_view()
             self._show()
-        elif key == SNAPSHOT_KEY:
+        elif key == SNAPSHOT_KEY and self._latest is not None:
             self._snapshot()
             self._show()
         self.closed = self.closed or key in QUIT_KEYS or not self._visible()

@@ -9,7 +9,7 @@ from drc_runtime.frames import Frame, Source
 from drc_runtime.images import list_images, read_image
 from drc_runtime.sources.cut_short import is_cut_short
 from drc_runtime.sources.decoder import Decoder
-from drc_runtime.sources.refusals import why_no_video
+from drc_runtime.sources.refusals import why_no_file, why_no_video
 
 
 class ImageSource(Source):
@@ -96,6 +96,9 @@ class VideoSource(Source):
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            problem = None if path.is_file() else why_no_file(path)
+            if problem is not None:  # opening a pipe would wait without end
+                raise SourceError(problem)
             with open(path, "rb") as file:
                 self._cut_short = is_cut_short(file)
         except OSError as error:

@@ -58,6 +58,8 @@ def read_images(
         raise SourceError(f"{path} is a single image; give a folder with at least 2 or a video")
     if path.exists():
         return _from_video(path, size, limit, skip_unreadable)
+    if "://" in source:
+        raise SourceError(f"{source} is an address; record it to a video first, or use: drc run ADDRESS --learn 10m")
     raise SourceError(f"{source} does not exist; give a folder of images, a video or a data set ({', '.join(NAMES)})")
 
 

@@ -85,7 +85,8 @@ class Chains:
             batch: chains in a batch of this process.
             redraw: probability that a posterior chain restarts from noise, so that the generators also learn from chains as
                 short as those of inference.
-            follow: probability that a posterior chain continues from that of the previous image, as tracking does.
+            follow: probability that a posterior chain continues from that of the previous image, as tracking does. The first
+                image has none before it, nor has its mirror image, nor the first chain of another process's block.
             random: of the order and of both choices.
 
         Returns:
@@ -97,7 +98,8 @@ class Chains:
         index = self.order[:, self.position : self.position + each].flatten()
         self.position += each
         if follow:
-            chosen = index[(torch.rand(len(index), generator=random) < follow) & ~torch.isin(index, self._firsts)]
+            first = torch.isin(index, self._firsts) | (index % self.images == 0)
+            chosen = index[(torch.rand(len(index), generator=random) < follow) & ~first]
             rows = self._rows(chosen[self._is_local(chosen)])
             self.posterior[rows] = self.posterior[rows - 1]
         if redraw:
@@ -150,7 +152,12 @@ class Chains:
         """
         dimensions = self.posterior.shape[1]
         for name, tensor in (("posterior", state.posterior), ("prior", state.prior)):
-            if tensor.shape != (state.images * state.sides, dimensions) or tensor.dtype != torch.float32:
+            is_whole = tensor.ndim == state.posterior.ndim == 2 and len(state.posterior) >= state.sides
+            if (
+                not is_whole
+                or tensor.shape != (state.images * state.sides, dimensions)
+                or tensor.dtype != torch.float32
+            ):
                 raise TrainingError(
                     f"the chains do not fit the configured networks: {name} is {tuple(tensor.shape)}, expected {dimensions} "
                     "numbers for each image"
@@ -158,6 +165,8 @@ class Chains:
         order = state.order
         if order.dtype != torch.int64 or order.ndim != 2 or not ((order >= 0) & (order < len(state.posterior))).all():
             raise TrainingError("the checkpoint is damaged: the order of the images is not one of its chains")
+        if not 0 <= state.position <= order.shape[1]:
+            raise TrainingError(f"the checkpoint is damaged: position {state.position} of {order.shape[1]} turns")
         if state.images > self.images:
             raise TrainingError(
                 f"chains for {state.images} images, but the source has {self.images}: the data changed; start a new run in "

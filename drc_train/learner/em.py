@@ -13,7 +13,14 @@ from drc_train.learner.distributed import ProcessGroup
 from drc_train.learner.m_step import GeneratorGradient
 from drc_train.learner.prefetch import Prefetcher
 from drc_train.learner.stability import StabilityMonitor, gradients_finite, reinitialise_diverged
-from drc_train.learner.state import LearnerState, check_adam, check_tensors, load_optimiser, optimiser_tensors
+from drc_train.learner.state import (
+    LearnerState,
+    check_adam,
+    check_random_state,
+    check_tensors,
+    load_optimiser,
+    optimiser_tensors,
+)
 from drc_train.model.amortised import variational_loss
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.sampler import Sampler
@@ -131,7 +138,10 @@ class Learner:
             check_adam(state.part(name), optimiser)
         if self.average and average:
             check_tensors(average, self.average.state_dict(), "the averaged weights")
-        check_tensors({"random": random}, {"random": self.random.get_state()}, "the random states")
+        same_device = noise.shape == self.noise.get_state().shape
+        check_random_state(random, self.random)
+        if same_device:
+            check_random_state(noise, self.noise)
 
         remarks = []
         self.model.load_state_dict(state.part("model"))
@@ -146,7 +156,7 @@ class Learner:
                 "other images or another number of processes than before: a new round over the images begins"
             )
         self.random.set_state(random)
-        if noise.shape == self.noise.get_state().shape:
+        if same_device:
             self.noise.set_state(noise)
         else:
             self.noise.manual_seed(self.config.train.seed + state.iteration)
@@ -195,8 +205,7 @@ class Learner:
     def _amortised_step(self, index: Tensor) -> tuple[dict[str, float], bool]:
         train = self.config.train
         noise = next(self._noise(1, len(index)))
-        sigma = train.m_step_sigma_at(self.iteration)
-        loss, parts, posterior = variational_loss(self.model, self._images_and_prefetch(index), noise, train, sigma)
+        loss, parts, posterior = variational_loss(self.model, self._images_and_prefetch(index), noise, train)
         self.generator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         updated = self._move(self.generator_optimiser)

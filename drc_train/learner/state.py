@@ -87,6 +87,19 @@ def check_adam(tensors: Mapping[str, Tensor], optimiser: torch.optim.Adam) -> No
     check_tensors(tensors, expected, "the optimiser's moments")
 
 
+def check_random_state(state: Tensor, generator: torch.Generator) -> None:
+    """Checks that a generator of this kind takes a state; ``generator`` itself stays as it is.
+
+    Raises:
+        TrainingError: it does not.
+    """
+    check_tensors({"random": state}, {"random": generator.get_state()}, "the random states")
+    try:
+        torch.Generator(generator.device).set_state(state)
+    except RuntimeError as error:
+        raise TrainingError("the checkpoint is damaged: a random state is none of PyTorch's") from error
+
+
 def load_optimiser(tensors: Mapping[str, Tensor], optimiser: torch.optim.Optimizer) -> None:
     """Loads ``optimiser_tensors``; learning rates and the rest of the settings stay as they are."""
     states: dict[int, dict[str, Tensor]] = {}

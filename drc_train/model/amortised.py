@@ -1,7 +1,8 @@
 """Amortised inference: encoders instead of energy models and chains, trained as a variational autoencoder (Table 2).
 
 The paper reports that this fails on Birds and gives no details. The objective here is the evidence lower bound of Kingma and
-Welling (Auto-Encoding Variational Bayes, 2014) with the model's mixture likelihood.
+Welling (Auto-Encoding Variational Bayes, 2014) with the model's mixture likelihood. Its sigma is the model's, as in the E-step
+of the chains, and not the M-step's: a larger one would give the KL divergence more weight than the bound has.
 """
 
 import torch
@@ -26,23 +27,22 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def variational_loss(
-    model: RegionModel, image: Tensor, noise: Tensor, train: TrainConfig, sigma: float
+    model: RegionModel, image: Tensor, noise: Tensor, train: TrainConfig
 ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """The M-step's loss at samples of the encoders, plus the KL divergence, per element like the likelihood.
+    """The M-step's loss at samples of the encoders, with the model's sigma, plus the KL divergence per element.
 
     Args:
         model: with ``model.inference`` amortised.
         image: ``(B, 3, H, W)`` in [-1, 1].
         noise: ``(B, D)`` standard normal.
         train: weights of the parts.
-        sigma: of the likelihood, as in ``m_step_loss``.
 
     Returns:
         The loss, its parts by name, and the samples ``(B, D)``.
     """
     mean, log_variance = model.encode(image)
     z = reparameterise(mean, log_variance, noise)
-    loss, parts = m_step_loss(model, z, image, train, sigma)
+    loss, parts = m_step_loss(model, z, image, train, model.config.sigma)
     penalty = train.divergence_weight * divergence(mean, log_variance).mean() / image[0].numel()
     return loss + penalty, parts | {"divergence": penalty.detach()}, z.detach()
 

@@ -154,6 +154,10 @@ def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | Non
     if not resume:
         preset = recipe.preset or ("static-camera" if is_sequence(source) else "edge-64")
         return load_config(preset, recipe.overrides), preset
+    if recipe != Recipe() and not (out / STATE_FILE).exists():
+        raise UsageError(
+            f"{out} holds no run that --resume could continue; to start one with --preset and --set, leave out --resume"
+        )
     state = read_run(out)
     if recipe.preset not in (None, state.about.preset):
         raise UsageError(

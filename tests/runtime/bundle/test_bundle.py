@@ -192,7 +192,7 @@ def test_every_missing_key_is_named(toy_bundle: Path, path: tuple[str, ...]) -> 
         (("latent", "foreground"), True, "latent.foreground must be a whole number"),
         (("latent", "reassignment"), 9, r"graphs.posterior_step.inputs.z is \[1, 4\] but .* \[1, 12\]"),
         *(
-            (("sampler", key), value, f"sampler.{key} must be a number from 0.000001 to 1000000")
+            (("sampler", key), value, f"sampler.{key} must be a number from 1e-9 to 1e6")
             for key in ("step_size", "sigma", "foreground_spread")
             for value in (0, -1, "0.1", True, None, 1e-200, 1e-20, 9e8, 10**15)
         ),

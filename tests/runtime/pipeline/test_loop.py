@@ -101,6 +101,62 @@ def test_a_pause_holds_a_file_and_lets_a_camera_go_on_without_what_is_old(live: 
     assert output.seen == ([0, 1, 3, 4] if live else [0, 1, 2, 3, 4])  # a camera's frame is from before the pause
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_a_window_that_is_closed_during_a_pause_ends_the_run(live: bool) -> None:
+    output, controls = Written(), Controls()
+
+    class Window:
+        closed = False
+
+        def idle(self) -> None:
+            self.closed = True
+
+        def write(self, it: Frame, extraction: object) -> None:
+            controls.change(paused=it.index == 1)
+
+    assert not process(Counted(10**9, live=live), lambda it: "extraction", output, controls, window=Window())
+    assert output.seen == [0, 1]
+
+
+def test_a_window_can_be_closed_while_no_frame_comes() -> None:
+    """A camera that is lost sends none until it is back."""
+    output, closed = Written(), threading.Event()
+
+    class Lost(Counted):
+        def __iter__(self) -> Iterator[Frame]:
+            yield frame(0)
+            closed.wait()
+
+    class Window:
+        closed, served = False, 0
+
+        def idle(self) -> None:
+            self.served += 1
+            self.closed = self.served == 2
+
+        def write(self, it: Frame, extraction: object) -> None:
+            pass
+
+    assert not process(Lost(2, live=True), lambda it: "extraction", output, Controls(), window=Window())
+    assert output.seen == [0]
+    waiting = next(thread for thread in threading.enumerate() if thread.name == "drc-next-frame")
+    closed.set()  # as closing the source does
+    waiting.join(30)
+    assert not waiting.is_alive()
+
+
+def test_an_error_of_the_source_reaches_a_run_with_a_window() -> None:
+    class Damaged(Counted):
+        def __iter__(self) -> Iterator[Frame]:
+            yield from map(frame, range(2))
+            raise SourceError("damaged")
+
+    output, window = Written(), SimpleNamespace(closed=False, write=lambda *_: None)
+    with pytest.raises(SourceError, match="damaged"):
+        process(Damaged(9), lambda it: "extraction", output, Controls(), window=window)
+    assert output.seen == [0, 1]
+
+
 def test_frames_come_in_order_and_their_source_s_error_after_them() -> None:
     def source() -> Iterator[Frame]:
         yield from map(frame, range(5))

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.errors import UsageError
 from drc_train import Recipe, Reporting, TrainReport
 from drc_train.cli.train import train as command
 from drc_train.training import train as module
@@ -136,7 +136,7 @@ def test_only_the_first_process_prints(
 
 
 def test_the_function_s_refusals_come_through(drc: Drc, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="holds no checkpoint"):
+    with pytest.raises(UsageError, match="leave out --resume"):
         drc("tm-dsprites:9", "--out", str(tmp_path), "--resume", "--preset", "edge-32")
     with pytest.raises(UsageError, match="--skip-unreadable has no effect"):
         drc("tm-dsprites:9", "--out", str(tmp_path), "--skip-unreadable")

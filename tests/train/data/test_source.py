@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -142,3 +143,14 @@ def test_a_path_with_the_name_of_a_drawn_set_is_said(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match=r"write ./scene for the path, scene:1500 for the set"):
         load_images("scene", 16)
     assert len(load_images("./scene", 16)) == 4 and len(load_images("scene:2", 16)) == 2
+
+
+def test_a_pipe_a_device_and_an_address_are_no_sources(tmp_path):
+    os.mkfifo(tmp_path / "p.mp4")
+    for source, reason in (
+        (tmp_path / "p.mp4", "is a pipe"),
+        ("/dev/zero", "is a device"),
+        ("rtsp://h/x", "--learn 10m"),
+    ):
+        with pytest.raises(SourceError, match=reason):
+            load_images(str(source), 16)

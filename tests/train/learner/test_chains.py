@@ -55,6 +55,18 @@ def test_follow_continues_from_the_previous_image_s_chain() -> None:
     torch.testing.assert_close(chains.posterior[index], before[(index - 1).clamp(min=0)])
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_first_image_follows_none_on_either_side(shards: int) -> None:
+    """Chains are visited one at a time, so that none has moved before another follows it."""
+    for batch in range(10 // shards):
+        chains, random = chains_of(5, sides=2, shards=shards)
+        chains.position = batch
+        before = chains.posterior.clone()
+        index = chains.next_batch(shards, 0.0, 1.0, random)
+        expected = torch.tensor([each if each % 5 == 0 else each - 1 for each in index.tolist()])
+        assert torch.equal(chains.posterior[index], before[expected])
+
+
 def test_the_second_side_belongs_to_the_mirror_images() -> None:
     chains, _ = chains_of(5, sides=2)
     assert (chains.count, len(chains)) == (10, 10)

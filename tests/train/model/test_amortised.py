@@ -9,7 +9,8 @@ from drc_runtime.errors import ConfigError
 from drc_train.config import Config, load_config
 from drc_train.evaluation.model_masks import load_extractor
 from drc_train.learner.em import Learner
-from drc_train.model.amortised import divergence, encoder_step, reparameterise
+from drc_train.model.amortised import divergence, encoder_step, reparameterise, variational_loss
+from drc_train.model.objective import mixture_log_likelihood
 from drc_train.training.checkpoint import restore, save_checkpoint
 from drc_train.training.record import RunRecord
 
@@ -41,6 +42,21 @@ def test_samples_have_the_mean_and_variance_that_the_encoder_says() -> None:
     samples = reparameterise(mean, log_variance, noise)
     torch.testing.assert_close(samples.mean(0), mean, atol=0.05, rtol=0)
     torch.testing.assert_close(samples.var(0), log_variance.exp(), atol=0.0, rtol=0.05)
+
+
+def test_the_bound_has_the_sigma_of_the_model_and_not_of_the_m_step(
+    tiny_overrides: list[str], tiny_images: torch.Tensor
+) -> None:
+    bare = ("train.total_variation_weight=0", "train.orthogonal_weight=0", "train.share_weight=0")
+    config = load_config("edge-32", [*tiny_overrides, *AMORTISED, *bare])
+    assert config.train.m_step_sigma != config.model.sigma
+    learning = learner(config, tiny_images)
+    model, image = learning.model, learning.images(torch.arange(4))
+    noise = torch.randn(4, config.model.latent.total, generator=torch.Generator().manual_seed(0))
+    loss, _, z = variational_loss(model, image, noise, config.train)
+    evidence = mixture_log_likelihood(model(z), image, config.model.region_likelihood()).sum((1, 2, 3))
+    bound = evidence - divergence(*model.encode(image))
+    torch.testing.assert_close(loss * image[0].numel(), -bound.mean())
 
 
 def test_an_iteration_moves_encoders_and_generators_and_needs_no_energies(
@@ -104,3 +120,8 @@ def test_the_next_latent_does_not_depend_on_this_one(config: Config, tiny_images
 def test_labels_need_energy_models(tiny_overrides: list[str]) -> None:
     with pytest.raises(ConfigError, match="train.pseudo_label_weight=0"):
         load_config("edge-32", [*tiny_overrides, AMORTISED[0]])
+
+
+def test_a_sigma_that_the_bound_does_not_have_is_refused(tiny_overrides: list[str]) -> None:
+    with pytest.raises(ConfigError, match="train.final_m_step_sigma has no effect with amortised inference"):
+        load_config("edge-32", [*tiny_overrides, *AMORTISED, "train.final_m_step_sigma=0.25"])

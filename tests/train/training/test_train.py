@@ -200,7 +200,12 @@ def test_instability_that_persists_stops_the_run_and_keeps_the_checkpoint(
 ) -> None:
     run = tmp_path / "run"
     train(str(folder), run, recipe=tiny, iterations=2)
-    exploding = Recipe(overrides=("train.posterior_step_size=1e20",))
+    exploding = Recipe(
+        overrides=(
+            "train.posterior_step_size=1000",
+            "train.posterior_steps=30",
+        )
+    )
     with pytest.raises(TrainingError, match=r"not finite \(\d+ chains re-initialised.*lower train.posterior_step_size"):
         train(str(folder), run, iterations=100, resume=True, recipe=exploding)
     assert read_state(run).iteration == 2

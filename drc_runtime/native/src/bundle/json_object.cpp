@@ -19,7 +19,7 @@ constexpr std::size_t longest_key = 128, longest_text = 1024, longest_scalar = 4
 constexpr std::size_t most_entries = 64, most_axes = 8;
 constexpr std::int64_t largest_tensor = 1 << 26;  // numbers
 constexpr double largest_number = 1e20;           // above every seed of 64 bits
-constexpr double smallest_scale = 1e-6, largest_scale = 1e6;
+constexpr double smallest_scale = 1e-9, largest_scale = 1e6;
 
 [[noreturn]] void refuse_json(const std::string &why) {
     refuse_damaged("manifest.json is not valid JSON (" + why + ")");
@@ -131,7 +131,7 @@ std::string JsonObject::text(const std::string &key) const {
 double JsonObject::scale(const std::string &key) const {
     const json &found = value(key);
     const double number = found.is_number() ? found.get<double>() : 0;
-    if (!(smallest_scale <= number && number <= largest_scale)) refuse(key, "must be a number from 0.000001 to 1000000");
+    if (!(smallest_scale <= number && number <= largest_scale)) refuse(key, "must be a number from 1e-9 to 1e6");
     return number;
 }
 

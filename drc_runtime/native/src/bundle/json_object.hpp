@@ -29,7 +29,7 @@ public:
     std::vector<std::string> keys() const;
     bool has(const std::string &key) const { return object_.contains(key); }
     std::string text(const std::string &key) const;           // one printable line
-    double scale(const std::string &key) const;               // from 1e-6 to 1e6
+    double scale(const std::string &key) const;               // from 1e-9 to 1e6
     std::int64_t size(const std::string &key, std::int64_t least = 1) const;
     Shape sizes(const std::string &key) const;
     std::map<std::string, Shape> all_sizes() const;           // of all members
