@@ -1,5 +1,6 @@
 # make demo: install what running needs (no torch) and cut the foreground out of the sample clip
 # make test: install the rest and run the tests      make lint: style and types
+# make test-lowest: the runtime's tests with the lowest versions that pyproject.toml allows (LOWEST=all: all tests)
 # make native: the C++ runtime and drc-live (build/native-release)      make native-test: its tests
 # make native-sanitize: the same tests under ASan with UBSan, and under TSan
 # make native-fuzz: both fuzz targets, FUZZ_SECONDS each (needs clang)
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: demo test lint native native-test native-sanitize native-fuzz
+.PHONY: demo test test-lowest lint native native-test native-sanitize native-fuzz
 
 demo: $(VENV)/.runtime-installed
 	mkdir -p demo
@@ -19,6 +20,11 @@ demo: $(VENV)/.runtime-installed
 
 test: $(VENV)/.all-installed
 	$(BIN)/python -m pytest
+
+LOWEST ?= base
+
+test-lowest:
+	.ci/lowest $(LOWEST)
 
 lint: $(VENV)/.all-installed
 	$(BIN)/ruff check

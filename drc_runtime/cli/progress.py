@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drc_runtime.pipeline.learn_state import LearnState
@@ -19,9 +20,12 @@ PLAIN_EVERY = 30.0
 
 @contextmanager
 def reporting() -> Iterator[Callbacks]:
-    """Callbacks that write to stderr: live lines on a terminal, elsewhere a line now and then and no progress bar."""
+    """Callbacks that write to stderr: live lines on a terminal, elsewhere a line now and then."""
     if not sys.stderr.isatty():
-        yield Callbacks(learning=_PlainLearning().show, notice=_print_notice)
+        from drc_runtime.activity import Activity
+
+        with Activity() as activity:
+            yield Callbacks(partial(activity, "frames"), _PlainLearning().show, _print_notice)
         return
     terminal = _Terminal()
     try:

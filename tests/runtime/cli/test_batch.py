@@ -19,6 +19,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     given: dict[str, object] = {}
 
     def fake(source: str, masks: Path, **options: object) -> BatchReport:
+        assert callable(options.pop("progress"))
         given.update(options, source=source, masks=masks)
         return BatchReport(items=3, written=2, present=1)
 
@@ -41,7 +42,6 @@ def test_every_option_is_passed_on(drc: Drc, given: dict[str, object]) -> None:
         "soft": True,
         "address": "ray://host:10001",
         "workers": 4,
-        "progress": None,  # stderr is no terminal
     }
 
 

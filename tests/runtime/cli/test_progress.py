@@ -1,11 +1,13 @@
 """What stands on stderr during a run: live lines on a terminal, a line now and then elsewhere."""
 
 import io
+import threading
 import time
 from contextlib import redirect_stderr
 
 import pytest
 
+from drc_runtime import activity
 from drc_runtime.cli.progress import PLAIN_EVERY, reporting
 from drc_runtime.pipeline.learn_state import LearnState
 
@@ -30,7 +32,7 @@ def test_a_file_gets_a_line_for_each_phase_and_then_now_and_then(
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     with reporting() as callbacks:
-        assert callbacks.progress is None and callbacks.learning is not None and callbacks.notice is not None
+        assert callbacks.learning is not None and callbacks.notice is not None
         for phase, later in (("preparing", 0), ("learning", 0), ("learning", PLAIN_EVERY - 1), ("learning", 1)):
             now += later
             callbacks.learning(LearnState(phase, now, 200))
@@ -39,6 +41,25 @@ def test_a_file_gets_a_line_for_each_phase_and_then_now_and_then(
     assert [line.split(",")[0] for line in lines[:3]] == ["drc: preparing", "drc: learning", "drc: learning"]
     assert lines[2] == f"drc: {LearnState('learning', 130, 200)}"
     assert len(lines) == 4 and lines[3] == "drc: source �[31m lost"
+
+
+def test_a_file_gets_the_frames_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = threading.Event()
+
+    class File(io.StringIO):
+        def write(self, text: str) -> int:
+            count = super().write(text)
+            if "3 of 10" in self.getvalue():
+                written.set()
+            return count
+
+    monkeypatch.setattr(activity, "FIRST_AFTER", 0.0)
+    file = File()
+    with redirect_stderr(file), reporting() as callbacks:
+        assert callbacks.progress is not None
+        callbacks.progress(3, 10)
+        assert written.wait(60)
+    assert file.getvalue() == "drc: frames: 3 of 10\n"
 
 
 def test_a_terminal_gets_a_progress_bar(terminal: Terminal) -> None:

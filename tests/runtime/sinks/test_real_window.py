@@ -97,7 +97,7 @@ def test_a_window_shows_the_frame_and_its_caption(screen: dict[str, str], tmp_pa
     if os.environ.get("KEEP_SCREENSHOT"):
         cv2.imwrite(os.environ["KEEP_SCREENSHOT"], image)
     assert 25_000 < lifted(image) < 32_000  # the foreground, 150 x 200, less its outline
-    assert (image > 240).all(axis=2).sum() > 100  # the caption's letters
+    assert (image > 240).all(axis=2).sum() > 20  # the caption's letters
 
 
 @pytest.mark.slow
