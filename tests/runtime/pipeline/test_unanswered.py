@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # A loop without end, which a bundle cannot hold, run by onnxruntime in the main thread.
 PROGRAM = """
 import sys
+import numpy
 import onnxruntime
 from onnx import TensorProto, helper
 from drc_runtime.pipeline import unanswered
@@ -30,7 +32,6 @@ model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir
 session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 with GracefulShutdown():
     print("running", flush=True)
-    import numpy
     session.run(None, {"x": numpy.array(True)})
 """
 
@@ -45,6 +46,7 @@ def start(patience: float) -> "subprocess.Popen[str]":
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "running\n", child.stderr and child.stderr.read()
+    time.sleep(0.5)  # until the model runs: before that, Python still answers
     return child
 
 
