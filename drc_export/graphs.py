@@ -1,11 +1,12 @@
 """The functions that become the graphs of a bundle, with named inputs and outputs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from drc_runtime.bundle.manifest import LIT
 from drc_train.config import Config
 from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
@@ -29,13 +30,21 @@ class Graph:
     outputs: tuple[str, ...]
 
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Random float32 inputs: standard normal z and noise, an image uniform in [-1, 1]."""
-        return tuple(
-            torch.rand(shape, generator=generator) * 2 - 1
-            if name == "image"
-            else torch.randn(shape, generator=generator)
-            for name, shape in self.inputs.items()
-        )
+        """Random float32 inputs: standard normal z and noise, images uniform in [-1, 1], a scale uniform in [0.03, 0.2].
+
+        A background is the image with noise, as it mostly is: nowhere else is the gradient steep.
+        """
+        drawn: dict[str, Tensor] = {}
+        for name, shape in self.inputs.items():
+            if name in ("z", "noise"):
+                drawn[name] = torch.randn(shape, generator=generator)
+            elif name == "background":
+                drawn[name] = (drawn["image"] + 0.1 * torch.randn(shape, generator=generator)).clamp(-1, 1)
+            elif name == "background_scale":
+                drawn[name] = 0.03 + 0.17 * torch.rand(shape, generator=generator)
+            else:
+                drawn[name] = torch.rand(shape, generator=generator) * 2 - 1
+        return tuple(drawn.values())
 
     def shapes(self, model: RegionModel) -> dict[str, tuple[int, ...]]:
         """Shapes of the outputs by name."""
@@ -52,6 +61,11 @@ def graphs(config: Config) -> list[Graph]:
     """
     size = config.model.image_size
     latent, image = (1, config.model.latent.total), (1, 3, size, size)
+
+    def camera_step(
+        model: RegionModel, z: Tensor, image: Tensor, noise: Tensor, background: Tensor, background_scale: Tensor
+    ) -> tuple[Tensor, ...]:
+        return step(model, z, torch.cat((image, background, background_scale), 1), noise)
 
     def step(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         z_next, value, regions = posterior_step(model, z, image, noise, config.train)
@@ -84,4 +98,8 @@ def graphs(config: Config) -> list[Graph]:
         ),
         Graph("prior_step", prior, {"z": latent, "noise": latent}, ("z_next", "energy")),
     ]
+    if config.model.background_input:
+        given = {"background": image, "background_scale": (1, 1, size, size)}
+        outputs = (*found[0].outputs[:-1], LIT)
+        return [replace(found[0], function=camera_step, inputs=found[0].inputs | given, outputs=outputs), found[2]]
     return found if config.model.inference == "langevin" else found[:2]

@@ -123,16 +123,19 @@ class Reference:
     def _late(self, graph: Graph, tensors: dict[str, Tensor], random: torch.Generator) -> dict[str, Tensor]:
         """The latest candidate of a chain without noise at which the error of float32 autograd is at most ``CLEAR``."""
         with torch.no_grad():
-            regions = self._model(torch.randn(tensors["z"].shape, generator=random))
+            drawn = torch.randn(tensors["z"].shape, generator=random)
+            given = [tensors[name] for name in ("background", "background_scale") if name in tensors]
+            regions = self._model(drawn, torch.cat((tensors["image"], *given), 1) if given else None)
             image = regions.mask * regions.foreground + (1 - regions.mask) * regions.background
         # The traced step is faster than autograd. If it is wrong, only another latent is checked.
         step = self._traced[graph.name] if graph.name in self._traced else trace(graph, self._model)
         z, output = tensors["z"], graph.outputs[0]
         chosen = {**tensors, "image": image}
         for count in range(1, CHAIN_STEPS + 1):
-            z = step(z, image, torch.zeros_like(z))[0]
+            silent_inputs = {**chosen, "z": z, "noise": torch.zeros_like(z)}
+            z = step(*silent_inputs.values())[0]
             if count % EVERY == 0:
-                silent = self._example(graph, {"z": z, "image": image, "noise": torch.zeros_like(z)})
+                silent = self._example(graph, {**silent_inputs, "z": z})
                 if deviation(silent, output, silent.float32[0], silent.float64[0]).error > CLEAR:
                     break
                 chosen["z"] = z

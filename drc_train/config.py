@@ -40,6 +40,10 @@ class Likelihood(NamedTuple):
     background: float
     """Sigma of the background."""
     family: Family = "laplace"
+    unknown: float = 0.0
+    """Weight of the uniform component in the foreground's density, with a given background."""
+    shadow: float = 0.0
+    """Weight of the shadow component in the background's density, with a given background."""
 
 
 class _Section(BaseModel):
@@ -102,6 +106,15 @@ class ModelConfig(_Section):
     For objects in the middle."""
     background_image: bool = False
     """Adds a learned image under changing light to the background generator. Starts at the median of the images."""
+    background_input: bool = False
+    """The background picture and the scale of each of its pixels are inputs, which the runtime learns while it runs; the
+    background's generator draws the local gain of the light on that picture. For any fixed camera."""
+    unknown_foreground: float = Field(0.0, ge=0, le=1)
+    """With ``background_input``: weight of a uniform density in the foreground's, p_f = (1 - e) p_generator + e / volume, so that
+    what no region can draw is foreground. With 1 the generator's picture has no effect."""
+    shadow: float = Field(0.0, ge=0, lt=1)
+    """With ``background_input``: weight of a density around the background times the darkening that fits the pixel's
+    neighbourhood best, see ``drc_train.model.camera``. 0 leaves it out."""
     foreground_categories: Width
     """Length of the foreground's symbolic vector y (section 3.1)."""
     background_categories: Width
@@ -128,11 +141,27 @@ class ModelConfig(_Section):
             raise ValueError(f"image_size {self.image_size} is not 4 times a power of two (8, 16, 32, 64, 128, 256)")
         if any(len(widths) != int(doublings) for widths in (self.channels, self.background_channels or self.channels)):
             raise ValueError(f"channels needs {int(doublings)} numbers for image_size {self.image_size}")
+        if self.background_input and (
+            self.background_image or self.latent.reassignment or self.likelihood != "laplace"
+        ):
+            raise ValueError(
+                "background_input needs the Laplace likelihood, no background_image, and latent.reassignment 0"
+            )
+        if self.background_input and self.inference != "langevin":
+            raise ValueError("background_input needs Langevin inference")
+        if not self.background_input and (self.unknown_foreground or self.shadow):
+            raise ValueError("unknown_foreground and shadow have no effect without background_input: leave them out")
         return self
+
+    @property
+    def observed_channels(self) -> int:
+        """Channels of what a chain sees: 3 of the image; with ``background_input`` 3 of the background and its scale besides."""
+        return 7 if self.background_input else 3
 
     def region_likelihood(self, sigma: float | None = None) -> Likelihood:
         """Both regions' densities, with ``sigma`` for the background; None uses the model's sigma."""
-        return Likelihood((sigma or self.sigma) * self.foreground_spread, sigma or self.sigma, self.likelihood)
+        sigmas = (sigma or self.sigma) * self.foreground_spread, sigma or self.sigma
+        return Likelihood(*sigmas, self.likelihood, self.unknown_foreground, self.shadow)
 
 
 class TrainConfig(_Section):

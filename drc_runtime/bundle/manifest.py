@@ -1,4 +1,4 @@
-"""The manifest of a bundle, version 1: the data and the check of ``manifest.json`` (docs/bundle.md describes each key)."""
+"""The manifest of a bundle, versions 1 and 2: the data and the check of ``manifest.json`` (docs/bundle.md describes each key)."""
 
 import hashlib
 import json
@@ -13,6 +13,9 @@ from drc_runtime.errors import BundleError
 MANIFEST = "manifest.json"
 """The name of the manifest's file in the bundle folder."""
 FORMAT = "drc-bundle-1"
+FORMAT_2 = "drc-bundle-2"
+"""The format of bundles whose background is an input: a reader of version 1 would run them without one."""
+BACKGROUNDS = ("generated", "input")
 MOST_FILES = 32
 """Files of a bundle: each is read as a whole."""
 HALF_PRECISION = "_fp16"
@@ -50,7 +53,14 @@ GRAPHS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "prior_step": ({"z": _VECTOR, "noise": _VECTOR}, {"z_next": _VECTOR, "energy": _SCALAR}),
 }
-"""The graphs of version 1. A bundle must have ``posterior_step``; graphs of other names are not checked."""
+"""The graphs. A bundle must have ``posterior_step``; graphs of other names are not checked."""
+
+
+GIVEN = {"background": _IMAGE, "background_scale": _PLANE}
+"""Further inputs of ``posterior_step`` where the background is an input: the picture in [-1, 1] under the image's light, and the
+mean absolute deviation of a channel from it, above 0, in the same unit."""
+LIT = "background_lit"
+"""The output that takes the place of ``background`` there: the given background with the local gain that the model draws."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,9 @@ class Manifest:
     """How the weights were learned: data, iterations, seed, version."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Measurements of the exported model; any JSON."""
+    background: str = "generated"
+    """Where the background comes from. ``generated``: the model draws it. ``input``: the runtime learns it while it runs, for any
+    fixed camera (format 2)."""
     torchscript: dict[str, FileEntry] = field(default_factory=dict)
     """TorchScript files by the names of ``graphs``: same function, inputs and outputs in the order that the graph's entry has."""
 
@@ -143,7 +156,9 @@ class Manifest:
             BundleError: a number is infinite or NaN, which JSON does not have.
         """
         try:
-            values = {"format": FORMAT, **asdict(self)}
+            values = {"format": FORMAT_2 if self.background == "input" else FORMAT, **asdict(self)}
+            if self.background == "generated":
+                del values["background"]
             if not self.torchscript:
                 del values["torchscript"]
             if self.sampler.likelihood == "laplace":
@@ -156,16 +171,16 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str) -> "Manifest":
-        """Checks and reads the text of ``manifest.json``. Keys that version 1 does not know are ignored.
+        """Checks and reads the text of ``manifest.json``. Unknown keys are ignored.
 
         Raises:
             BundleError: not JSON, another version, or a key that is missing or wrong; the message has the key's path.
         """
         root = JsonObject.decode(text, MANIFEST)
         version = root.text("format")
-        if version != FORMAT:
+        if version not in (FORMAT, FORMAT_2):
             raise BundleError(
-                f"the bundle has format {version!r} but this version of drc reads {FORMAT!r}: "
+                f"the bundle has format {version!r} but this version of drc reads {FORMAT!r} and {FORMAT_2!r}: "
                 "export it again, or install the drc that wrote it"
             )
         image_size = root.sizes("image_size")
@@ -193,10 +208,18 @@ class Manifest:
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
             metrics=root.child("metrics").any_values(),
+            background=_background(root, version),
             torchscript={name: _file(node) for name, node in _optional(root, "torchscript")},
         )
         _check_graphs(manifest)
         return manifest
+
+
+def _background(root: JsonObject, version: str) -> str:
+    background = root.choice("background", BACKGROUNDS) if "background" in root else BACKGROUNDS[0]
+    if (background == "input") != (version == FORMAT_2):
+        root.refuse("background", f"does not go with format {version!r}")
+    return background
 
 
 def _optional(root: JsonObject, key: str) -> list[tuple[str, JsonObject]]:
@@ -233,9 +256,12 @@ def _check_graphs(manifest: Manifest) -> None:
         if kind not in GRAPHS:
             continue
         inputs, outputs = GRAPHS[kind]
+        if kind == "posterior_step" and manifest.background == "input":
+            inputs = inputs | GIVEN
+            outputs = {LIT if it == "background" else it: axes for it, axes in outputs.items()}
         unknown = sorted(graph.inputs.keys() - inputs.keys())
         if unknown:
-            raise BundleError(f"{MANIFEST}: graphs.{name}.inputs.{unknown[0]} is not an input of version 1")
+            raise BundleError(f"{MANIFEST}: graphs.{name}.inputs.{unknown[0]} is not an input of this graph")
         batch = graph.inputs.get("z", (1,))[0]
         for side, known, given in (("inputs", inputs, graph.inputs), ("outputs", outputs, graph.outputs)):
             for tensor, axes in known.items():

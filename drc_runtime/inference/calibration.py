@@ -54,7 +54,9 @@ def calibrate(
 
     def seconds(steps: int) -> float:
         begun = clock()
-        extractor.extract(image, steps=steps)
+        extractor.reader.read(
+            image, lambda tensor: (extractor.sampler.run(tensor, extractor.sampler.noise(), steps), steps)
+        )
         return clock() - begun
 
     few, many = (median(seconds(steps) for _ in range(ROUNDS)) for steps in (FEW, MANY))

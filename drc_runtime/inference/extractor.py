@@ -4,13 +4,15 @@ from pathlib import Path
 
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
+from drc_runtime.camera.adaptation import Adaptation
 from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
+from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
-from drc_runtime.inference.mask import MaskReader
+from drc_runtime.inference.mask import MaskReader, needs_responsibility
 from drc_runtime.inference.tracking import Track
 
 
@@ -62,8 +64,12 @@ class Extractor:
     def _set_up(self, engine: Engine, manifest: Manifest, mask: str, seed: int) -> None:
         self.manifest = manifest
         self.reader = MaskReader(manifest, mask)
-        several_slots = manifest.latent.foreground_slots > 1
-        self.sampler = LangevinSampler(engine, responsibility=several_slots, seed=seed)
+        self.sampler = LangevinSampler(
+            engine,
+            responsibility=needs_responsibility(manifest),
+            given_background=manifest.background == "input",
+            seed=seed,
+        )
 
     def extract(self, image: Image, *, steps: int | None = None) -> Extraction:
         """Extracts the foreground of one image, starting from noise.
@@ -74,8 +80,13 @@ class Extractor:
 
         Raises:
             EngineError: the chain diverged or the backend failed.
-            UsageError: the image is not ``(H, W, 3)`` uint8, or ``steps`` is below 1.
+            UsageError: the image is not ``(H, W, 3)`` uint8, ``steps`` is below 1, or the model is one of a fixed camera.
         """
+        if self.manifest.background == "input":
+            raise UsageError(
+                f"the model {self.manifest.name!r} is for the video of a fixed camera, whose background it learns while it runs; "
+                "for a picture alone take another model"
+            )
         count = self.manifest.sampler.cold_steps if steps is None else steps
         if count < 1:
             raise UsageError(f"{steps} steps are too few: give 1 or more")
@@ -85,14 +96,23 @@ class Extractor:
 
         return self.reader.read(image, chain)
 
-    def track(self, *, steps: int | None = None, budget: int | None = None) -> Track:
+    def track(
+        self,
+        *,
+        steps: int | None = None,
+        budget: int | None = None,
+        adaptation: Adaptation = Adaptation(),  # noqa: B008
+    ) -> Track:
         """A track for one video: each frame's chain starts from the last frame's latent.
 
         Args:
             steps: for an ordinary frame; None takes the manifest's ``track_steps``. The first frame is a cold start.
             budget: the most steps for a frame after the first, where the scene has changed; None sets no limit.
+            adaptation: how a model of any fixed camera follows its camera; others ignore it.
 
         Raises:
             UsageError: ``steps`` is below 1.
         """
+        if self.manifest.background == "input":
+            return CameraTrack(self.sampler, self.reader, self.manifest, steps, budget, adaptation)
         return Track(self.sampler, self.reader, self.manifest.sampler, steps, budget)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from drc_runtime.bundle.manifest import LIT
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import EngineError
 from drc_runtime.inference.noise import NormalNoise
@@ -51,13 +52,20 @@ class LangevinSampler:
     """
 
     def __init__(
-        self, engine: Engine, *, responsibility: bool = False, temperature: float = 0.0, seed: int = 0
+        self,
+        engine: Engine,
+        *,
+        responsibility: bool = False,
+        given_background: bool = False,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> None:
         """Binds the graph.
 
         Args:
             engine: the backend, with a bundle loaded.
-            responsibility: whether to fetch the graph's responsibility, which only models with several foreground slots need.
+            responsibility: whether to fetch the graph's responsibility, for models that need it (``mask.needs_responsibility``).
+            given_background: whether the graph takes the background, see ``give``.
             temperature: scale of the noise: 1 samples the posterior, 0 is gradient ascent, which keeps masks steady.
             seed: of the noise, from 0 to 2^64 - 1.
 
@@ -65,7 +73,8 @@ class LangevinSampler:
             EngineError: the engine has no graph ``posterior_step``.
             UsageError: the seed is out of range.
         """
-        self._maps = (*MAPS, "responsibility") if responsibility else MAPS
+        maps = (*MAPS[:-1], LIT) if given_background else MAPS
+        self._maps = (*maps, "responsibility") if responsibility else maps
         self._moving = engine.bind("posterior_step", ("z_next",))
         self._last = engine.bind("posterior_step", ("z_next", *self._maps))
         self._inputs = self._last.inputs
@@ -79,6 +88,11 @@ class LangevinSampler:
     def noise(self) -> Array:
         """A latent ``(B, D)`` from N(0, I), where a cold start begins."""
         return self._random.draw(self._inputs["z"].shape)
+
+    def give(self, **inputs: Array) -> None:
+        """Sets further inputs of the graph, by name, for the runs that follow: a given background and its scale."""
+        for name, value in inputs.items():
+            np.copyto(self._inputs[name], value)
 
     def run(self, image: Array, z: Array, steps: int) -> PosteriorSample:
         """``steps`` steps from ``z (B, D)`` towards the posterior of ``image``.

@@ -32,6 +32,15 @@ Chain = Callable[[Array], tuple[PosteriorSample, int]]
 """Runs Langevin steps for an image tensor ``(3, H, W)``: the sample, and the number of steps taken."""
 
 
+def needs_responsibility(manifest: Manifest) -> bool:
+    """Whether the responsibility (Eq. 7) must be fetched from the graph.
+
+    With several foreground slots Eq. 7 adds up their likelihoods, and the sample's ``foreground`` is only their mean image. With
+    a given background the densities have parts that no image shows: scale, shadow and unknown foreground.
+    """
+    return manifest.latent.foreground_slots > 1 or manifest.background == "input"
+
+
 class MaskReader:
     """Reads masks from posterior samples of images.
 
@@ -54,7 +63,7 @@ class MaskReader:
         if mask not in MASKS:
             raise UsageError(f"no mask {mask!r}: choose one of {', '.join(MASKS)}")
         self._size, self._settings = manifest.image_size, manifest.sampler
-        self._slots = manifest.latent.foreground_slots
+        self._from_graph = needs_responsibility(manifest)
         self._mask = mask
 
     def read(self, image: Image, chain: Chain) -> Extraction:
@@ -86,12 +95,11 @@ class MaskReader:
     def log_odds(self, image: Image, sample: PosteriorSample) -> Array:
         """The foreground's log-odds ``(h, w)`` at the network's resolution.
 
-        With several foreground slots the responsibility comes from the graph. Eq. 7 adds up the slots' likelihoods there; the
-        sample's ``foreground`` is only their mean image, from which they cannot be computed.
+        Where the images of a sample do not say enough for Eq. 7 (``needs_responsibility``), it comes from the graph.
         """
         if self._mask == "mixture":
             return _logit(sample.mask[0, 0])
-        if self._slots > 1:
+        if self._from_graph:
             assert sample.responsibility is not None, (
                 "the sampler has to fetch it: LangevinSampler(responsibility=True)"
             )

@@ -28,6 +28,9 @@ SPREADS = 8.0
 LEAST_SHARE = 0.05
 """A frame is low only if it lies this share of the median below it: a still scene has nearly no deviation."""
 
+FRAME_SECONDS = 0.04
+"""Time between two frames where nothing else is known."""
+
 
 class Track:
     """The state of one video: its latent, and the log-posterior of its ordinary frames.
@@ -76,20 +79,25 @@ class Track:
         self._second: Array | None = None
         self._left = 0
 
-    def step(self, image: "Image") -> "Extraction":
+    def step(self, image: "Image", seconds: float = FRAME_SECONDS) -> "Extraction":
         """Extracts the foreground of the next frame, ``(H, W, 3)`` uint8 RGB; after an error it starts from noise again.
+
+        Args:
+            image: the frame.
+            seconds: since the frame before; only a model of any fixed camera has a use for it.
 
         Raises:
             EngineError: the chain diverged or the backend failed.
             UsageError: the image is not ``(H, W, 3)`` uint8.
         """
         try:
-            return self._reader.read(image, self._follow)
+            return self._reader.read(image, lambda tensor: self.sample(tensor, seconds))
         except EngineError:
             self._z = self._second = None  # a chain that diverged would do so again
             raise
 
-    def _follow(self, image: Array) -> tuple[PosteriorSample, int]:
+    def sample(self, image: Array, seconds: float = FRAME_SECONDS) -> tuple[PosteriorSample, int]:
+        """The posterior sample of the next frame, ``(3, h, w)`` in [-1, 1], and the number of steps that it took."""
         if self._z is None:
             sample, taken = self._sampler.run(image, self._sampler.noise(), self._cold), self._cold
         elif self._second is not None:

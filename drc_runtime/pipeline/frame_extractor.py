@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration, calibrate
+from drc_runtime.inference.tracking import FRAME_SECONDS
 from drc_runtime.pipeline.options import Notice
 from drc_runtime.pipeline.rate_meter import RateMeter
 from drc_runtime.views.controls import Controls
@@ -18,6 +19,8 @@ MOST_FAILURES_IN_A_ROW = 10
 """After this many consecutive frames on which the network failed, the run ends."""
 FAILURES_KEPT = 100
 """Lines in a report: a run may go on for weeks."""
+LONGEST_GAP = 1.0
+"""Seconds: what a camera's state has not seen for longer, it does not count as seen."""
 RATE_CHANGE = 0.2
 """The steps are planned again if a live source's rate differs from the planned one by more than this share."""
 
@@ -59,6 +62,7 @@ class FrameExtractor:
         self._track: Track | None = None
         self._track_steps = 0
         self._skipped = 0
+        self._seconds: float | None = None
 
     def extract(self, frame: Frame) -> "Extraction | None":
         """The foreground of the next frame; None if the network failed on it and the run goes on.
@@ -92,7 +96,9 @@ class FrameExtractor:
         elif self._meter is not None:
             self._measure(self._meter, frame, self._track)
         self._track.steps = self._controls.settings.steps or self._track_steps
-        return self._track.step(frame.image)
+        seconds = FRAME_SECONDS if self._seconds is None else frame.seconds - self._seconds
+        self._seconds = frame.seconds
+        return self._track.step(frame.image, min(max(seconds, 0.0), LONGEST_GAP))
 
     def _start_track(self, frame: Frame) -> "Track":
         """A track with as many steps as fit the rate, measured on ``frame``, whose size decides what a step costs."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from drc_runtime.atomic import atomic_path, atomic_write
 from drc_runtime.errors import OutputError, SourceError
-from drc_train.data.source import read_images, source_files
+from drc_train.data.source import read_images, read_observations, source_files
 
 VARIABLE = "DRC_CACHE"
 """Environment variable that names the cache's folder."""
@@ -30,9 +30,9 @@ class CachedImages(NamedTuple):
     """The images of a source, mapped into memory."""
 
     pixels: NDArray[np.uint8]
-    """``(N, 3, H, W)`` RGB, mapped copy-on-write: changes reach neither the file nor other processes."""
+    """``(N, C, H, W)`` RGB, or observations of 7 channels, mapped copy-on-write: changes reach neither the file nor other processes."""
     fingerprint: str
-    """SHA-256 of all pixels in the source's order, ``(N, H, W, 3)``."""
+    """SHA-256 of all pixels in the source's order, ``(N, H, W, C)``."""
 
     def fingerprint_of(self, count: int) -> str:
         """The fingerprint of the first ``count`` images alone."""
@@ -61,13 +61,19 @@ def cache_folder() -> Path:
 
 
 def cached_images(
-    source: str, size: int, *, skip_unreadable: bool = False, progress: Callable[[int], None] = lambda done: None
+    source: str,
+    size: int,
+    *,
+    channels: int = 3,
+    skip_unreadable: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> CachedImages:
     """The images of a source, decoded by this call or taken from the cache.
 
     Args:
         source: as in ``read_images``.
         size: height and width to which every image is scaled.
+        channels: 3, or 7 for the observations of a fixed camera (``read_observations``).
         skip_unreadable: warn about images that cannot be read, and leave them out.
         progress: called with the number of images decoded so far.
 
@@ -76,33 +82,39 @@ def cached_images(
         OutputError: the cache cannot be written.
     """
     folder = cache_folder()
-    owner = _digest(str(Path(source).absolute()), size)[:16]
+    owner = _digest(str(Path(source).absolute()), size, *([channels] if channels != 3 else []))[:16]
     name = f"{owner}-{_digest(source_files(source), size, skip_unreadable, DECODING_VERSION)[:24]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make {folder} for decoded images: {error.strerror}; set {VARIABLE}") from error
     path = folder / f"{name}.u8"
-    found = _open(path, size)
+    shape = channels, size, size
+    found = _open(path, shape)
     if found is None:
         try:
-            _decode(path, source, size, skip_unreadable, progress)
+            images = (
+                read_images(source, size, skip_unreadable=skip_unreadable)
+                if channels == 3
+                else read_observations(source, size, skip_unreadable)
+            )
+            _decode(path, source, images, progress)
         except OutputError as error:
             raise OutputError(f"no decoded images: {error}; name a folder with room in {VARIABLE}") from error
         for old in folder.glob(f"{owner}-*"):
             if old.stem != name:
                 old.unlink(missing_ok=True)
-        found = _open(path, size)
+        found = _open(path, shape)
     if found is None:
         raise OutputError(f"{path} was damaged while it was written; remove it and try again")
     return found
 
 
-def _open(path: Path, size: int) -> CachedImages | None:
+def _open(path: Path, image: tuple[int, int, int]) -> CachedImages | None:
     """The images of a cache file; None if there is none, or an incomplete one."""
     try:
         about = json.loads(path.with_suffix(".json").read_text())
-        shape = (int(about["count"]), 3, size, size)
+        shape = (int(about["count"]), *image)
         if path.stat().st_size != int(np.prod(shape)):
             return None
         pixels = np.memmap(path, np.uint8, "c", shape=shape)
@@ -114,11 +126,11 @@ def _open(path: Path, size: int) -> CachedImages | None:
     return found
 
 
-def _decode(path: Path, source: str, size: int, skip_unreadable: bool, progress: Callable[[int], None]) -> None:
+def _decode(path: Path, source: str, images: Iterator[NDArray[np.uint8]], progress: Callable[[int], None]) -> None:
     digest, count = hashlib.sha256(), 0
     with warnings.catch_warnings(record=True) as skipped, atomic_path(path) as temporary, temporary.open("wb") as file:
         warnings.simplefilter("always")
-        for image in read_images(source, size, skip_unreadable=skip_unreadable):
+        for image in images:
             digest.update(image.tobytes())
             file.write(image.transpose(2, 0, 1).tobytes())
             count += 1

@@ -10,11 +10,13 @@ from drc_runtime.errors import SourceError
 from drc_runtime.images import Image, clip_of, is_listed, list_images, read_image
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import resize
+from drc_train.data.observations import Observation, observe_frames
 from drc_train.data.synthetic import tm_dsprites
+from drc_train.data.synthetic.fixed_cameras import draw_fixed_cameras
 from drc_train.data.synthetic.scene import draw_scene
 from drc_train.data.video import announced_frames, read_frames
 
-NAMES = {"tm-dsprites": 5000, "scene": 1500}
+NAMES = {"tm-dsprites": 5000, "scene": 1500, "fixed-cameras": 6400}
 """The data sets that are drawn when they are read, each with its default number of images."""
 TRAINING_SEED = 1000
 """Added to the seed of ``read_images``, so that training never draws with the seeds of the samples and of the evaluation."""
@@ -63,6 +65,29 @@ def read_images(
     raise SourceError(f"{source} does not exist; give a folder of images, a video or a data set ({', '.join(NAMES)})")
 
 
+def read_observations(source: str, size: int, skip_unreadable: bool = False) -> Iterator[Observation]:
+    """Reads what a model with ``model.background_input`` learns from: each frame with its background and scale.
+
+    Args:
+        source: a video file, or a drawn data set of fixed cameras (``fixed-cameras``, ``scene``).
+        size: as in ``read_images``.
+        skip_unreadable: likewise.
+
+    Yields:
+        ``(size, size, 7)`` uint8, see ``drc_train.data.observations``.
+
+    Raises:
+        SourceError: as ``read_images``; or the source is no recording of a fixed camera.
+    """
+    named = parse_name(source)
+    if named is not None and named[0] == "fixed-cameras":
+        return (observation for observation, _ in draw_fixed_cameras(named[1] or NAMES[named[0]], size, TRAINING_SEED))
+    if not is_sequence(source):
+        raise SourceError(f"{source} is not the recording of a fixed camera: give a video, or another --preset")
+    first, second = (read_images(source, size, skip_unreadable=skip_unreadable) for _ in range(2))
+    return observe_frames(first, second)
+
+
 def source_files(source: str) -> list[tuple[str, int, int]]:
     """The files that ``read_images`` reads: path, size in bytes and modification time in ns; empty for a named data set.
 
@@ -109,6 +134,8 @@ def is_sequence(source: str) -> bool:
 
 
 def _draw(name: str, count: int, size: int, seed: int) -> Iterator[Image]:
+    if name == "fixed-cameras":
+        return (observation[..., :3] for observation, _ in draw_fixed_cameras(count, size, seed))
     if name == "tm-dsprites":
         return (image for image, _ in tm_dsprites.draw_each(count, size, seed))
     frames = draw_scene(count * SCENE_STRIDE, 240, 320, seed, every=SCENE_STRIDE)

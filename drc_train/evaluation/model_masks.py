@@ -67,6 +67,8 @@ def model_segmenter(
     single = run.extractor(1, seed) if run else extractor  # an image's noise does not depend on the batch
     settings, size = extractor.manifest.sampler, extractor.manifest.image_size
     rows = BATCH if run and not sequence else 1
+    if extractor.manifest.background == "input":
+        return _camera_segmenter(extractor, run, sequence, steps, gallery)
     last: Array | None = None
 
     def sample(images: Sequence[Image]) -> PosteriorSample:
@@ -88,6 +90,23 @@ def model_segmenter(
             found = sample([labelled.image for labelled in part])
             results += [_read(extractor, run, labelled, found.row(at), gallery) for at, labelled in enumerate(part)]
         return results
+
+    return segment
+
+
+def _camera_segmenter(
+    extractor: Extractor, run: "_Run | None", sequence: bool, steps: int | None, gallery: Gallery | None
+) -> BatchSegmenter:
+    """Masks of the frames of a fixed camera in order, by a model that learns its background meanwhile."""
+    if not sequence:
+        raise UsageError(
+            f"the model {extractor.manifest.name!r} is for the video of a fixed camera; give a clip with masks"
+        )
+    track, size = extractor.track(steps=steps), extractor.manifest.image_size
+
+    def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
+        samples = ((labelled, track.sample(to_tensor(labelled.image, size))[0]) for labelled in batch)
+        return [_read(extractor, run, labelled, sample, gallery) for labelled, sample in samples]
 
     return segment
 

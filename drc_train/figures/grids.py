@@ -18,13 +18,19 @@ def figure(model: RegionModel, z: Tensor, image: Tensor) -> Image:
     Args:
         model: the networks.
         z: ``(B, D)`` latents of the images' posterior.
-        image: ``(B, 3, H, W)`` in [-1, 1].
+        image: ``(B, C, H, W)`` in [-1, 1], C as ``observed_channels``.
 
     Returns:
         ``(H', W', 3)`` uint8 RGB, as ``tiles.assemble``.
     """
-    regions, likelihood = model(z), model.config.region_likelihood()
-    maps = [image, regions.mask, regions.foreground, regions.background, responsibility(regions, image, likelihood)]
+    regions, likelihood = model(z, image), model.config.region_likelihood()
+    maps = [
+        image[:, :3],
+        regions.mask,
+        regions.foreground,
+        regions.background,
+        responsibility(regions, image, likelihood),
+    ]
     slots = _arrays(slot_responsibilities(regions, image, likelihood)) if regions.slot_count > 1 else [None] * len(z)
     columns = zip(*map(_arrays, maps), slots, strict=True)
     return assemble(

@@ -9,6 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drc_runtime.errors import TrainingError
 from drc_train.config import Config
+from drc_train.data.observations import SCALE_STEPS
 from drc_train.learner.chains import Chains, ChainState
 from drc_train.learner.distributed import ProcessGroup
 from drc_train.learner.m_step import GeneratorGradient
@@ -47,7 +48,7 @@ class Learner:
 
         Args:
             config: the run's configuration; ``train.batch_size`` is that of each process.
-            images: ``(N, 3, H, W)`` uint8 RGB, all of them in every process. They may be mapped from a file, and are copied
+            images: ``(N, C, H, W)`` uint8, C as ``observed_channels``, all of them in every process. They may be mapped from a file, and are copied
                 to ``device`` if they fit.
             device: where to compute.
             compiled: False runs operator by operator.
@@ -170,7 +171,7 @@ class Learner:
         return remarks
 
     def images(self, index: Tensor) -> Tensor:
-        """The images of the chains ``index``, mirrored for the chains of mirror images: ``(B, 3, H, W)`` in [-1, 1]."""
+        """The images of the chains ``index``, mirrored for the chains of mirror images: ``(B, C, H, W)``, see ``to_network``."""
         which, mirrored = self.chains.images_of(index)
         image = to_network(self.prefetcher.take(which), self.device)
         if self.chains.sides == 1:
@@ -256,8 +257,14 @@ def averaged(model: RegionModel, decay: float) -> AveragedModel:
 
 
 def to_network(images: Tensor, device: torch.device) -> Tensor:
-    """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``."""
-    return images.to(device).float() / 127.5 - 1
+    """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``.
+
+    Observations ``(B, 7, H, W)`` (``drc_train.data.observations``) to those of ``drc_train.model.camera``.
+    """
+    values = images.to(device).float() / 127.5
+    if images.shape[1] == 3:
+        return values - 1
+    return torch.cat((values[:, :6] - 1, values[:, 6:] / SCALE_STEPS), 1)
 
 
 def median(images: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drc_train.config import Likelihood, TrainConfig
+from drc_train.model.camera import OBSERVED, camera_log_likelihoods
 from drc_train.model.regions import RegionModel, Regions
 
 
@@ -22,8 +23,11 @@ def region_log_likelihoods(regions: Regions, image: Tensor, likelihood: Likeliho
         likelihood: sigmas and family.
 
     Returns:
-        Of each foreground slot ``(B K, 3, H, W)`` and of the background ``(B, 3, H, W)``.
+        Of each foreground slot ``(B K, 3, H, W)`` and of the background ``(B, 3, H, W)``. With a given background, whose
+        ``image`` is an observation ``(B, 7, H, W)``, of whole pixels: one channel each (``drc_train.model.camera``).
     """
+    if image.shape[1] == OBSERVED:
+        return camera_log_likelihoods(regions, image, likelihood)
 
     def log_density(drawn: Tensor, image: Tensor, sigma: float) -> Tensor:
         difference = drawn - image
@@ -95,7 +99,7 @@ def log_posterior(
     Returns:
         The log-posterior up to a constant ``(B,)``, and the regions of z.
     """
-    regions = model(z)
+    regions = model(z, image)
     evidence = mixture_log_likelihood(regions, image, likelihood).sum((1, 2, 3))
     penalty = total_variation_weight * total_variation(regions.background)
     return evidence - penalty + log_prior(model, z), regions
@@ -144,7 +148,7 @@ def m_step_loss(
     Returns:
         The loss; its weighted parts by name, with ``foreground_share``, the mean of pi_f, besides.
     """
-    regions = model(z)
+    regions = model(z, image)
     parts = {"likelihood": -mixture_log_likelihood(regions, image, model.config.region_likelihood(sigma)).mean()}
     elements = image[0].numel()
     parts["total_variation"] = train.total_variation_weight * total_variation(regions.background).mean() / elements

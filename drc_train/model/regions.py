@@ -1,5 +1,6 @@
 """The generative model of section 3.2: regions that compete for each pixel, and the priors of their latents."""
 
+from math import log
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,8 @@ SATURATION = 0.98
 """Largest absolute value of an initial background image in [-1, 1]: beyond it the gradient of tanh vanishes."""
 LIGHT = 0.1
 """Scale of the initial weights from a background latent to the light: about 10 % of contrast and brightness."""
+DARKEST = 0.4
+"""With a given background: the smallest local gain that its generator draws; the largest is 1 / this."""
 CENTRE_WIDTH = 0.5
 """Standard deviation of the bump in ``centred``; the image reaches from -1 to 1."""
 
@@ -75,6 +78,13 @@ def centred(size: int) -> Tensor:
     return (2 * torch.exp(-distance / (2 * CENTRE_WIDTH**2)) - 1)[None]
 
 
+def _lit(drawn: Tensor, observation: Tensor | None) -> Tensor:
+    """The given background times a local gain between ``DARKEST`` and its inverse: black, -1, stays black."""
+    gain = torch.exp(-log(DARKEST) * torch.tanh(drawn))
+    given = torch.zeros_like(drawn) if observation is None else observation[:, 3:6]
+    return (given + 1) * gain - 1
+
+
 class RegionModel(nn.Module):
     """Foreground, background and re-assignment generators with their energy models (Fig. 1)."""
 
@@ -112,6 +122,8 @@ class RegionModel(nn.Module):
             with torch.no_grad():
                 assert self.foreground.head.bias is not None
                 self.foreground.head.bias[3] = config.foreground_bias
+                if config.background_input:  # starts at a gain of 1 and no mask of its own
+                    self.background.head.weight.zero_()
 
     @torch.no_grad()
     def start_background(self, image: Tensor) -> None:
@@ -138,8 +150,12 @@ class RegionModel(nn.Module):
         foreground = z[:, :first] if latent.foreground_slots == 1 else z[:, :first].reshape(-1, latent.foreground)
         return foreground, z[:, first:second], z[:, second:]
 
-    def forward(self, z: Tensor) -> Regions:
-        """Generates the regions of ``z (B, D)`` (Listing 1)."""
+    def forward(self, z: Tensor, observation: Tensor | None = None) -> Regions:
+        """Generates the regions of ``z (B, D)`` (Listing 1).
+
+        With ``background_input`` the background is the one that ``observation (B, 7, H, W)`` holds, under the light that its
+        generator draws; without an observation it is grey.
+        """
         z_foreground, z_background, z_reassignment = self.split(z)
         drawn = self.foreground.grow(self.foreground.smallest_map(z_foreground))
         slots, slot_logits = torch.tanh(drawn[:, :3]), drawn[:, 3:]
@@ -150,7 +166,10 @@ class RegionModel(nn.Module):
         colour = drawn[:, :3]
         if self.config.background_image:
             colour = colour + self._lit_image(z_background)
-        before = torch.cat((torch.tanh(colour), drawn[:, 3:]), 1)
+        if self.config.background_input:
+            before = torch.cat((_lit(colour, observation), drawn[:, 3:]), 1)
+        else:
+            before = torch.cat((torch.tanh(colour), drawn[:, 3:]), 1)
         after = before
         if self.config.latent.reassignment:
             after = grid_sample(before, self._grid(z_reassignment, smallest))

@@ -36,7 +36,7 @@ class Sampler:
         train, size, dimensions = config.train, config.model.image_size, config.model.latent.total
         # separate tensors: the tracer treats the same tensor in two places as one input
         z, noise = torch.zeros(2, batch, dimensions, device=device).unbind()
-        image = torch.zeros(batch, 3, size, size, device=device)
+        image = torch.zeros(batch, config.model.observed_channels, size, size, device=device)
 
         def posterior(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
             return posterior_step(model, z, image, noise, train)[:2]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drc_runtime.bundle.manifest import LatentSizes, Manifest, Sampler
+from drc_runtime.bundle.manifest import LIT, LatentSizes, Manifest, Sampler
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_train.config import Config
@@ -34,6 +34,7 @@ def manifest_of(config: Config, name: str) -> Manifest:
             config.model.likelihood,
         ),
         graphs={},
+        background="input" if config.model.background_input else "generated",
     )
 
 
@@ -45,6 +46,9 @@ class TorchEngine:
         size = config.model.image_size
         latent = np.zeros((batch, config.model.latent.total), np.float32)
         self._inputs = {"z": latent, "image": np.zeros((batch, 3, size, size), np.float32), "noise": latent.copy()}
+        if config.model.background_input:
+            self._inputs["background"] = self._inputs["image"].copy()
+            self._inputs["background_scale"] = np.ones((batch, 1, size, size), np.float32)
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
@@ -61,9 +65,12 @@ class _Binding:
 
     def run(self) -> None:
         z, image, noise = (torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise"))
+        if "background" in self.inputs:
+            given = (torch.from_numpy(self.inputs[name]) for name in ("background", "background_scale"))
+            image = torch.cat((image, *given), 1)
         z_next, value, regions = posterior_step(self._model, z, image, noise, self._config.train)
         found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}
-        found |= {"foreground": regions.foreground, "background": regions.background}
+        found |= {"foreground": regions.foreground, "background": regions.background, LIT: regions.background}
         if "responsibility" in self.outputs:
             found["responsibility"] = responsibility(regions, image, self._config.model.region_likelihood())
         for name in self.outputs:

@@ -180,6 +180,7 @@ def _decode(source: str, config: Config, skip_unreadable: bool, group: ProcessGr
         images = cached_images(
             source,
             config.model.image_size,
+            channels=config.model.observed_channels,
             skip_unreadable=skip_unreadable,
             progress=lambda done: report("decoding images", done),
         )

@@ -1,0 +1,49 @@
+"""What a model of a fixed camera learns from: each frame with the background and the scale that the runtime had for it."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.camera.background import Array
+from drc_runtime.camera.fixed_camera import FixedCamera
+from drc_runtime.camera.plain import plain_log_odds
+from drc_runtime.images import Image
+
+SCALE_STEPS = 8
+"""A scale is kept in eighths of a grey level, up to 31.9."""
+Observation = NDArray[np.uint8]
+"""(H, W, 7): the image, its background under the image's light, both RGB, and the scale."""
+
+
+def observe(image: Image, background: Array, scale: Array) -> Observation:
+    """Puts an observation together.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        background: ``(H, W, 3)`` in grey levels.
+        scale: ``(H, W)`` in grey levels.
+    """
+    channels = (image, np.rint(background), np.rint(SCALE_STEPS * scale)[..., None])
+    return np.concatenate([np.clip(channel, 0, 255).astype(np.uint8) for channel in channels], 2)
+
+
+def observe_frames(frames: Iterable[Image], again: Iterable[Image], rate: float = 25.0) -> Iterator[Observation]:
+    """The observations of a clip: a first pass learns the background, a second one keeps what it says of each frame.
+
+    Args:
+        frames: ``(H, W, 3)`` uint8 RGB, in order, all of one size.
+        again: the same.
+        rate: frames a second.
+    """
+    camera: FixedCamera | None = None
+    for number, source in enumerate((frames, again)):
+        for frame in source:
+            image = frame.astype(np.float32)
+            if camera is None:
+                camera = FixedCamera(image)
+            view = camera.look(image)
+            if number:
+                yield observe(frame, view.background, view.scale)
+            odds = np.clip(plain_log_odds(image, view.background, view.scale), -30, 30)
+            camera.learn((1 / (1 + np.exp(-odds))).astype(np.float32), 1 / rate)
