@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Plane = NDArray[np.bool_]
+from drc_runtime.camera.pictures import Array, Plane, over_channels, shifted
 
 START_FRAMES = 25
 """Until so many frames are there, the background is their median."""
@@ -19,14 +16,6 @@ SAME = 30.0
 """Grey levels, channels summed: two colours that are nearer are one state of a pixel."""
 FOLLOW = np.float32(0.1)
 """How far the other state moves to each frame that shows it."""
-
-
-_ONES = np.ones((1, 3), np.float32)
-
-
-def over_channels(picture: Array) -> Array:
-    """The sum of the channels: ``(h, w, 3)`` to ``(h, w)``. Five times faster than NumPy's over a last axis of three."""
-    return np.asarray(cv2.transform(picture, _ONES), np.float32)
 
 
 @dataclass
@@ -98,6 +87,15 @@ class OnlineBackground:
     def hurry(self) -> None:
         """Learns as fast as at the start for a while, because the picture has changed as a whole."""
         self._age = START_FRAMES
+
+    def move(self, x: float, y: float) -> None:
+        """Moves the whole state along with a camera, by x and y pixels, and learns its edges anew."""
+        self.image, self.scale = shifted(self.image, x, y), shifted(self.scale, x, y)
+        states = self.states
+        states.other = shifted(states.other, x, y)
+        states.other_seconds = shifted(states.other_seconds, x, y)
+        states.background_seconds = shifted(states.background_seconds, x, y)
+        self.hurry()
 
     def replace(self, where: Plane, colour: Array) -> None:
         """Makes ``colour (h, w, 3)`` the background of the pixels ``where (h, w)``."""

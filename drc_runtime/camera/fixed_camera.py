@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from drc_runtime.camera.adaptation import Adaptation
-from drc_runtime.camera.background import Array, OnlineBackground
+from drc_runtime.camera.background import OnlineBackground
 from drc_runtime.camera.ghosts import GhostFinder
 from drc_runtime.camera.light import Light
+from drc_runtime.camera.pictures import Array, to_grey
+from drc_runtime.camera.watch import CameraWatch
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class View:
     """What is known of a frame before its E-step."""
 
     image: Array
-    """(h, w, 3) in grey levels."""
+    """(h, w, 3) in grey levels; without its colours while the camera shows none."""
     background: Array
     """(h, w, 3): the background under the frame's light."""
     scale: Array
@@ -23,25 +25,47 @@ class View:
 
 
 class FixedCamera:
-    """Call ``look`` with a frame, run the E-step with what it returns, and call ``learn`` with the responsibility."""
+    """Call ``look`` with a frame, run the E-step with what it returns, and call ``learn`` with the responsibility.
+
+    Attributes:
+        background: what is behind everything.
+        light: of the last frame.
+        watch: what happened to the camera.
+        replaced: pixels of the background that the last M-step replaced.
+    """
 
     def __init__(self, image: Array, adaptation: Adaptation = Adaptation()) -> None:  # noqa: B008 - frozen
         """Starts at the first frame ``(h, w, 3)`` in grey levels."""
         self.background = OnlineBackground(image)
         self.light = Light()
+        self.watch = CameraWatch()
         self.replaced = 0
         self._ghosts = GhostFinder(adaptation.absorb)
         self._what = adaptation.what
         self._sure = np.ones(image.shape[:2], np.float32)
         self._view: View | None = None
 
-    def look(self, image: Array) -> View:
-        """Estimates the light of the frame ``(h, w, 3)``, in grey levels."""
+    def look(self, image: Array, seconds: float) -> View:
+        """Estimates the light of a frame, and sees whether the camera has moved.
+
+        Args:
+            image: ``(h, w, 3)`` in grey levels.
+            seconds: since the frame before.
+        """
         if self._what == "nothing" and not self.background.starting:
             self._view = View(image, self.background.image.copy(), self.background.scale)
             return self._view
-        self.light.fit(image, self.background.image, self._sure)
-        lit = self.light.gain * self.background.image + self.light.offset
+        known = self.background.image
+        if self.watch.grey:
+            known = to_grey(known)
+        self.light.fit(image, known, self._sure)
+        lit = self.light.on(known)
+        if self.watch.look(image, lit, self._sure, self.background, seconds):
+            known = to_grey(self.background.image) if self.watch.grey else self.background.image
+            self.light.fit(image, known, self._sure)
+            lit = self.light.on(known)
+        if not self.background.starting:
+            self.watch.light(float(self.light.gain.mean()), float(self.light.offset.mean()), seconds)
         self._view = View(image, lit, self.background.scale)
         return self._view
 
@@ -56,6 +80,8 @@ class FixedCamera:
         image, lit = self._view.image, self._view.background
         self._sure = 1 - responsibility
         if self._what != "all" and not self.background.starting:
+            return
+        if not self.watch.adapts or self.watch.grey:
             return
         self.background.update(image, lit, responsibility, seconds)
         self.replaced = self._ghosts.replace(self.background, image, lit, responsibility, seconds)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from drc_runtime.camera.background import SAME, Array, OnlineBackground, Plane, over_channels
+from drc_runtime.camera.background import SAME, OnlineBackground
+from drc_runtime.camera.pictures import Array, Plane, over_channels
 
 START_SECONDS = 1.0
 """Before that the background is a median, and nothing is replaced."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from drc_runtime.camera.background import Array
+from drc_runtime.camera.pictures import Array
 
 EVERY = 4
 """Every fourth pixel of every fourth row: 256 of a picture of 64x64."""
@@ -16,6 +16,8 @@ NOISE = 4.0
 """Grey levels: residuals below this count alike."""
 MOST = 60.0
 """Grey levels: larger residuals count alike when two fits are compared."""
+CLIPPED = 4.0
+"""Grey levels from black and from white."""
 FEWEST = 0.2
 """With a smaller share of the background in view, the light stays as it was."""
 
@@ -28,8 +30,13 @@ class Light:
     """
 
     def __init__(self) -> None:
+        """Starts at a light that changes nothing."""
         self.gain: Array = np.ones(3, np.float32)
         self.offset: Array = np.zeros(3, np.float32)
+
+    def on(self, background: Array) -> Array:
+        """``background (h, w, 3)`` under this light, clipped as a camera does."""
+        return np.asarray(np.clip(self.gain * background + self.offset, np.float32(0), np.float32(255)), np.float32)
 
     def fit(self, image: Array, background: Array, sure: Array) -> None:
         """Least absolute deviations by reweighted least squares.
@@ -44,11 +51,14 @@ class Light:
         weight = sure[::EVERY, ::EVERY].reshape(-1, 1)
         if float(weight.mean()) < FEWEST:
             weight = np.ones_like(weight)
+        # what the camera clips says nothing of the light
+        open_range = ((y > CLIPPED) & (y < 255 - CLIPPED)).astype(np.float32)
+        weight = weight * open_range + np.float32(1e-6)
         gain, offset, residual = _regress(x, y, weight, self.gain, self.offset, ROUNDS)
         if residual > JUMP:
-            start = np.median(y, 0) / np.maximum(np.median(x, 0), np.float32(1))
-            other = _regress(x, y, np.ones_like(weight), start, np.zeros(3, np.float32), SEARCH_ROUNDS)
-            again = _regress(x, y, np.ones_like(weight), self.gain, self.offset, SEARCH_ROUNDS)
+            start = np.asarray(np.median(y, 0) / np.maximum(np.median(x, 0), 1), np.float32)
+            other = _regress(x, y, open_range + np.float32(1e-6), start, np.zeros(3, np.float32), SEARCH_ROUNDS)
+            again = _regress(x, y, open_range + np.float32(1e-6), self.gain, self.offset, SEARCH_ROUNDS)
             gain, offset, residual = min((other, again), key=lambda fit: fit[2])
         self.gain, self.offset = gain, offset
 
@@ -65,4 +75,4 @@ def _regress(x: Array, y: Array, weight: Array, gain: Array, offset: Array, roun
         gain = (covariance + np.float32(PRIOR)) / (variance + np.float32(PRIOR))
         offset = mean_y - gain * mean_x
     residual = np.minimum(np.abs(y - gain * x - offset), np.float32(MOST)) * weight
-    return gain, offset, float(residual.sum() / (3 * weight.sum()))
+    return gain, offset, float(residual.sum() / weight.sum())

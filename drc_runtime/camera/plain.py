@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from drc_runtime.camera.background import LEAST_SCALE, Array, over_channels
+from drc_runtime.camera.background import LEAST_SCALE
+from drc_runtime.camera.pictures import Array, over_channels
 
 SHADOW_WEIGHT = 0.0025
 SHADOW_SCALE = 1.5

@@ -39,7 +39,7 @@ class CameraTrack(Track):
         grey = np.ascontiguousarray(((image + 1) * GREY_LEVELS).transpose(1, 2, 0))
         if self.camera is None:
             self.camera = FixedCamera(grey, self._adaptation)
-        view = self.camera.look(grey)
+        view = self.camera.look(grey, seconds)
         self._sampler.give(
             background=view.background.transpose(2, 0, 1) / GREY_LEVELS - 1,
             background_scale=view.scale / GREY_LEVELS,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime.camera.background import Array
 from drc_runtime.camera.fixed_camera import FixedCamera
+from drc_runtime.camera.pictures import Array
 from drc_runtime.camera.plain import plain_log_odds
 from drc_runtime.images import Image
 
@@ -42,7 +42,7 @@ def observe_frames(frames: Iterable[Image], again: Iterable[Image], rate: float 
             image = frame.astype(np.float32)
             if camera is None:
                 camera = FixedCamera(image)
-            view = camera.look(image)
+            view = camera.look(image, 1 / rate)
             if number:
                 yield observe(frame, view.background, view.scale)
             odds = np.clip(plain_log_odds(image, view.background, view.scale), -30, 30)

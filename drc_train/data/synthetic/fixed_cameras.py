@@ -1,17 +1,20 @@
 """Many fixed cameras, drawn: what the bundled model for any camera learns from, without a label.
 
-Each scene is a place made of scikit-image's public-domain and CC0 photographs, with figures, vehicles and other things in front of
-it, their shadows, noise, blur and JPEG coding, and regions that never stand still. A frame comes with the background and the
+Each scene is a place made of scikit-image's public-domain and CC0 photographs, with figures, vehicles and other things in
+front of it, their shadows, noise, blur and JPEG coding, and regions that never stand still. A frame comes with the background and the
 scale that a camera's state would have for it, each slightly wrong. The random numbers depend on ``(seed, index)`` only.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drc_runtime.machine import available_cores
 from drc_train.data.observations import Observation, observe
 from drc_train.data.synthetic.cutouts import Floats, photograph
 from drc_train.data.synthetic.things import Random, colour_of, draw_thing
@@ -45,28 +48,31 @@ class Place(NamedTuple):
 
 
 def draw_fixed_cameras(count: int, size: int, seed: int) -> Iterator[tuple[Observation, NDArray[np.uint8]]]:
-    """Draws ``count`` observations ``(size, size, 7)`` uint8 with their masks ``(size, size)``, 0 or 255."""
-    place = None
-    for index in range(count):
-        scene, frame = divmod(index, FRAMES_OF_A_SCENE)
-        if place is None or frame == 0:
-            place = draw_place(np.random.default_rng([seed, scene, 0]), DRAWN * size)
-            empty = [
-                _taken(place.image, place, np.random.default_rng([seed, scene, 1, it]), size) for it in range(SAMPLES)
-            ]
-            background = np.median(np.stack(empty), 0).astype(np.float32)
-            scale = np.mean([np.abs(it - background).mean(2) for it in empty], 0) * SAMPLES / (SAMPLES - 1)
-            scale = np.maximum(cv2.GaussianBlur(scale.astype(np.float32), (0, 0), 1.0), 1.0)
+    """Draws ``count`` observations ``(size, size, 7)`` uint8 with their masks ``(size, size)``, 0 or 255, on all cores."""
+    scenes = -(-count // FRAMES_OF_A_SCENE)
+    with ThreadPoolExecutor(available_cores()) as pool:
+        drawn = chain.from_iterable(pool.map(lambda scene: _draw_scene(scene, size, seed), range(scenes)))
+        yield from islice(drawn, count)
+
+
+def _draw_scene(scene: int, size: int, seed: int) -> list[tuple[Observation, NDArray[np.uint8]]]:
+    place = draw_place(np.random.default_rng([seed, scene, 0]), DRAWN * size)
+    randoms = [np.random.default_rng([seed, scene, 1, it]) for it in range(SAMPLES)]
+    empty = np.stack([_taken(place.image, place, random, size) for random in randoms])
+    background = np.asarray(np.median(empty, 0), np.float32)
+    deviation = np.abs(empty - background).mean((0, 3), dtype=np.float32) * np.float32(SAMPLES / (SAMPLES - 1))
+    scale = np.maximum(cv2.GaussianBlur(deviation, (0, 0), 1.0), np.float32(1))
+    result = []
+    for frame in range(FRAMES_OF_A_SCENE):
         random = np.random.default_rng([seed, scene, 2, frame])
         full, covered = _populated(place, random)
         image = _taken(full, place, random, size)
         mask = cv2.resize(covered, (size, size), interpolation=cv2.INTER_AREA)
         gain, offset = 1 + 0.02 * random.standard_normal(3), 1.5 * random.standard_normal(3)
         given = (background * gain + offset).astype(np.float32)
-        yield (
-            observe(np.clip(np.rint(image), 0, 255).astype(np.uint8), given, scale),
-            np.where(mask >= 0.5, 255, 0).astype(np.uint8),
-        )
+        seen = observe(np.clip(np.rint(image), 0, 255).astype(np.uint8), given, np.asarray(scale, np.float32))
+        result.append((seen, np.where(mask >= 0.5, 255, 0).astype(np.uint8)))
+    return result
 
 
 def draw_place(random: Random, side: int) -> Place:
@@ -84,7 +90,7 @@ def draw_place(random: Random, side: int) -> Place:
         cv2.ellipse(restless, centre, axes, 0, 0, 360, 1.0, -1)
     return Place(
         image,
-        cv2.GaussianBlur(restless, (0, 0), side / 32),
+        np.asarray(cv2.GaussianBlur(restless, (0, 0), side / 32), np.float32),
         float(random.uniform(1, 8)),
         int(random.integers(35, 96)),
         float(random.uniform(0.4, 0.9)) if random.random() < 0.8 else 1.0,
@@ -149,7 +155,7 @@ def _cast(alpha: Floats, place: Place, random: Random) -> Floats:
 def _taken(image: Floats, place: Place, random: Random, size: int) -> Floats:
     """What the camera makes of a picture: movement of what is restless, light, noise, coding, the network's size."""
     if place.restless.any():
-        shift = np.float32(random.normal(0, 2, 2))
+        shift = random.normal(0, 2, 2)
         moved = cv2.warpAffine(
             image,
             np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32),
