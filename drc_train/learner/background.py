@@ -1,6 +1,5 @@
 """Compiles a run's steps in a process of its own while the learner learns without them."""
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from pydantic import Field
 
 from drc_runtime.errors import OutputError
 from drc_train.config import Config
-from drc_train.learner.compile_child import Task, parts_file, step_file, step_names
+from drc_train.learner.compile_child import About, Task, step_file, step_names
 from drc_train.learner.compiled_step import load_compiled
 from drc_train.learner.compiler_cache import kernels_of, steps_folder, steps_key
 from drc_train.learner.m_step import M_STEP
@@ -36,8 +35,8 @@ class Compiled(NamedTuple):
     name: str
     """``posterior``, ``prior`` or ``m_step``."""
     step: Step
-    parts: list[str]
-    """Of the M-step: the names of the loss's parts that it returns after the gradients."""
+    parts: tuple[str, ...]
+    """The names of the loss's parts that the M-step returns after the gradients."""
     seconds: float
     """That loading it took, while learning stood still."""
 
@@ -150,9 +149,9 @@ class BackgroundCompiler:
                 continue
             begun = time.monotonic()
             try:
+                about = About.read(self._folder)
                 with kernels_of(self._folder):
-                    step = load_compiled(path, self._example(name))
-                parts = json.loads(parts_file(self._folder).read_text()) if name == M_STEP else []
+                    step = load_compiled(path, self._example(name), about.probe)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, learning works without it
                 path.unlink(missing_ok=True)
                 if tell:
@@ -160,7 +159,7 @@ class BackgroundCompiler:
                     return
             else:
                 self._waiting.remove(name)
-                self._ready.append(Compiled(name, step, parts, time.monotonic() - begun))
+                self._ready.append(Compiled(name, step, about.parts, time.monotonic() - begun))
 
     def _example(self, name: str) -> tuple[Any, ...]:
         return step_example(name, self._model, self._config, self._batch, torch.device("cpu"))

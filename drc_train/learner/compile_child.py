@@ -6,14 +6,14 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from drc_runtime.atomic import atomic_write
 from drc_train.config import Config
-from drc_train.learner.compiled_step import save_compiled
+from drc_train.learner.compiled_step import probe_is_needless, save_compiled
 from drc_train.learner.compiler_cache import alone_in, kernels_of
 from drc_train.learner.m_step import M_STEP, GeneratorGradient
 from drc_train.model.regions import RegionModel
@@ -22,6 +22,7 @@ from drc_train.sampling.sampler import E_STEP, training_graph
 NICENESS = 3
 """Learning goes first, but not alone: at 19 this process would get a sixtieth of a single core, and never be done."""
 
+ABOUT_FILE = "about.json"
 MOST_HELP_FIRST = ("posterior", M_STEP, "prior")
 
 
@@ -50,9 +51,27 @@ def step_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.step"
 
 
-def parts_file(folder: Path) -> Path:
-    """JSON: the names of the loss's parts, in the order in which the M-step returns them."""
-    return folder / "parts.json"
+@dataclass(frozen=True)
+class About:
+    """What is to be known of the steps in a folder besides themselves; written before they are."""
+
+    probe: bool
+    """Whether vector instructions have to be tried before a step is loaded."""
+    parts: tuple[str, ...] = ()
+    """Names of the parts of the M-step's loss, in the order in which it returns them; empty until it is compiled."""
+
+    def write(self, folder: Path) -> None:
+        """Writes it into a folder of steps."""
+        atomic_write(folder / ABOUT_FILE, json.dumps(asdict(self)).encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> "About":
+        """Reads what ``write`` wrote.
+
+        Raises:
+            OSError, TypeError, ValueError: it is missing or damaged.
+        """
+        return cls(**json.loads((folder / ABOUT_FILE).read_text()))
 
 
 def step_names(config: Config) -> list[str]:
@@ -67,13 +86,16 @@ def compile_steps(task: Task) -> None:
     torch.set_num_threads(task.threads)
     with alone_in(folder), kernels_of(folder):
         model = RegionModel(config.model, torch.Generator().manual_seed(0))  # of the weights only the shapes matter
+        about = About(probe=not probe_is_needless())
+        if not (folder / ABOUT_FILE).exists():
+            about.write(folder)
         for name in step_names(config):
             if step_file(folder, name).exists():
                 continue
             if name == M_STEP:
                 gradient = GeneratorGradient(model, config.train, compiled=False)
                 graph, example, parts = gradient.training_graph(config, task.batch)
-                atomic_write(parts_file(folder), json.dumps(parts).encode())
+                replace(about, parts=tuple(parts)).write(folder)
             else:
                 graph, example = training_graph(name, model, config, task.batch, cpu)
             save_compiled(graph, example, step_file(folder, name))

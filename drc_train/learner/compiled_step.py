@@ -35,12 +35,36 @@ def save_compiled(graph: GraphModule, example: tuple[Any, ...], path: Path) -> N
         compiled.save(path=str(path), format="binary")
 
 
+def probe_is_needless() -> bool:
+    """Whether the compiler chooses the same vector instructions if it believes the processor's list without trying them.
+
+    Trying takes processes of their own, which import PyTorch: seconds each time that a step is loaded.
+    """
+    from torch._inductor import config, cpu_vec_isa
+
+    chosen = []
+    for believed in (None, True):
+        cpu_vec_isa.valid_vec_isa_list.cache_clear()
+        with config.patch({"cpp.vec_isa_ok": believed}):
+            chosen.append(str(cpu_vec_isa.pick_vec_isa()))
+    cpu_vec_isa.valid_vec_isa_list.cache_clear()
+    return chosen[0] == chosen[1]
+
+
 @torch.no_grad()
-def load_compiled(path: Path, example: tuple[Any, ...]) -> Step:
-    """Loads what ``save_compiled`` wrote and runs it once, so that errors of the file occur here."""
+def load_compiled(path: Path, example: tuple[Any, ...], probe: bool) -> Step:
+    """Loads what ``save_compiled`` wrote and runs it once, so that errors of the file occur here.
+
+    Args:
+        path: of the file.
+        example: inputs of the shapes that it is for.
+        probe: whether vector instructions have to be tried, see ``probe_is_needless``.
+    """
+    from torch._inductor import config
     from torch._inductor.standalone_compile import CompiledArtifact
 
-    with warnings.catch_warnings():
+    believed = config.cpp.vec_isa_ok if probe else True
+    with warnings.catch_warnings(), config.patch({"cpp.vec_isa_ok": believed}):
         warnings.simplefilter("ignore")
         compiled = CompiledArtifact.load(path=str(path), format="binary")
 
