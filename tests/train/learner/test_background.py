@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from drc_train.learner import background
 from drc_train.learner.compile_child import MOST_HELP_FIRST, About, step_file
 from drc_train.learner.compiler_cache import steps_folder, steps_key
 from drc_train.learner.em import Learner
-from drc_train.learner.m_step import M_STEP, GeneratorGradient
-from drc_train.sampling.sampler import training_graph
+from drc_train.learner.m_step import M_STEP
+from drc_train.model.objective import m_step_loss
+from drc_train.model.regions import RegionModel
+from drc_train.sampling.langevin import posterior_step, prior_step
 from drc_train.training.record import RunRecord, RunState
 
 CPU = torch.device("cpu")
-PARTS = ("likelihood", "share")
 ENDLESS = "import time; time.sleep(600)"
 
 
@@ -42,27 +44,38 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch, tiny_config: Config) -> list[str]:
-    """Steps that were loaded: the traced graphs, whatever the files hold."""
+    """Names of the steps that were loaded; what they compute is computed by autograd, whatever the files hold."""
     names: list[str] = []
 
     def load(path: Path, example: tuple[Any, ...], probe: bool) -> object:
         names.append(path.stem)
         if path.read_text() == "damaged":
             raise RuntimeError("not a step\nmany more lines")
-        learner = Learner(tiny_config, torch.zeros(10, 3, 8, 8, dtype=torch.uint8), CPU, compiled=False)
-        if path.stem == M_STEP:
-            return GeneratorGradient(learner.model, tiny_config.train, False).training_graph(tiny_config, 4)[0]
-        return training_graph(path.stem, learner.model, tiny_config, 4, CPU)[0]
+        return partial(compute, path.stem, tiny_config)
 
     monkeypatch.setattr(background, "load_compiled", load)
     return names
 
 
+def compute(name: str, config: Config, parameters: dict[str, torch.Tensor], *tensors: torch.Tensor) -> tuple[Any, ...]:
+    """What a compiled step computes."""
+    model, train = RegionModel(config.model, torch.Generator()), config.train
+    model.load_state_dict(parameters, strict=False)  # constants are among the parameters as well
+    if name != M_STEP:
+        return posterior_step(model, *tensors, train)[:2] if name == "posterior" else prior_step(model, *tensors, train)
+    with torch.enable_grad():
+        loss, parts = m_step_loss(model, *tensors, train, train.m_step_sigma)
+        loss.backward()
+    gradients = [it.grad for it in model.generator_parameters().values()]
+    return (*gradients, *(part.detach() for part in parts.values()))
+
+
 def fill(config: Config, names: tuple[str, ...] = MOST_HELP_FIRST) -> Path:
     """Leaves compiled steps in the cache, as an earlier run does."""
     folder = steps_folder(steps_key(config, 4))
-    model = Learner(config, torch.zeros(10, 3, 8, 8, dtype=torch.uint8), CPU, compiled=False).model
-    parts = GeneratorGradient(model, config.train, False).training_graph(config, 4)[2]
+    model, train = RegionModel(config.model, torch.Generator()), config.train
+    z, size = torch.zeros(4, config.model.latent.total), config.model.image_size
+    parts = m_step_loss(model, z, torch.zeros(4, 3, size, size), train, train.m_step_sigma)[1]
     About(probe=False, parts=tuple(parts)).write(folder)
     for name in names:
         step_file(folder, name).write_text("whole")
@@ -118,8 +131,7 @@ def test_without_a_compiler_learning_goes_on_and_says_so_in_one_line(
     child(code)
     learner = Learner(tiny_config, tiny_images, CPU)
     learner.wait_until_compiled()
-    plain = Learner(tiny_config, tiny_images, CPU, compiled=False)
-    assert [learner.step(), learner.step()] == [plain.step(), plain.step()]
+    learner._swap()
     assert learner.notes == [f"learning without the compiler, slower: {reason}"]
 
 
@@ -135,7 +147,7 @@ def test_a_cache_that_cannot_be_written_or_that_others_can_write_is_not_used(
     fill(tiny_config)
     cache.chmod(0o777)
     learner = Learner(tiny_config, tiny_images, CPU)
-    learner.step()
+    learner._swap()
     assert not learner.swaps and "others can write" in learner.notes[0]
 
 
@@ -146,10 +158,10 @@ def test_a_damaged_step_is_compiled_again(
     step_file(folder, "posterior").write_text("damaged")
     child(ENDLESS)
     learner = Learner(tiny_config, tiny_images, CPU)
-    learner.step()
+    learner._swap()
     assert learner.swaps[0].names == (M_STEP, "prior") and not step_file(folder, "posterior").exists()
     step_file(folder, "posterior").write_text("whole")
-    learner.step()
+    learner._swap()
     assert learner.swaps[1].names == ("posterior",)
     learner.close()
 
@@ -160,7 +172,7 @@ def test_a_step_that_cannot_be_loaded_in_the_middle_of_a_run_is_left_out(
     child(ENDLESS)
     learner = Learner(tiny_config, tiny_images, CPU)
     step_file(fill(tiny_config, ()), "posterior").write_text("damaged")
-    learner.step()
+    learner._swap()
     assert learner.notes == ["learning without the compiler, slower: not a step"]
     learner.close()
 
@@ -173,7 +185,7 @@ def test_a_sigma_that_changes_has_no_compiled_m_step(
     fill(config)
     child("raise SystemExit('started')")
     learner = Learner(config, tiny_images, CPU)
-    learner.step()
+    learner._swap()
     assert loaded == ["posterior", "prior"] and learner.swaps[0].names == ("posterior", "prior")
 
 
@@ -191,7 +203,7 @@ def test_the_compiling_process_ends_with_the_learner(
         for _ in range(200):
             os.killpg(process.pid, 0)
             time.sleep(0.05)
-    learner.step()
+    learner._swap()
     assert not learner.notes
 
 

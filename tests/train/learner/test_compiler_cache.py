@@ -60,6 +60,7 @@ def test_the_key_changes_with_what_is_compiled_and_with_nothing_else(
     assert len(keys) == 7
 
 
+@pytest.mark.slow
 def test_no_step_depends_on_a_setting_that_the_key_leaves_out(
     tiny_config: Config, tiny_overrides: list[str], tiny_images: torch.Tensor
 ) -> None:
