@@ -74,9 +74,8 @@ def train(
             following = ["export", str(report.out), "--out", "BUNDLE"]
         print(f"next: drc {shlex.join(following)}")
         if minutes is not None and not report.interrupted and report.iterations < FIRST_CHECK:
-            print(
-                f"only {report.iterations} iterations: below some {FIRST_CHECK} masks mean little; continue with --resume --minutes"
-            )
+            few = f"only {report.iterations} iterations; masks mean little before some {FIRST_CHECK}"
+            print(f"{few}: continue with --resume --minutes")
     if report.collapsed:
         print(f"drc: {report.collapsed}", file=sys.stderr)
     if report.interrupted:
