@@ -103,7 +103,9 @@ class RawStream(Source):
             got = self._fill(image.reshape(-1).data)
             if got < image.nbytes:
                 if not got and not index:
-                    raise SourceError("nothing comes from standard input; look at the program that should write the frames")
+                    raise SourceError(
+                        "nothing comes from standard input; look at the program that should write the frames"
+                    )
                 if got:
                     part = f"{got} of {image.nbytes} bytes"
                     self.failures.append(f"standard input ends within frame {index}, after {part}; is --raw right?")

@@ -186,7 +186,12 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     ]
     model, _, _ = load_model(folder)
     problem = collapse(model(load_chains(folder)[:CHECKED_CHAINS]).mask.detach())
-    values = {"iteration": state.iteration, "subject": subject, "problem": problem, "cells": [asdict(cell) for cell in cells]}
+    values = {
+        "iteration": state.iteration,
+        "subject": subject,
+        "problem": problem,
+        "cells": [asdict(cell) for cell in cells],
+    }
     atomic_write(kept, json.dumps(values).encode())
     return cells, problem
 
