@@ -21,6 +21,8 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *graph_name = "posterior_step";
+// Bytes for the tensors of all graphs on the CPU together: a graph from an unknown source can ask for any number of them.
+constexpr std::size_t largest_memory = std::size_t{1} << (sizeof(std::size_t) > 4 ? 32 : 30);
 
 struct Provider {
     const char *name;  // for the user
@@ -57,6 +59,12 @@ Ort::Env &environment() {
     static_cast<void>(ready);
     // Its warnings concern the export, which has verified the graph.
     static Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "drc");
+    static const bool bounded = [] {
+        const Ort::ArenaCfg arena(largest_memory, -1, -1, -1);
+        env.CreateAndRegisterAllocator(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault), arena);
+        return true;
+    }();
+    static_cast<void>(bounded);
     return env;
 }
 
@@ -122,6 +130,7 @@ struct PosteriorStep::Session {
         settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
         // Threads that spin between runs take cores from decoding and drawing and make no step faster.
         settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+        if (!has_device) settings.AddConfigEntry("session.use_env_allocators", "1");
         add_provider(settings, options.provider);
         const std::string &graph = bundle.graphs.at(graph_name);
         session = Ort::Session(env, graph.data(), graph.size(), settings);
