@@ -44,6 +44,8 @@ int available_cores() {
 
 std::string first_line(const char *text) {
     const std::string all(text);
+    if (all.find("Available memory of") != std::string::npos || all.find("Failed to allocate memory") != std::string::npos)
+        return "the graph needs more than " + std::to_string(largest_memory >> 30) + " GiB of memory, or more than there is";
     return all.substr(0, all.find('\n'));
 }
 
@@ -57,8 +59,8 @@ Ort::Env &environment() {
         return true;
     }();
     static_cast<void>(ready);
-    // Its warnings concern the export, which has verified the graph.
-    static Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "drc");
+    // Its errors are thrown as well; its log would print names of a graph as they are.
+    static Ort::Env env(ORT_LOGGING_LEVEL_FATAL, "drc");
     static const bool bounded = [] {
         const Ort::ArenaCfg arena(largest_memory, -1, -1, -1);
         env.CreateAndRegisterAllocator(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault), arena);
