@@ -8,6 +8,7 @@ from torch.autograd.profiler import record_function
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drc_runtime.errors import TrainingError
+from drc_runtime.inference.empty_scene import empty_scene
 from drc_train.config import Config
 from drc_train.learner.background import BackgroundCompiler, Swap
 from drc_train.learner.chains import Chains, ChainState
@@ -29,8 +30,6 @@ from drc_train.sampling.sampler import Sampler
 
 PARTS = ("iteration", "images", "posterior chain", "prior chain", "energies", "generators")
 """Names of the parts of an iteration in a profile; the first is the whole."""
-MEDIAN_IMAGES = 500
-"""The median is taken over about this many images, evenly spread."""
 
 
 class Learner:
@@ -60,8 +59,9 @@ class Learner:
         self.random = torch.Generator().manual_seed(config.train.seed)
         self.noise = torch.Generator(device).manual_seed(config.train.seed)
         self.model = RegionModel(config.model, self.random)
+        self._start_notes: list[str] = []
         if config.model.background_image:
-            self.model.start_background(to_network(median(images), torch.device("cpu")))
+            self._start_background(images)
         self.model.to(device)
         train = config.train
         self.batch = min(train.batch_size, len(images) * train.sides // self.group.size)
@@ -88,7 +88,7 @@ class Learner:
     def notes(self) -> list[str]:
         """Messages for the user on how things are computed; later iterations may add more."""
         background = self._compiler.notes if self._compiler else []
-        return [*self.sampler.notes, *self.generator_gradient.notes, *background]
+        return [*self._start_notes, *self.sampler.notes, *self.generator_gradient.notes, *background]
 
     def wait_until_compiled(self) -> None:
         """Waits for the process that compiles, if there is one, so that all iterations from here on are alike."""
@@ -166,6 +166,7 @@ class Learner:
             raise TrainingError("the checkpoint is damaged: the state of the noise is no list of bytes")
 
         remarks = []
+        self._start_notes = []
         self.model.load_state_dict(state.part("model"))
         for name, optimiser in self._optimisers().items():
             load_optimiser(state.part(name), optimiser)
@@ -210,6 +211,22 @@ class Learner:
             swap = Swap(tuple(it.name for it in ready), self.iteration, round(sum(it.seconds for it in ready), 2))
             self.swaps.append(swap)
             self._compiler.notes.append(swap.line())
+
+    def _start_background(self, images: Tensor) -> None:
+        """Starts the background's learned image at the scene without the things that stand in it for long."""
+        start = empty_scene(images.permute(0, 2, 3, 1).numpy())
+        image = torch.from_numpy(start.image).permute(2, 0, 1)
+        self.model.start_background(to_network(image, torch.device("cpu")))
+        if start.replaced:
+            self._start_notes = [
+                f"a thing stands in {start.replaced:.1%} of the picture for most of the time: the background starts without it "
+                "(grid.png shows it)"
+            ]
+        elif start.ambiguous:
+            self._start_notes = [
+                f"{start.ambiguous:.1%} of the picture has two lasting states: the background starts from the longer one, which "
+                "fits its surroundings (grid.png shows it)"
+            ]
 
     def _langevin_step(self, index: Tensor) -> tuple[dict[str, float], bool]:
         """E-step with both chains, then Eq. 3 and the M-step; the figures, and whether both updates were made."""
@@ -292,9 +309,3 @@ def averaged(model: RegionModel, decay: float) -> AveragedModel:
 def to_network(images: Tensor, device: torch.device) -> Tensor:
     """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``."""
     return images.to(device).float() / 127.5 - 1
-
-
-def median(images: Tensor) -> Tensor:
-    """The median of each pixel and channel over ``(N, 3, H, W)`` images: ``(3, H, W)``, of the same type."""
-    rows = images[:: max(len(images) // MEDIAN_IMAGES, 1)]
-    return rows.median(0).values
