@@ -26,6 +26,7 @@ let settings = { view: "overlay", threshold: 0.5, steps: null, recording: false 
 let extractor = null;
 /** @type {import("./drc.js").Track | null} */
 let track = null;
+let last = 0; // when the last frame was captured
 
 /** @param {unknown} error */
 function fail(error) {
@@ -59,7 +60,8 @@ async function frame(picture, captured) {
   const image = reading.getImageData(0, 0, width, height);
   track ??= extractor.track();
   track.steps = settings.steps ?? extractor.manifest.sampler.track_steps;
-  const found = await track.step(image);
+  const found = await track.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
+  last = captured;
   const each = found.milliseconds.steps / found.steps;
   track.budget = Math.max(track.steps, Math.floor((1000 * SHARE) / RATE / each));
   const probability = rebalance(found.probability, settings.threshold);
@@ -76,6 +78,6 @@ async function frame(picture, captured) {
 worker.addEventListener("message", ({ data }) => {
   if (data.kind === "start") start(data.bundle).catch(fail);
   if (data.kind === "settings") settings = data.settings;
-  if (data.kind === "restart") track = null;
+  if (data.kind === "restart") [track, last] = [null, 0];
   if (data.kind === "frame") frame(data.picture, data.captured).catch(fail);
 });
