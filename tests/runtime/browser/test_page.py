@@ -134,7 +134,8 @@ def test_the_types_are_checked(tmp_path: Path) -> None:
     compiler = shutil.which("tsc")
     if compiler is None:
         pytest.skip("no TypeScript here: npm install -g typescript@5.9")
-    options = "--noEmit --skipLibCheck --allowJs --checkJs --strict --target es2024 --module esnext --moduleResolution bundler".split()
+    options = "--noEmit --skipLibCheck --allowJs --checkJs --strict --target es2024 --module esnext".split()
+    options += ["--moduleResolution", "bundler"]
     libraries = ["--lib", "es2024,dom,dom.iterable,webworker"]
     files = [str(SOURCES / name) for name in ("drc.js", "worker.js", "page.js")]
     done = subprocess.run([compiler, *options, *libraries, *files], capture_output=True, text=True)
