@@ -10,6 +10,7 @@ from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from drc_export.graphs import Graph
+from drc_export.portable import without_sign_and_or
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.decompositions import export_decompositions
 
@@ -123,6 +124,7 @@ def to_onnx(graph: Graph, traced: GraphModule) -> bytes:
         logger.setLevel(level)
     assert program is not None
     proto = program.model_proto
+    without_sign_and_or(proto)
     proto.doc_string = ""
     for node in proto.graph.node:
         node.doc_string = ""

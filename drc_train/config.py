@@ -105,7 +105,8 @@ class ModelConfig(_Section):
     """Initial offset of the foreground's mask logit: +this in the image's centre, -this in the corners. Learned afterwards.
     For objects in the middle."""
     background_image: bool = False
-    """Adds a learned image under changing light to the background generator. Starts at the median of the images."""
+    """Adds a learned image under changing light to the background generator. Starts at the scene without
+    what stands in it for a while, see ``drc_runtime.inference.empty_scene``."""
     background_input: bool = False
     """The background picture and the scale of each of its pixels are inputs, which the runtime learns while it runs; the
     background's generator draws the local gain of the light on that picture. For any fixed camera."""

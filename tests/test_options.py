@@ -52,6 +52,11 @@ ALWAYS: dict[str, dict[str, str]] = {
         "--threads": "also those of OpenCV's background subtractors",
         "--json": "prints the report as JSON",
     },
+    "web": {
+        "--onnxruntime-web": "is read instead of fetched",
+        "--overwrite": "permits, and demands nothing",
+        "--json": "prints the report as JSON",
+    },
     "info": {"--json": "prints the report as JSON"},
     "doctor": {"--json": "prints the findings as JSON"},
     "train": {

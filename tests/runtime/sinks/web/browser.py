@@ -13,6 +13,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 ANSWER_SECONDS = 30.0
 
 
+def camera_of(video: Path | None) -> list[str]:
+    """The options by which a browser takes a Motion-JPEG file as its camera, and asks nobody; else it has none."""
+    if video is None:
+        return []
+    file = f"--use-file-for-fake-video-capture={video}"
+    return ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", file]
+
+
 class Browser:
     """One page of a browser; ends with the ``with`` block.
 
@@ -20,7 +28,7 @@ class Browser:
         complaints: what the page's console said in earnest, refusals by its Content-Security-Policy included.
     """
 
-    def __init__(self, profile: Path, *, dark: bool = False) -> None:
+    def __init__(self, profile: Path, *, dark: bool = False, camera: Path | None = None) -> None:
         assert CHROMIUM is not None
         # Chromium reads commands from file descriptor 3 and answers on 4.
         commands_read, self._commands = os.pipe()
@@ -28,6 +36,7 @@ class Browser:
 
         arguments = [
             *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+            *camera_of(camera),
             *("--remote-debugging-pipe", f"--user-data-dir={profile}", "--disable-extensions", "about:blank"),
         ]
         command = 'exec 3<&"$0" 4>&"$1"; shift; exec "$@"'

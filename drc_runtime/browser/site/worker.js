@@ -1,0 +1,83 @@
+// @ts-check
+/**
+ * The engine's thread: keeps the extractor, and answers each frame with the picture to show. The page never computes.
+ *
+ * The page sends `start`, `settings`, `restart` and `frame`; it gets `progress`, `ready`, `shown` (one for each frame) and
+ * `failed`.
+ */
+import { DRCError, Extractor, threads } from "./drc.js";
+import { binary, compose, rebalance } from "./views.js";
+
+/** @typedef {{view: string, threshold: number, steps: number | null, recording: boolean}} Settings */
+
+const SHARE = 0.6;
+/** Share of a frame's time for steps, and the rate that it is reckoned from, as in `drc_runtime/inference/calibration.py`. */
+const RATE = 25;
+
+const worker = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (globalThis));
+const canvas = new OffscreenCanvas(1, 1);
+const reading = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+const shown = new OffscreenCanvas(1, 1);
+const masks = new OffscreenCanvas(1, 1);
+
+/** @type {Settings} */
+let settings = { view: "overlay", threshold: 0.5, steps: null, recording: false };
+/** @type {Extractor | null} */
+let extractor = null;
+/** @type {import("./drc.js").Track | null} */
+let track = null;
+let last = 0; // when the last frame was captured
+
+/** @param {unknown} error */
+function fail(error) {
+  const known = error instanceof DRCError;
+  worker.postMessage({ kind: "failed", message: known ? error.message : `an error of this page: ${error}` });
+}
+
+/** @param {string} bundle */
+async function start(bundle) {
+  extractor = await Extractor.load(bundle, { progress: (what) => worker.postMessage({ kind: "progress", what }) });
+  const { sampler, name } = extractor.manifest;
+  worker.postMessage({ kind: "ready", name, steps: sampler.track_steps, threads: threads() });
+}
+
+/** A transparent copy of pixels as a bitmap. @param {OffscreenCanvas} on @param {Uint8ClampedArray<ArrayBuffer>} pixels @param {number} width */
+function bitmap(on, pixels, width) {
+  const height = pixels.length / 4 / width;
+  if (on.width !== width || on.height !== height) [on.width, on.height] = [width, height];
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (on.getContext("2d"));
+  context.putImageData(new ImageData(pixels, width, height), 0, 0);
+  return on.transferToImageBitmap();
+}
+
+/** @param {ImageBitmap} picture @param {number} captured on the clock of `performance.timeOrigin` */
+async function frame(picture, captured) {
+  const { width, height } = picture;
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  reading.drawImage(picture, 0, 0);
+  picture.close();
+  if (extractor === null) return;
+  const image = reading.getImageData(0, 0, width, height);
+  track ??= extractor.track();
+  track.steps = settings.steps ?? extractor.manifest.sampler.track_steps;
+  const found = await track.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
+  last = captured;
+  const each = found.milliseconds.steps / found.steps;
+  track.budget = Math.max(track.steps, Math.floor((1000 * SHARE) / RATE / each));
+  const probability = rebalance(found.probability, settings.threshold);
+  const view = compose(settings.view, image, probability);
+  const picked = bitmap(shown, view.data, view.width);
+  const mask = settings.recording ? bitmap(masks, binary(probability), width) : null;
+  const age = performance.timeOrigin + performance.now() - captured;
+  worker.postMessage(
+    { kind: "shown", picture: picked, mask, age, steps: found.steps, milliseconds: found.milliseconds, restarts: track.restarts },
+    mask ? [picked, mask] : [picked],
+  );
+}
+
+worker.addEventListener("message", ({ data }) => {
+  if (data.kind === "start") start(data.bundle).catch(fail);
+  if (data.kind === "settings") settings = data.settings;
+  if (data.kind === "restart") [track, last] = [null, 0];
+  if (data.kind === "frame") frame(data.picture, data.captured).catch(fail);
+});

@@ -1,0 +1,142 @@
+"""The page in a real browser: sources, controls, and each failure in one sentence."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drc_runtime.browser.site import SOURCES
+from tests.runtime.browser.static_server import StaticServer
+from tests.runtime.sinks.web.browser import Browser
+
+READY = "document.querySelector('#model').textContent !== '–'"
+SHOWN = "Number(document.querySelector('#frames').textContent) >= 2"
+RECORDED = """(async () => {
+    const video = document.createElement('video');
+    video.src = document.querySelector('#download').href;
+    await new Promise((done) => video.addEventListener('loadedmetadata', done));
+    return [video.videoWidth, video.videoHeight];
+})()"""
+PROBLEM = "document.querySelector('#problem').textContent"
+
+
+def test_the_camera_is_shown_cut_out_and_recorded(site: Path, camera: Path, tmp_path: Path) -> None:
+    with StaticServer(site, isolated=True) as server, Browser(tmp_path / "profile", camera=camera) as browser:
+        browser.open(server.url)
+        browser.wait(READY, 60)
+        browser.run("document.querySelector('#steps').value = 1")
+        browser.run("document.querySelector('#steps').dispatchEvent(new Event('input'))")
+        browser.key("c", 67)
+        browser.wait(SHOWN, 60)
+        assert "of " in browser.run("document.querySelector('#threads').textContent")
+        browser.key("2", 50)
+        assert browser.run("document.querySelector('#views input:checked').value") == "mask"
+        browser.key("r", 82)
+        browser.run("globalThis.before = Number(document.querySelector('#frames').textContent)")
+        browser.wait("Number(document.querySelector('#frames').textContent) > before + 3", 60)
+        browser.key("r", 82)
+        browser.wait("!document.querySelector('#download').hidden")
+        assert browser.run("document.querySelector('#download').download").startswith("masks.")
+        assert browser.run(RECORDED) == [640, 480] or browser.run(RECORDED) == [320, 240]
+        browser.key("p", 80)
+        assert browser.run("document.querySelector('#state').textContent") == "paused"
+        assert browser.run(PROBLEM) == "" and browser.complaints == []
+
+
+def test_the_sample_plays_and_a_host_without_headers_gives_one_thread(site: Path, tmp_path: Path) -> None:
+    with StaticServer(site) as server, Browser(tmp_path / "profile") as browser:
+        browser.open(server.url)
+        browser.wait(READY, 60)
+        browser.wait("!document.querySelector('#sample').hidden")
+        browser.run("document.querySelector('#sample').click()")
+        browser.wait(SHOWN, 60)
+        assert browser.run("document.querySelector('#threads').textContent").startswith("1, the server does not send")
+
+
+def test_without_a_camera_one_sentence_says_so(site: Path, tmp_path: Path) -> None:
+    with StaticServer(site) as server, Browser(tmp_path / "profile") as browser:
+        browser.open(server.url)
+        browser.wait(READY, 60)
+        browser.run("document.querySelector('#camera').click()")
+        browser.wait(PROBLEM + " !== ''")
+        assert "no camera" in browser.run(PROBLEM)
+
+
+def test_a_refused_camera_and_an_unreadable_file(site: Path, tmp_path: Path) -> None:
+    with StaticServer(site) as server, Browser(tmp_path / "profile") as browser:
+        browser.open(server.url)
+        browser.wait(READY, 60)
+        browser.run(
+            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+        )
+        browser.run("document.querySelector('#camera').click()")
+        browser.wait(PROBLEM + " !== ''")
+        assert "allow it" in browser.run(PROBLEM)
+        for name, kind in (("a.png", "image/png"), ("a.mp4", "video/mp4")):
+            browser.run(f"""(() => {{
+                const files = new DataTransfer();
+                files.items.add(new File(['no pixels'], '{name}', {{ type: '{kind}' }}));
+                document.querySelector('#chosen').files = files.files;
+                document.querySelector('#chosen').dispatchEvent(new Event('change'));
+            }})()""")
+            browser.wait(PROBLEM + f".startsWith('{name}')")
+
+
+def change_a_byte(bundle: Path) -> None:
+    data = bytearray((bundle / "posterior_step.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / "posterior_step.onnx").write_bytes(data)
+
+
+def edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def apply(bundle: Path) -> None:
+        values = json.loads((bundle / "manifest.json").read_text())
+        change(values)
+        (bundle / "manifest.json").write_text(json.dumps(values))
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (change_a_byte, "SHA-256 differs"),
+        (edit(lambda it: it.update(format="drc-bundle-9")), "drc-bundle-9"),
+        (edit(lambda it: it["graphs"].clear()), "graphs.posterior_step is missing"),
+        (lambda bundle: (bundle / "posterior_step.onnx").unlink(), "posterior_step.onnx is missing"),
+        (lambda bundle: (bundle / "manifest.json").write_text("{"), "not valid JSON"),
+        (lambda bundle: (bundle / "manifest.json").unlink(), "manifest.json is missing"),
+    ],
+    ids=["changed byte", "version", "no graph", "no file", "no JSON", "no manifest"],
+)
+def test_a_bad_bundle_ends_in_one_sentence(
+    site: Path, tmp_path: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    bad = tmp_path / "bad"
+    shutil.copytree(site, bad, copy_function=os.link)  # hard links: the folder holds 15 MB
+    shutil.rmtree(bad / "bundle")
+    shutil.copytree(site / "bundle", bad / "bundle")
+    damage(bad / "bundle")
+    with StaticServer(bad) as server, Browser(tmp_path / "profile") as browser:
+        browser.open(server.url)
+        browser.wait(PROBLEM + " !== '' && !" + PROBLEM + ".startsWith('This page is starting')", 60)
+        problem = browser.run(PROBLEM)
+        assert said in problem and "\n" not in problem
+        assert browser.run("document.querySelector('#state').textContent") == "stopped"
+
+
+def test_the_types_are_checked(tmp_path: Path) -> None:
+    compiler = shutil.which("tsc")
+    if compiler is None:
+        pytest.skip("no TypeScript here: npm install -g typescript@5.9")
+    options = "--noEmit --skipLibCheck --allowJs --checkJs --strict --target es2024 --module esnext".split()
+    options += ["--moduleResolution", "bundler"]
+    libraries = ["--lib", "es2024,dom,dom.iterable,webworker"]
+    files = [str(SOURCES / name) for name in ("drc.js", "worker.js", "page.js")]
+    done = subprocess.run([compiler, *options, *libraries, *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
