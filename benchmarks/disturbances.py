@@ -1,6 +1,6 @@
-"""What a fixed camera must survive, scripted on clips with masks: F1 of the 25th frame after it, beside the undisturbed run.
+"""What a fixed camera must survive, scripted on clips with masks: F1 of the 25th frame after it, beside no disturbance.
 
-    python benchmarks/disturbances.py CLIP_FOLDER... --model samples/fixed-camera/bundle --out benchmarks/results/disturbances.json
+    python benchmarks/disturbances.py CLIP_FOLDER... --model fixed-camera --out benchmarks/results/disturbances.json
 
 A clip folder has ``clip.avi`` (or .mp4) and ``masks/NNNNN.png``. Each run begins ``--before`` frames before the disturbance, whose
 frame is varied over the clip. Beside the model that adapts: the same model frozen once it has started, and OpenCV's KNN. A thing
@@ -9,12 +9,8 @@ that is left behind counts as foreground; a ghost, a thing that was there from t
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
 import cv2
 import numpy as np

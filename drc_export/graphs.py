@@ -101,5 +101,5 @@ def graphs(config: Config) -> list[Graph]:
     if config.model.background_input:
         given = {"background": image, "background_scale": (1, 1, size, size)}
         outputs = (*found[0].outputs[:-1], LIT)
-        return [replace(found[0], function=camera_step, inputs=found[0].inputs | given, outputs=outputs), found[2]]
+        return [replace(found[0], function=camera_step, inputs=found[0].inputs | given, outputs=outputs)]
     return found if config.model.inference == "langevin" else found[:2]

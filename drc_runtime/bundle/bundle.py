@@ -14,7 +14,7 @@ from drc_runtime.bundle.manifest import HALF_PRECISION, MANIFEST, FileEntry, Gra
 from drc_runtime.bundle.onnx_check import check_model
 from drc_runtime.errors import BundleError, OutputError, UsageError
 from drc_runtime.outputs import NOT_OURS, check_place, temporary_name
-from drc_runtime.samples import SAMPLES, bundle_folder
+from drc_runtime.samples import MODELS, bundle_folder
 
 PRECISIONS = ("fp32", "fp16")
 RUN_FILE = "checkpoint.json"
@@ -126,7 +126,7 @@ def _check_is_bundle(folder: Path) -> None:
     if not folder.is_dir() or not os.path.lexists(folder / MANIFEST):
         raise BundleError(
             f"no bundle at {folder}: a bundle is a folder with a {MANIFEST}, as drc export writes it; "
-            f"{' and '.join(SAMPLES)} are the names of bundled ones"
+            f"{', '.join(MODELS)} are the names of bundled ones"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which of two states of a region is the background: the one without an edge along the region's outline, or the one seen longer."""
+"""Which of a region's two states is the background: the one without an edge along its outline, or the one seen longer."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How far a camera has moved: Lucas and Kanade's least squares (1981) between the background and a frame, robust, over all pixels."""
+"""How far a camera has moved: the least squares of Lucas and Kanade (1981) over the whole picture, robust."""
 
 import cv2
 import numpy as np

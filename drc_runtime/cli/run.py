@@ -58,6 +58,22 @@ def run(
     ] = None,
     threads: Threads = None,
     seed: Seed = 0,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="What of a fixed camera's state may change: all, light, nothing. Default: all.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    absorb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="A thing that stays so long before a fixed camera becomes background: 90s, 30m, never. Default: 30m.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -161,6 +177,7 @@ def run(
     """Cut out the foreground of a camera, video, folder or image; exit code 1 if any item failed.
 
     Examples:
+      drc run webcam                                        any fixed camera, from the first second
       drc run sample --out scene.mp4                        bundled clip and model
       drc run photo.jpg --model mine --out cut-out.png      RGBA
       drc run clip.mp4 --model mine --alpha --out cut.mov   transparent, with sound
@@ -177,7 +194,18 @@ def run(
     with reporting() as callbacks:
         report = run_source(
             source,
-            model=ModelOptions(model, engine, precision, mask, steps=steps, rate=fps, threads=threads, seed=seed),
+            model=ModelOptions(
+                model,
+                engine,
+                precision,
+                mask,
+                steps=steps,
+                rate=fps,
+                threads=threads,
+                seed=seed,
+                adapt=adapt,
+                absorb=absorb,
+            ),
             outputs=OutputOptions(
                 out, masks, soft, alpha, audio, background, threshold, log, overwrite=overwrite, resume=resume
             ),

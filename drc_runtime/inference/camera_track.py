@@ -1,4 +1,4 @@
-"""Tracking by a model of any fixed camera: the E-step by Langevin steps, the M-step of the camera's state (docs/background.md)."""
+"""Tracking with a model of any fixed camera: Langevin steps, then the M-step of the camera's state (docs/background.md)."""
 
 import numpy as np
 
@@ -34,6 +34,12 @@ class CameraTrack(Track):
         super().__init__(sampler, reader, manifest.sampler, steps, budget)
         self.camera: FixedCamera | None = None
         self._adaptation = adaptation
+
+    def take_notices(self) -> list[str]:
+        if self.camera is None:
+            return []
+        notices, self.camera.watch.notices = self.camera.watch.notices, []
+        return notices
 
     def sample(self, image: Array, seconds: float = FRAME_SECONDS) -> tuple[PosteriorSample, int]:
         grey = np.ascontiguousarray(((image + 1) * GREY_LEVELS).transpose(1, 2, 0))

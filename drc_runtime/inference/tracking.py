@@ -96,6 +96,10 @@ class Track:
             self._z = self._second = None  # a chain that diverged would do so again
             raise
 
+    def take_notices(self) -> list[str]:
+        """Lines for the user on what happened since the last call; the caller shows them."""
+        return []
+
     def sample(self, image: Array, seconds: float = FRAME_SECONDS) -> tuple[PosteriorSample, int]:
         """The posterior sample of the next frame, ``(3, h, w)`` in [-1, 1], and the number of steps that it took."""
         if self._z is None:

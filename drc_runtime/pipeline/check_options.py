@@ -1,5 +1,6 @@
 """Refuses options that have no effect in a run. What one group of options decides alone is checked in ``options``."""
 
+from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Source
 from drc_runtime.pipeline.options import LearnOptions, ModelOptions, OutputOptions, WatchOptions
@@ -42,6 +43,26 @@ def check_for_source(source: Source, model: ModelOptions, outputs: OutputOptions
     writes_binary_masks = outputs.masks is not None and not outputs.soft
     if outputs.threshold is not None and not (writes_binary_masks or _is_seen(source, outputs, watch)):
         raise UsageError("--threshold has no effect on masks with --soft: leave out one of them")
+
+
+def check_camera(source: Source, manifest: Manifest, model: ModelOptions) -> None:
+    """Refuses a model of any fixed camera for images, and its options with another model.
+
+    Raises:
+        UsageError: there is such a combination.
+    """
+    if manifest.background == "input":
+        if source.is_still:
+            raise UsageError(
+                f"the model {manifest.name!r} is for the video of a fixed camera, whose background it learns while it runs; "
+                "for images take another --model"
+            )
+        return
+    if model.adapt is not None or model.absorb is not None:
+        option = "--adapt" if model.adapt is not None else "--absorb"
+        raise UsageError(
+            f"{option} is for a model of any fixed camera, and {manifest.name!r} has its own background: leave it out"
+        )
 
 
 def allows_window(source: Source, outputs: OutputOptions, watch: WatchOptions) -> bool:

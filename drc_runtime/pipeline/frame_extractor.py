@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from drc_runtime.camera.adaptation import Adaptation
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration, calibrate
@@ -34,7 +35,8 @@ class FrameExtractor:
         controls: the number of steps that a person has set holds from the next frame on.
         steps: Langevin steps for each frame. None takes what fits ``rate``, and not more than the bundle's own number.
         rate: frames per second. None takes a live source's own rate, which is measured as well, and no limit for a file.
-        notice: called with the number of steps that calibration chose.
+        adaptation: how a model of any fixed camera follows its camera.
+        notice: called with the number of steps that calibration chose, and with what happened to a fixed camera.
 
     Attributes:
         failures: one line for each frame on which the network failed, at most ``FAILURES_KEPT``.
@@ -48,11 +50,12 @@ class FrameExtractor:
         *,
         steps: int | None = None,
         rate: float | None = None,
+        adaptation: Adaptation = Adaptation(),  # noqa: B008 - frozen
         notice: Notice | None = None,
     ) -> None:
         self.failures: list[str] = []
         self._extractor, self._source, self._controls = extractor, source, controls
-        self._steps, self._notice = steps, notice
+        self._steps, self._notice, self._adaptation = steps, notice, adaptation
         self._rate = rate if rate is not None else float(source.rate) if source.live and source.rate else None
         self._meter = RateMeter() if rate is None and source.live else None
         self._reconnects = 0
@@ -98,15 +101,19 @@ class FrameExtractor:
         self._track.steps = self._controls.settings.steps or self._track_steps
         seconds = FRAME_SECONDS if self._seconds is None else frame.seconds - self._seconds
         self._seconds = frame.seconds
-        return self._track.step(frame.image, min(max(seconds, 0.0), LONGEST_GAP))
+        extraction = self._track.step(frame.image, min(max(seconds, 0.0), LONGEST_GAP))
+        for line in self._track.take_notices():
+            if self._notice is not None:
+                self._notice(line)
+        return extraction
 
     def _start_track(self, frame: Frame) -> "Track":
         """A track with as many steps as fit the rate, measured on ``frame``, whose size decides what a step costs."""
         if self._rate is None:
-            return self._extractor.track(steps=self._steps)
+            return self._extractor.track(steps=self._steps, adaptation=self._adaptation)
         self._fits = calibrate(self._extractor, frame.image, self._rate)
         steps, budget = self._plan(self._fits, self._rate)
-        return self._extractor.track(steps=steps, budget=budget)
+        return self._extractor.track(steps=steps, budget=budget, adaptation=self._adaptation)
 
     def _measure(self, meter: RateMeter, frame: Frame, track: "Track") -> None:
         """Plans the steps again if frames arrive at another rate than the source states."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from drc_runtime.camera.adaptation import ABSORB_SECONDS, ADAPT, Adaptation
 from drc_runtime.errors import UsageError
 from drc_runtime.machine import check_threads
 from drc_runtime.pipeline.learn_state import LearnCallback
@@ -30,7 +31,8 @@ class ModelOptions:
     """
 
     bundle: Path | str | None = None
-    """Bundle folder. None takes the bundle of the sample for ``sample:NAME``, and the bundled ``scene`` otherwise."""
+    """Bundle folder. None takes the bundle of the sample for ``sample:NAME``, and otherwise the bundled model for the video of
+    any fixed camera."""
     engine: str = "onnxruntime"
     """Backend, a key of ``drc_runtime.engines.ENGINES``."""
     precision: str = "fp32"
@@ -46,8 +48,28 @@ class ModelOptions:
     """Processor threads of the network. None takes all cores that this process may use."""
     seed: int = 0
     """Of the Langevin noise."""
+    adapt: str | None = None
+    """What of a fixed camera's state may change, see ``Adaptation.what``. None takes its default."""
+    absorb: str | None = None
+    """Duration after which a thing that stays becomes background, such as ``30m``, or ``never``. None takes the default of
+    ``Adaptation``."""
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """How a model of any fixed camera follows its camera.
+
+        Raises:
+            UsageError: ``adapt`` or ``absorb`` is not allowed.
+        """
+        absorb = ABSORB_SECONDS if self.absorb is None else None
+        if self.absorb not in (None, "never"):
+            absorb = parse_duration(str(self.absorb), "--absorb")
+        return Adaptation(self.adapt or ADAPT[0], absorb)
 
     def __post_init__(self) -> None:
+        if self.absorb is not None and self.adapt not in (None, "all"):
+            raise UsageError(f"--absorb has no effect with --adapt {self.adapt}: leave out one of them")
+        _ = self.adaptation
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"--steps {self.steps} is too few; use 1 or more")
         if self.rate is not None and not 0 < self.rate <= HIGHEST_RATE:
@@ -167,7 +189,7 @@ class Callbacks:
     """With a line of text, from any thread, when something changes: steps chosen, source lost, source back."""
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, option: str = "--learn") -> float:
     """``90s``, ``10m`` or ``1h`` in seconds.
 
     Raises:
@@ -175,5 +197,5 @@ def parse_duration(text: str) -> float:
     """
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h)", text.strip())
     if match is None:
-        raise UsageError(f"--learn {text}: write the duration as 90s, 10m or 1h")
+        raise UsageError(f"{option} {text}: write the duration as 90s, 10m or 1h")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]

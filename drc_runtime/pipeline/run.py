@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Sink, Source
 from drc_runtime.outputs import Claim, claim_file, claim_folder
-from drc_runtime.pipeline.check_options import allows_window, check_for_source, check_model
+from drc_runtime.pipeline.check_options import allows_window, check_camera, check_for_source, check_model
 from drc_runtime.pipeline.frame_extractor import FrameExtractor
 from drc_runtime.pipeline.learn_state import LearnCallback
 from drc_runtime.pipeline.loop import process
@@ -27,7 +27,7 @@ from drc_runtime.pipeline.options import (
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.pipeline.resume import Job, open_job
 from drc_runtime.pipeline.signals import GracefulShutdown
-from drc_runtime.samples import bundle_folder, sample_bundle
+from drc_runtime.samples import FIXED_CAMERA, bundle_folder, sample_bundle
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
@@ -90,6 +90,11 @@ def run(
         loading = loader.submit(_load_extractor, bundle, model) if learn is None else None
         page = stack.enter_context(open_page(watch.serve, watch.token)) if watch.serve is not None else None
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
+        if opened.is_still and model.bundle is None and not _is_sample(source):
+            raise UsageError(
+                f"there is no model for every picture: name one with --model for {source}. To learn one from pictures like it: "
+                "drc train FOLDER --out RUN, then drc export RUN --out MODEL"
+            )
         outputs = _with_default_output(source, outputs, watch)
         shown = allows_window(opened, outputs, watch) and display_available()
         if not (outputs.paths or watch.watched or shown):
@@ -105,7 +110,12 @@ def run(
             started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
         assert loading is not None
         loaded = loading.result()
-        extractor = FrameExtractor(loaded, opened, controls, steps=model.steps, rate=model.rate, notice=notice)
+        check_camera(opened, loaded.manifest, model)
+        if notice is not None and not opened.is_still:
+            notice(_which_model(loaded.manifest.background == "input", bundle, model, learned))
+        extractor = FrameExtractor(
+            loaded, opened, controls, steps=model.steps, rate=model.rate, adaptation=model.adaptation, notice=notice
+        )
         statistics = RunStatistics(opened, extractor.failures, started=started)
         watching = open_watching_sinks(opened, views, controls, statistics, page=page, vcam=watch.vcam)
         if page is not None and callbacks.notice is not None:
@@ -246,7 +256,19 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
 def _choose_bundle(source: str, bundle: Path | str | None) -> Path:
     if bundle is not None:
         return bundle_folder(bundle)
-    return sample_bundle(source.partition(":")[2] or "scene") if _is_sample(source) else sample_bundle("scene")
+    return sample_bundle((source.partition(":")[2] or "scene") if _is_sample(source) else FIXED_CAMERA)
+
+
+def _which_model(any_camera: bool, bundle: Path, model: ModelOptions, learned: Path | None) -> str:
+    """One line: which model runs, and why."""
+    if learned is not None:
+        return f"model: {learned}, learned from this source"
+    name = bundle.parent.name if bundle.name == "bundle" else str(bundle)
+    if model.bundle is not None:
+        return f"model: {name}, as --model says"
+    if any_camera:
+        return f"model: {name}, for any fixed camera; --learn 10m learns one of this camera"
+    return f"model: {name}, that of the sample"
 
 
 def _is_sample(source: str) -> bool:

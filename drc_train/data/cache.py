@@ -30,7 +30,8 @@ class CachedImages(NamedTuple):
     """The images of a source, mapped into memory."""
 
     pixels: NDArray[np.uint8]
-    """``(N, C, H, W)`` RGB, or observations of 7 channels, mapped copy-on-write: changes reach neither the file nor other processes."""
+    """``(N, C, H, W)`` RGB, or observations of 7 channels, mapped copy-on-write: changes reach neither the file nor other
+    processes."""
     fingerprint: str
     """SHA-256 of all pixels in the source's order, ``(N, H, W, C)``."""
 

@@ -48,8 +48,8 @@ class Learner:
 
         Args:
             config: the run's configuration; ``train.batch_size`` is that of each process.
-            images: ``(N, C, H, W)`` uint8, C as ``observed_channels``, all of them in every process. They may be mapped from a file, and are copied
-                to ``device`` if they fit.
+            images: ``(N, C, H, W)`` uint8, C as ``observed_channels``, all of them in every process. They may be mapped from a
+                file, and are copied to ``device`` if they fit.
             device: where to compute.
             compiled: False runs operator by operator. On a processor a process of its own compiles while this one learns; on a
                 GPU, where the steps become CUDA graphs, this call does.
@@ -308,22 +308,11 @@ def averaged(model: RegionModel, decay: float) -> AveragedModel:
 
 
 def to_network(images: Tensor, device: torch.device) -> Tensor:
-<<<<<<< HEAD
     """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``.
 
     Observations ``(B, 7, H, W)`` (``drc_train.data.observations``) to those of ``drc_train.model.camera``.
     """
     values = images.to(device).float() / 127.5
-    if images.shape[1] == 3:
+    if images.shape[-3] == 3:
         return values - 1
     return torch.cat((values[:, :6] - 1, values[:, 6:] / SCALE_STEPS), 1)
-
-
-def median(images: Tensor) -> Tensor:
-    """The median of each pixel and channel over ``(N, 3, H, W)`` images: ``(3, H, W)``, of the same type."""
-    rows = images[:: max(len(images) // MEDIAN_IMAGES, 1)]
-    return rows.median(0).values
-=======
-    """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``."""
-    return images.to(device).float() / 127.5 - 1
->>>>>>> main

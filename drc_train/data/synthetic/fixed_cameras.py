@@ -1,8 +1,8 @@
 """Many fixed cameras, drawn: what the bundled model for any camera learns from, without a label.
 
 Each scene is a place made of scikit-image's public-domain and CC0 photographs, with figures, vehicles and other things in
-front of it, their shadows, noise, blur and JPEG coding, and regions that never stand still. A frame comes with the background and the
-scale that a camera's state would have for it, each slightly wrong. The random numbers depend on ``(seed, index)`` only.
+front of it, their shadows, noise, blur and JPEG coding, and regions that never stand still. A frame comes with the background
+and the scale that a camera's state would have for it, each slightly wrong. The random numbers depend on ``(seed, index)`` only.
 """
 
 from collections.abc import Iterator
