@@ -1,9 +1,9 @@
 """What a fixed camera must survive, scripted on clips with masks: F1 of the 25th frame after it, beside no disturbance.
 
-    python benchmarks/disturbances.py CLIP_FOLDER... --model fixed-camera --out benchmarks/results/disturbances.json
+    python benchmarks/disturbances.py CLIP_FOLDER... --model fixed-camera --out disturbances.json
 
-A clip folder has ``clip.avi`` (or .mp4) and ``masks/NNNNN.png``. Each run begins ``--before`` frames before the disturbance, whose
-frame is varied over the clip. Beside the model that adapts: the same model frozen once it has started, and OpenCV's KNN. A thing
+A clip folder has ``clip.avi`` (or .mp4) and ``masks/NNNNN.png``. Each run begins ``--before`` frames before the disturbance,
+whose frame is varied over the clip. Beside the model that adapts: the same model frozen once it has started, and OpenCV's KNN. A thing
 that is left behind counts as foreground; a ghost, a thing that was there from the first frame on and leaves, does not.
 """
 
@@ -115,7 +115,7 @@ def counts(mask: Mask, truth: Mask) -> NDArray[np.int64]:
 
 def f1(total: NDArray[np.int64]) -> float:
     """In percent."""
-    return round(100 * 2 * total[0] / max(2 * total[0] + total[1] + total[2], 1), 1)
+    return round(float(200 * total[0] / max(2 * total[0] + total[1] + total[2], 1)), 1)
 
 
 def forth_and_back(frames: Frames, count: int) -> Iterator[tuple[Image, Mask]]:

@@ -128,6 +128,8 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--learn": ["clip.avi --masks out --learn 1m --model toy-bundle"],
         "--keep": ["clip.avi --masks out --keep kept"],
         "--threads": ["clip.avi --masks out --engine tensorrt --threads 1"],
+        "--adapt": ["clip.avi --masks out --adapt light", "images --masks out --adapt light"],
+        "--absorb": ["clip.avi --masks out --absorb 90s", "clip.avi --masks out --adapt light --absorb never"],
     },
     "train": {
         "--preset": ["images --out run --resume --preset edge-32"],

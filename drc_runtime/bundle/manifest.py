@@ -261,7 +261,7 @@ def _check_graphs(manifest: Manifest) -> None:
             outputs = {LIT if it == "background" else it: axes for it, axes in outputs.items()}
         unknown = sorted(graph.inputs.keys() - inputs.keys())
         if unknown:
-            raise BundleError(f"{MANIFEST}: graphs.{name}.inputs.{unknown[0]} is not an input of this graph")
+            raise BundleError(f"{MANIFEST}: graphs.{name}.inputs.{unknown[0]} is not an input of version 1")
         batch = graph.inputs.get("z", (1,))[0]
         for side, known, given in (("inputs", inputs, graph.inputs), ("outputs", outputs, graph.outputs)):
             for tensor, axes in known.items():

@@ -165,9 +165,8 @@ def _taken(image: Floats, place: Place, random: Random, size: int) -> Floats:
         weight = place.restless[..., None]
         image = image * (1 - weight) + moved * weight
     image = image + place.noise * random.standard_normal(image.shape, np.float32)
-    coded = cv2.imencode(
-        ".jpg", np.clip(np.rint(image), 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, place.quality]
-    )[1]
-    return np.asarray(
-        cv2.resize(cv2.imdecode(coded, cv2.IMREAD_COLOR), (size, size), interpolation=cv2.INTER_AREA), np.float32
-    )
+    levels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    coded = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, place.quality])[1]
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.asarray(cv2.resize(decoded, (size, size), interpolation=cv2.INTER_AREA), np.float32)

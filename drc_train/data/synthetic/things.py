@@ -26,14 +26,15 @@ def draw_thing(random: Random, side: int) -> tuple[Floats, Floats]:
     x, feet = random.uniform(-0.05, 1.05) * side, min(random.uniform(0.2, 1.0) * side + height / 3, 1.2 * side)
     kind = random.choice(3, p=[0.45, 0.3, 0.25])
     parts = (_figure, _vehicle, _shape)[kind](random)
-    colour, alpha = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
+    colour: Floats = np.zeros((side, side, 3), np.float32)
+    alpha: Floats = np.zeros((side, side), np.float32)
     for outline, tone in parts:
         points = np.array(outline) * (height, -height) + (x, feet)
         layer = np.zeros((side, side), np.uint8)
         cv2.fillPoly(layer, [np.rint(points * 16).astype(np.int32)], 255, cv2.LINE_AA, FRACTION_BITS)
-        cover = layer.astype(np.float32)[..., None] / 255
-        colour = colour * (1 - cover) + _painted(random, tone, side) * cover
-        alpha = np.maximum(alpha, cover[..., 0])
+        cover = layer.astype(np.float32)[..., None] / np.float32(255)
+        colour += cover * (_painted(random, tone, side) - colour)
+        np.maximum(alpha, cover[..., 0], out=alpha)
     return colour, alpha
 
 

@@ -68,7 +68,7 @@ def test_a_graph_that_reaches_outside_is_refused_though_its_hash_is_right(toy_bu
 def test_missing_pieces_are_named(toy_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle at"):
         Bundle.load(tmp_path / "nowhere")
-    with pytest.raises(BundleError, match="no bundle at.*scene and sprites are the names"):
+    with pytest.raises(BundleError, match="no bundle at.*scene, sprites, fixed-camera are the names"):
         Bundle.load(tmp_path)
     (tmp_path / "posterior_step.onnx").touch()
     with pytest.raises(BundleError, match=r"manifest\.json is missing"):

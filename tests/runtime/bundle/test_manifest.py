@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.errors import BundleError
+from drc_runtime.samples import sample_bundle
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -147,9 +148,29 @@ def test_one_file_is_not_read_for_many_entries(toy_bundle: Path, count: int) -> 
 
 
 def test_another_version_has_its_own_message(toy_bundle: Path) -> None:
-    edit(toy_bundle, put("drc-bundle-2", "format"))
-    with pytest.raises(BundleError, match="has format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"):
+    edit(toy_bundle, put("drc-bundle-3", "format"))
+    with pytest.raises(BundleError, match="has format 'drc-bundle-3' but this version of drc reads 'drc-bundle-1' and"):
         Bundle.load(toy_bundle)
+
+
+@pytest.mark.parametrize(("version", "background"), [("drc-bundle-2", "generated"), ("drc-bundle-1", "input")])
+def test_a_background_goes_with_its_format(toy_bundle: Path, version: str, background: str) -> None:
+    edit(toy_bundle, put(version, "format"))
+    edit(toy_bundle, put(background, "background"))
+    with pytest.raises(BundleError, match="background does not go with format"):
+        Bundle.load(toy_bundle)
+
+
+def test_a_given_background_needs_its_tensors(toy_bundle: Path) -> None:
+    edit(toy_bundle, put("drc-bundle-2", "format"))
+    edit(toy_bundle, put("input", "background"))
+    with pytest.raises(BundleError, match="posterior_step.inputs.background is missing"):
+        Bundle.load(toy_bundle)
+
+
+def test_the_bundled_model_of_any_fixed_camera_keeps_its_format() -> None:
+    manifest = Bundle.load(sample_bundle("fixed-camera")).manifest
+    assert manifest.background == "input" and Manifest.parse(manifest.to_json()) == manifest
 
 
 def test_unknown_keys_and_graphs_are_ignored(toy_bundle: Path) -> None:
