@@ -170,6 +170,7 @@ def benchmark(
     images = torch.randint(0, 256, (2 * config.train.batch_size, 3, size, size), dtype=torch.uint8)
     begun = time.monotonic()
     learner = Learner(config, images, device)
+    learner.wait_until_compiled()  # not on a GPU, where the learner compiles while it is made
     learner.iteration = COMPILED_FROM
     learner.step()
     result["set_up_seconds"] = round(time.monotonic() - begun, 1)

@@ -17,8 +17,8 @@ from pathlib import Path
 from drc_runtime.errors import DRCError, TrainingError
 from drc_runtime.pipeline.learn_state import LearnCallback, LearnState
 
-EXPORT_SHARE = 0.9
-"""Estimated time of export and verification, relative to the time until the first iteration (tracing and compiling)."""
+EXPORT_SHARE = 2.5
+"""Estimated time of export and verification, relative to the time until the first iteration, in which nothing is compiled."""
 LEAST_EXPORT_SECONDS = 10.0
 REPORT_EVERY = 1.0
 """Seconds."""

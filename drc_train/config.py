@@ -101,7 +101,8 @@ class ModelConfig(_Section):
     """Initial offset of the foreground's mask logit: +this in the image's centre, -this in the corners. Learned afterwards.
     For objects in the middle."""
     background_image: bool = False
-    """Adds a learned image under changing light to the background generator. Starts at the median of the images."""
+    """Adds a learned image under changing light to the background generator. Starts at the scene without
+    what stands in it for a while, see ``drc_runtime.inference.empty_scene``."""
     foreground_categories: Width
     """Length of the foreground's symbolic vector y (section 3.1)."""
     background_categories: Width

@@ -1,6 +1,7 @@
 """onnxruntime: the default backend, on the CPU; and its CUDA and TensorRT execution providers."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import onnxruntime as ort
@@ -12,6 +13,9 @@ from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.machine import available_cores
 
 _PROCESSOR = "CPUExecutionProvider"
+LARGEST_MEMORY = 4 << 30
+"""Bytes for the tensors of all graphs on the CPU together. A graph from an unknown source can ask for any number of them: one
+``Expand`` to a large shape is enough. With the bundled samples the whole process stays under 0.1 GiB."""
 
 ort.set_default_logger_severity(4)  # its errors are raised; its log would print names of a graph as they are
 
@@ -62,6 +66,9 @@ class OnnxRuntimeEngine:
         options.intra_op_num_threads = self._threads
         # Without this, idle threads spin and take the cores from decoding and drawing; no step becomes faster.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if list(self.providers) == [_PROCESSOR]:
+            _bound_memory()
+            options.add_session_config_entry("session.use_env_allocators", "1")
         try:
             session = ort.InferenceSession(
                 self._bundle.graph_bytes(graph),
@@ -72,7 +79,7 @@ class OnnxRuntimeEngine:
             )
         except Exception as error:
             # onnxruntime's errors have no common base class
-            raise EngineError(f"onnxruntime cannot load graph {graph}: {_first_line(error)}") from error
+            raise EngineError(f"onnxruntime cannot load graph {graph}: {_reason(error)}") from error
         if self._first not in session.get_providers():
             # onnxruntime only logs this and continues without the provider
             raise EngineError(
@@ -137,12 +144,22 @@ class _Binding:
                 self._io.synchronize_outputs()
         except Exception as error:
             # as in _session: no common base class
-            raise EngineError(f"onnxruntime failed: {_first_line(error)}") from error
+            raise EngineError(f"onnxruntime failed: {_reason(error)}") from error
 
     def _bind_inputs(self) -> None:
         for name, buffer in self.inputs.items():
             self._io.bind_input(name, "cpu", 0, np.float32, buffer.shape, buffer.ctypes.data)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+@cache
+def _bound_memory() -> None:
+    """Gives the sessions of this process one arena of ``LARGEST_MEMORY``."""
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg(LARGEST_MEMORY, -1, -1, -1))
+
+
+def _reason(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "Available memory of" in line or "Failed to allocate memory" in line:
+        return f"the graph needs more than {LARGEST_MEMORY >> 30} GiB of memory, or more than there is"
+    return line

@@ -79,7 +79,10 @@ class StdinImage(Source):
 
 
 class RawStream(Source):
-    """Raw frames. None is dropped: the program that writes them waits while the pipe is full."""
+    """Raw frames. None is dropped: the program that writes them waits while the pipe is full.
+
+    Reading raises ``SourceError`` if the input ends before a single byte came: the program that should write failed.
+    """
 
     count = None
     live = False
@@ -99,6 +102,10 @@ class RawStream(Source):
             image = np.empty((layout.height, layout.width, 3), np.uint8)
             got = self._fill(image.reshape(-1).data)
             if got < image.nbytes:
+                if not got and not index:
+                    raise SourceError(
+                        "nothing comes from standard input; look at the program that should write the frames"
+                    )
                 if got:
                     part = f"{got} of {image.nbytes} bytes"
                     self.failures.append(f"standard input ends within frame {index}, after {part}; is --raw right?")

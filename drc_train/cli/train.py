@@ -47,6 +47,7 @@ def train(
       drc train images --out runs/mine --preset edge-64 --set train.batch_size=16
       drc train images --out runs/mine --resume --minutes 10
     """
+    from drc_train.training.loop import FIRST_CHECK
     from drc_train.training.train import Recipe, Reporting
     from drc_train.training.train import train as learn
 
@@ -72,6 +73,9 @@ def train(
         if not report.interrupted:
             following = ["export", str(report.out), "--out", "BUNDLE"]
         print(f"next: drc {shlex.join(following)}")
+        if minutes is not None and not report.interrupted and report.iterations < FIRST_CHECK:
+            few = f"only {report.iterations} iterations; masks mean little before some {FIRST_CHECK}"
+            print(f"{few}: continue with --resume --minutes")
     if report.collapsed:
         print(f"drc: {report.collapsed}", file=sys.stderr)
     if report.interrupted:

@@ -1,5 +1,6 @@
 """``drc ablate``: learns the paper's Table 2, each component removed in turn, and writes the table."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ from drc_train.evaluation.outputs import is_table
 from drc_train.evaluation.tables import Cell, markdown, with_splits
 from drc_train.training.checkpoint import load_chains, load_model, read_state
 from drc_train.training.collapse import collapse
-from drc_train.training.record import STATE_FILE
+from drc_train.training.record import STATE_FILE, RunState
 from drc_train.training.train import Recipe, Reporting, train
 
 TABLES = ("table.md", "table.json")
@@ -166,9 +167,10 @@ def _learn(plan: Plan, name: str, seed: int, folder: Path, console: Console) -> 
 def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | None]:
     """A run's figures and what is wrong with its masks; cached in the run's folder, because sampling takes minutes."""
     state, kept = read_state(folder), folder / MEASURED_FILE
+    subject = _subject(plan.source, folder, state)
     try:
         values = json.loads(kept.read_text())
-        if values["iteration"] == state.iteration:
+        if values["subject"] == subject:
             return [Cell(**cell) for cell in values["cells"]], values["problem"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a damaged file
@@ -184,9 +186,23 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     ]
     model, _, _ = load_model(folder)
     problem = collapse(model(load_chains(folder)[:CHECKED_CHAINS]).mask.detach())
-    values = {"iteration": state.iteration, "problem": problem, "cells": [asdict(cell) for cell in cells]}
+    values = {
+        "iteration": state.iteration,
+        "subject": subject,
+        "problem": problem,
+        "cells": [asdict(cell) for cell in cells],
+    }
     atomic_write(kept, json.dumps(values).encode())
     return cells, problem
+
+
+def _subject(source: str, folder: Path, state: RunState) -> str:
+    """SHA-256 of what is measured: the weights and chains, and the files of the data, by path, size and time."""
+    digest = hashlib.sha256((folder / state.tensors).read_bytes())
+    files = sorted(path for path in Path(source).rglob("*") if path.is_file()) if Path(source).is_dir() else []
+    listing = [(str(path), stat.st_size, stat.st_mtime_ns) for path in files for stat in [path.stat()]]
+    digest.update(json.dumps([source, *listing]).encode())
+    return digest.hexdigest()
 
 
 def _mean(runs: Sequence[Sequence[Cell]]) -> list[Cell]:

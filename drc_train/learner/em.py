@@ -8,10 +8,12 @@ from torch.autograd.profiler import record_function
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from drc_runtime.errors import TrainingError
+from drc_runtime.inference.empty_scene import empty_scene
 from drc_train.config import Config
+from drc_train.learner.background import BackgroundCompiler, Swap
 from drc_train.learner.chains import Chains, ChainState
 from drc_train.learner.distributed import ProcessGroup
-from drc_train.learner.m_step import GeneratorGradient
+from drc_train.learner.m_step import M_STEP, GeneratorGradient
 from drc_train.learner.prefetch import Prefetcher
 from drc_train.learner.stability import StabilityMonitor, gradients_finite, reinitialise_diverged
 from drc_train.learner.state import (
@@ -28,8 +30,6 @@ from drc_train.sampling.sampler import Sampler
 
 PARTS = ("iteration", "images", "posterior chain", "prior chain", "energies", "generators")
 """Names of the parts of an iteration in a profile; the first is the whole."""
-MEDIAN_IMAGES = 500
-"""The median is taken over about this many images, evenly spread."""
 
 
 class Learner:
@@ -50,7 +50,8 @@ class Learner:
             images: ``(N, 3, H, W)`` uint8 RGB, all of them in every process. They may be mapped from a file, and are copied
                 to ``device`` if they fit.
             device: where to compute.
-            compiled: False runs operator by operator.
+            compiled: False runs operator by operator. On a processor a process of its own compiles while this one learns; on a
+                GPU, where the steps become CUDA graphs, this call does.
             group: the processes that train together; None is this one alone.
         """
         self.config, self.device, self.prefetcher = config, device, Prefetcher(images, device)
@@ -58,8 +59,9 @@ class Learner:
         self.random = torch.Generator().manual_seed(config.train.seed)
         self.noise = torch.Generator(device).manual_seed(config.train.seed)
         self.model = RegionModel(config.model, self.random)
+        self._start_notes: list[str] = []
         if config.model.background_image:
-            self.model.start_background(to_network(median(images), torch.device("cpu")))
+            self._start_background(images)
         self.model.to(device)
         train = config.train
         self.batch = min(train.batch_size, len(images) * train.sides // self.group.size)
@@ -73,15 +75,31 @@ class Learner:
         self.average = averaged(self.model, train.averaging) if train.averaging else None
         self.amortised = config.model.inference == "amortised"
         compiled = compiled and not self.amortised
-        self.sampler = Sampler(self.model, config, self.batch, device, compiled)
-        self.generator_gradient = GeneratorGradient(self.model, train, compiled)
+        captured = compiled and device.type == "cuda"
+        self.sampler = Sampler(self.model, config, self.batch, device, captured)
+        self.generator_gradient = GeneratorGradient(self.model, train, captured)
         self.stability = StabilityMonitor()
         self.iteration = 0
+        self.swaps: list[Swap] = []
+        """When steps that a process of its own compiled, or the cache had, were taken into use."""
+        self._compiler = BackgroundCompiler(config, self.model, self.batch) if compiled and not captured else None
 
     @property
     def notes(self) -> list[str]:
         """Messages for the user on how things are computed; later iterations may add more."""
-        return [*self.sampler.notes, *self.generator_gradient.notes]
+        background = self._compiler.notes if self._compiler else []
+        return [*self._start_notes, *self.sampler.notes, *self.generator_gradient.notes, *background]
+
+    def wait_until_compiled(self) -> None:
+        """Waits for the process that compiles, if there is one, so that all iterations from here on are alike."""
+        if self._compiler:
+            self._compiler.wait()
+            self._swap()
+
+    def close(self) -> None:
+        """Ends the process that compiles, if it is at work; the learner goes on without."""
+        if self._compiler:
+            self._compiler.close()
 
     def step(self) -> dict[str, float]:
         """Runs one EM iteration and returns its figures by name.
@@ -91,6 +109,7 @@ class Learner:
         energies ``energy_posterior`` and ``energy_prior``. If all chains diverged, there is nothing to learn from and
         ``reinitialised`` is the only figure.
         """
+        self._swap()
         train = self.config.train
         index = self.chains.next_batch(self.batch, train.redraw, train.follow, self.random)
         figures, updated = (self._amortised_step if self.amortised else self._langevin_step)(index)
@@ -147,6 +166,7 @@ class Learner:
             raise TrainingError("the checkpoint is damaged: the state of the noise is no list of bytes")
 
         remarks = []
+        self._start_notes = []
         self.model.load_state_dict(state.part("model"))
         for name, optimiser in self._optimisers().items():
             load_optimiser(state.part(name), optimiser)
@@ -176,6 +196,37 @@ class Learner:
         if self.chains.sides == 1:
             return image
         return torch.where(mirrored.to(self.device)[:, None, None, None], image.flip(3), image)
+
+    def _swap(self) -> None:
+        """Takes into use what has been compiled meanwhile."""
+        if not self._compiler:
+            return
+        ready = self._compiler.take()
+        for it in ready:
+            if it.name == M_STEP:
+                self.generator_gradient.use(it.step, it.parts)
+            else:
+                self.sampler.use(it.name, it.step)
+        if ready:
+            swap = Swap(tuple(it.name for it in ready), self.iteration, round(sum(it.seconds for it in ready), 2))
+            self.swaps.append(swap)
+            self._compiler.notes.append(swap.line())
+
+    def _start_background(self, images: Tensor) -> None:
+        """Starts the background's learned image at the scene without the things that stand in it for long."""
+        start = empty_scene(images.permute(0, 2, 3, 1).numpy())
+        image = torch.from_numpy(start.image).permute(2, 0, 1)
+        self.model.start_background(to_network(image, torch.device("cpu")))
+        if start.replaced:
+            self._start_notes = [
+                f"a thing stands in {start.replaced:.1%} of the picture for most of the time: the background starts without it "
+                "(grid.png shows it)"
+            ]
+        elif start.ambiguous:
+            self._start_notes = [
+                f"{start.ambiguous:.1%} of the picture has two lasting states: the background starts from the longer one, which "
+                "fits its surroundings (grid.png shows it)"
+            ]
 
     def _langevin_step(self, index: Tensor) -> tuple[dict[str, float], bool]:
         """E-step with both chains, then Eq. 3 and the M-step; the figures, and whether both updates were made."""
@@ -258,9 +309,3 @@ def averaged(model: RegionModel, decay: float) -> AveragedModel:
 def to_network(images: Tensor, device: torch.device) -> Tensor:
     """``(B, 3, H, W)`` uint8 to float32 in [-1, 1], the same values as ``drc_runtime.preprocess.to_tensor``."""
     return images.to(device).float() / 127.5 - 1
-
-
-def median(images: Tensor) -> Tensor:
-    """The median of each pixel and channel over ``(N, 3, H, W)`` images: ``(3, H, W)``, of the same type."""
-    rows = images[:: max(len(images) // MEDIAN_IMAGES, 1)]
-    return rows.median(0).values

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule
 
 from drc_train.config import Config
 from drc_train.model.regions import RegionModel
@@ -19,59 +20,77 @@ Step = Callable[..., Any]
 """Called with a step's inputs; returns its outputs as a tuple of tensors."""
 
 
+E_STEP = ("posterior", "prior")
+"""Names of the steps that a ``Sampler`` runs."""
+
+
+def step_example(name: str, model: RegionModel, config: Config, batch: int, device: torch.device) -> tuple[Any, ...]:
+    """Inputs of the shapes that a step is traced and compiled for.
+
+    Args:
+        name: one of ``E_STEP``, or another for the inputs of the M-step: all but the noise.
+        model: the networks.
+        config: of the run.
+        batch: B.
+        device: of the inputs.
+
+    Returns:
+        Parameters, z ``(B, D)``, then the image ``(B, 3, H, W)`` unless it is a step of the prior, then the noise ``(B, D)``.
+    """
+    # separate tensors: the tracer treats the same tensor in two places as one input
+    z, noise = torch.zeros(2, batch, config.model.latent.total, device=device).unbind()
+    image = () if name == "prior" else (torch.zeros(batch, 3, *2 * (config.model.image_size,), device=device),)
+    return parameters_of(model), z, *image, *((noise,) if name in E_STEP else ())
+
+
+def training_graph(
+    name: str, model: RegionModel, config: Config, batch: int, device: torch.device, precision: str | None = None
+) -> tuple[GraphModule, tuple[Any, ...]]:
+    """A step of the chains as it is computed in training: traced, with its kernels in channels-last order.
+
+    Args:
+        name: one of ``E_STEP``.
+        model: the networks.
+        config: of the run.
+        batch: B.
+        device: where to compute.
+        precision: of the posterior's convolutions; None takes the configuration's.
+
+    Returns:
+        The graph, and inputs of its shapes.
+    """
+    graph, example = _traced(name, model, config, batch, device)
+    return _for_training(name, graph, precision or config.train.precision), example
+
+
 class Sampler:
     """Runs posterior and prior chains. ``notes`` are messages for the user on how they are computed."""
 
     def __init__(self, model: RegionModel, config: Config, batch: int, device: torch.device, compiled: bool = True):
-        """Traces, measures and compiles both steps.
+        """Chooses the precision, and compiles both steps if asked to.
 
         Args:
             model: the networks; later changes of their weights take effect.
             config: step counts, step sizes and precision.
             batch: B of every call.
             device: where to compute.
-            compiled: False runs the traced graphs operator by operator. If the compiler fails, they run likewise.
+            compiled: compile now. False runs the traced graphs operator by operator, unless ``use`` gives other steps before
+                the first chain. If the compiler fails, they run likewise.
         """
         self.model, self.notes = model, list[str]()
-        train, size, dimensions = config.train, config.model.image_size, config.model.latent.total
-        # separate tensors: the tracer treats the same tensor in two places as one input
-        z, noise = torch.zeros(2, batch, dimensions, device=device).unbind()
-        image = torch.zeros(batch, 3, size, size, device=device)
-
-        def posterior(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-            return posterior_step(model, z, image, noise, train)[:2]
-
-        def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-            return prior_step(model, z, noise, train)
-
-        posterior_graph = trace_step(posterior, model, (z, image, noise), training_decompositions())
-        self.precision: str = train.precision
+        self._config, self._batch, self._device = config, batch, device
+        self._steps: dict[str, Step] = {}
+        self.precision: str = config.train.precision
         if self.precision == "auto":
             self.precision = "float32"
             if device.type == "cuda":
-                random = torch.Generator(device).manual_seed(train.seed)
-                drawn = torch.randn(z.shape, generator=random, device=device)
-                images = torch.rand(image.shape, generator=random, device=device) * 2 - 1
-                cosines = gradient_cosines(posterior_graph, parameters_of(model), drawn, images, FASTEST_FIRST)
-                self.precision = choose_precision(cosines)
-                measured = ", ".join(f"{name} {cosine:.5f}" for name, cosine in cosines.items())
-                self.notes.append(f"E-step in {self.precision} (cosine of the gradient with float32's: {measured})")
-        self._posterior: Step = at_precision(channels_last(posterior_graph), self.precision)
-        self._prior: Step = trace_step(prior, model, (z, noise), training_decompositions())
-        if not compiled:
-            return
-        parameters = parameters_of(model)
-        try:
-            with tensor_float32(self.precision == "tf32"):  # a captured graph keeps the precision of its capture
-                self._posterior = compile_step(self._posterior, (parameters, z, image, noise))
-                self._prior = compile_step(self._prior, (parameters, z, noise))
-                if device.type == "cuda":
-                    posterior_inputs = parameters, z, image, noise
-                    self._posterior = CapturedChain(self._posterior, posterior_inputs, train.posterior_steps)
-                    self._prior = CapturedChain(self._prior, (parameters, z, noise), train.prior_steps)
-        except Exception as error:  # noqa: BLE001 - whatever fails in the compiler, training works without it
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            self.notes.append(f"training without the compiler, slower: {reason}")
+                self._measure_precision()
+        if compiled:
+            self._compile()
+
+    def use(self, name: str, step: Step) -> None:
+        """Runs ``step`` from here on for the step ``name`` of ``E_STEP``."""
+        self._steps[name] = step
 
     @torch.no_grad()
     def posterior(self, z: Tensor, image: Tensor, noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
@@ -86,13 +105,45 @@ class Sampler:
             The latents after the last step ``(B, D)``, and the log-posterior before it ``(B,)``.
         """
         with tensor_float32(self.precision == "tf32"):
-            return self._run(self._posterior, z, (image,), noise)
+            return self._run(self._step("posterior"), z, (image,), noise)
 
     @torch.no_grad()
     def prior(self, z: Tensor, noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """Runs a prior chain: as ``posterior``, but returns the energy instead of the log-posterior."""
         with tensor_float32(self.precision == "tf32"):
-            return self._run(self._prior, z, (), noise)
+            return self._run(self._step("prior"), z, (), noise)
+
+    def _step(self, name: str) -> Step:
+        if name not in self._steps:
+            graph, _ = training_graph(name, self.model, self._config, self._batch, self._device, self.precision)
+            self._steps[name] = graph
+        return self._steps[name]
+
+    def _compile(self) -> None:
+        train = self._config.train
+        try:
+            with tensor_float32(self.precision == "tf32"):  # a captured graph keeps the precision of its capture
+                for name, steps in zip(E_STEP, (train.posterior_steps, train.prior_steps), strict=True):
+                    graph = self._step(name)
+                    example = step_example(name, self.model, self._config, self._batch, self._device)
+                    compiled = compile_step(graph, example)
+                    self._steps[name] = (
+                        CapturedChain(compiled, example, steps) if self._device.type == "cuda" else compiled
+                    )
+        except Exception as error:  # noqa: BLE001 - whatever fails in the compiler, training works without it
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.notes.append(f"training without the compiler, slower: {reason}")
+
+    def _measure_precision(self) -> None:
+        graph, (parameters, z, image, _) = _traced("posterior", self.model, self._config, self._batch, self._device)
+        random = torch.Generator(self._device).manual_seed(self._config.train.seed)
+        drawn = torch.randn(z.shape, generator=random, device=self._device)
+        images = torch.rand(image.shape, generator=random, device=self._device) * 2 - 1
+        cosines = gradient_cosines(graph, parameters, drawn, images, FASTEST_FIRST)
+        self.precision = choose_precision(cosines)
+        measured = ", ".join(f"{name} {cosine:.5f}" for name, cosine in cosines.items())
+        self.notes.append(f"E-step in {self.precision} (cosine of the gradient with float32's: {measured})")
+        self._steps["posterior"] = _for_training("posterior", graph, self.precision)
 
     def _run(self, step: Step, z: Tensor, rest: tuple[Tensor, ...], noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         if isinstance(step, CapturedChain):
@@ -101,6 +152,26 @@ class Sampler:
         for drawn in noise:
             z, value = step(parameters, z, *rest, drawn)
         return z, value
+
+
+def _traced(
+    name: str, model: RegionModel, config: Config, batch: int, device: torch.device
+) -> tuple[GraphModule, tuple[Any, ...]]:
+    train = config.train
+
+    def posterior(model: RegionModel, z: Tensor, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        return posterior_step(model, z, image, noise, train)[:2]
+
+    def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        return prior_step(model, z, noise, train)
+
+    step: Callable[..., tuple[Tensor, Tensor]] = posterior if name == "posterior" else prior
+    example = step_example(name, model, config, batch, device)
+    return trace_step(step, model, example[1:], training_decompositions()), example
+
+
+def _for_training(name: str, graph: GraphModule, precision: str) -> GraphModule:
+    return at_precision(channels_last(graph), precision) if name == "posterior" else graph
 
 
 @torch.no_grad()

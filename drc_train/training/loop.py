@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +31,9 @@ CHECKED = 8 * SHOWN
 """Images whose masks are checked for collapse."""
 FIRST_CHECK = 100
 """Iterations before a collapsed mask means anything."""
+
+RECENT = 20
+"""Iterations whose mean time is that of those to come: compiled ones are faster than the first."""
 
 OnIteration = Callable[[int, Mapping[str, float]], bool]
 
@@ -67,7 +71,8 @@ class TrainingLoop:
         """Of the last iteration."""
         self.collapsed: str | None = None
         """What is wrong with the masks, or None."""
-        self._spent = about.seconds
+        self._spent, self._compiled = about.seconds, about.compiled
+        self._paces: deque[float] = deque(maxlen=RECENT)
         self._score = Score(*about.score)
         self._gap = EnergyGap(learner.config.model.latent.total)
         self._notes_shown = 0
@@ -101,10 +106,13 @@ class TrainingLoop:
                 self._try_to_save()
                 saved = time.monotonic()
                 every = max(SAVE_EVERY, SAVING_FACTOR * (saved - now))
+            begun = time.monotonic()
             self.figures = self._step()
+            self._paces.append(time.monotonic() - begun)
             taken = time.monotonic() - start
-            self.about = replace(self.about, seconds=self._spent + taken)
-            pace = taken / (learner.iteration - first)
+            compiled = (*self._compiled, *learner.swaps)
+            self.about = replace(self.about, seconds=self._spent + taken, compiled=compiled)
+            pace = sum(self._paces) / len(self._paces)
             self._show(min((iterations - learner.iteration) * pace, seconds - taken))
             proceed = on_iteration is None or on_iteration(learner.iteration, self.figures)
             if learner.group.any(not proceed)[0]:

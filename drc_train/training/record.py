@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from drc_runtime.errors import TrainingError
 from drc_runtime.version import __version__
 from drc_train.config import Config
+from drc_train.learner.background import Swap
 from drc_train.training.legacy import is_version_1, translate_state
 
 STATE_FILE = "checkpoint.json"
@@ -59,6 +60,8 @@ class RunRecord:
     score: RunningMean = RunningMean()
     """State of ``drc_train.training.monitors.Score``."""
     best: Best = Best()
+    compiled: tuple[Swap, ...] = ()
+    """When learning changed to compiled steps, in all calls; without any, it went without the compiler or compiled first."""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ def _summary(state: RunState) -> dict[str, Any]:
         "iterations": state.iteration,
         "minutes of learning": f"{about.seconds / 60:.1f}",
         "best checkpoint": f"iteration {about.best.iteration}" if about.best.iteration else "none",
+        "compiler": "; ".join(it.line() for it in about.compiled) or "no swap",
         "machine": machine_name(),
     }
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from drc_runtime.marks import is_marked
 from tests.mjpeg_server import MJPEGServer
 from tests.videos import write_video
 
@@ -91,6 +92,40 @@ def test_outputs_are_never_lost(tmp_path: Path) -> None:
     assert live(video, "--masks", kept.parent, "--overwrite").returncode == 0 and kept.read_text() == "mine"
 
 
+def test_only_what_drc_wrote_is_replaced(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.avi", 3)
+    out, masks_folder = tmp_path / "o.mp4", tmp_path / "masks"
+    arguments = (video, "--out", out, "--masks", masks_folder)
+    assert live(*arguments).returncode == 0
+    first = next(masks_folder.iterdir())
+    assert is_marked(out) and all(is_marked(mask) for mask in masks_folder.iterdir()), "drc run knows them as well"
+    assert live(*arguments, "--overwrite").returncode == 0
+    assert drc_run(video, "--masks", tmp_path / "python") == 0
+    done = live(video, "--masks", tmp_path / "python", "--overwrite")
+    assert done.returncode == 0, "and it knows those of drc run"
+    cv2.imwrite(str(first), 255 - cv2.imread(str(first)))  # edited by hand
+    edited = first.read_bytes()
+    done = live(*arguments, "--overwrite")
+    assert done.returncode == 2 and f"holds {first.name}, which was not written by drc" in done.stderr
+    assert first.read_bytes() == edited
+    first.unlink()
+    mine = make_video(tmp_path / "mine.mp4", 3)
+    out.unlink()
+    for place in (mine, out):
+        if place == out:
+            out.symlink_to(mine)
+        before = mine.read_bytes()
+        done = live(video, "--out", place, "--overwrite")
+        assert done.returncode == 2 and "was not written by drc" in done.stderr and mine.read_bytes() == before
+
+
+def test_a_model_cannot_take_all_memory(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((20, 30, 3), np.uint8))
+    done = live(tmp_path / "x.png", "--masks", tmp_path / "m", "--model", MODEL.parent / "greedy")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "the graph needs more than 4 GiB of memory" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -106,6 +141,7 @@ def test_outputs_are_never_lost(tmp_path: Path) -> None:
         ((), 2, "name one SOURCE"),
         (("a", "b"), 2, "name one SOURCE"),
         (("a", "--steps", "0"), 2, "--steps 0"),
+        (("a", "--threads", "5000"), 2, "--threads 5000: use 1 to "),
         (("a", "--seed", "-1"), 2, "--seed -1"),
         (("a", "--fps", "0"), 2, "--fps 0 is no rate"),
         (("a", "--fps", "25x"), 2, "--fps 25x is no rate"),

@@ -76,6 +76,8 @@ def main(folder: Path) -> None:
     write_masks(folder / "slots", [noise_image(size) for size in FRAME_SIZES[:5]], cut=light_then_dark())
     graph = diverging_posterior_step()
     write_bundle(folder / "diverging", replace(toy_manifest(graph), name="diverging"), {"posterior_step": graph})
+    graph = greedy_posterior_step()
+    write_bundle(folder / "greedy", replace(random_manifest(graph), name="greedy"), {"posterior_step": graph})
     sample = ROOT / "samples" / "scene"
     if (sample / "bundle" / "manifest.json").is_file():
         shutil.copytree(sample / "bundle", folder / "scene")
@@ -216,6 +218,21 @@ def random_posterior_step(several_slots: bool = False) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def greedy_posterior_step() -> bytes:
+    """As ``random_posterior_step``, but z_next goes through a tensor of 8 GiB."""
+    model = onnx.load_model_from_string(random_posterior_step())
+    graph = model.graph
+    for node in graph.node:
+        node.output[:] = ["small" if name == "z_next" else name for name in node.output]
+    batch, latent = (side.dim_value for side in graph.input[0].type.tensor_type.shape.dim)
+    shape = np.array([(1 << 31) // (batch * latent), batch, latent], np.int64)
+    graph.initializer.append(numpy_helper.from_array(shape, "giant_shape"))
+    graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), "first_axis"))
+    graph.node.append(helper.make_node("Expand", ["small", "giant_shape"], ["giant"]))
+    graph.node.append(helper.make_node("ReduceMax", ["giant", "first_axis"], ["z_next"], keepdims=0))
     return bytes(model.SerializeToString())
 
 

@@ -11,8 +11,11 @@
 #include <string>
 
 #include "errors.hpp"
+#include "marks.hpp"
 
 namespace live {
+
+namespace fs = std::filesystem;
 
 AtomicFile::AtomicFile(const std::filesystem::path &path) : path_(path) {
     const std::string suffix = ".part" + path.extension().string();
@@ -30,6 +33,10 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
+    // what has appeared here since the outputs were checked
+    if (fs::symlink_status(path_).type() != fs::file_type::not_found && !is_replaceable(path_))
+        throw Error(path_.string() + " " + not_ours + "; move it away, or choose another place");
+    mark(temporary_);
     const int file = ::open(temporary_.c_str(), O_RDWR | O_CLOEXEC);
     const bool synced = file >= 0 && fsync(file) == 0;
     const int error = errno;

@@ -14,7 +14,7 @@ public:
     AtomicFile &operator=(const AtomicFile &) = delete;
 
     const std::filesystem::path &temporary() const { return temporary_; }  // with the final suffix, which encoders need
-    void commit();                                                         // after an fsync
+    void commit();  // marked, after an fsync; an existing file is replaced only if drc wrote it
 
 private:
     std::filesystem::path path_, temporary_;

@@ -6,11 +6,17 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import GraphEntry
 from drc_runtime.engines import load_engine
-from drc_runtime.engines.onnxruntime import OnnxRuntimeCudaEngine, OnnxRuntimeEngine, OnnxRuntimeTensorRTEngine
+from drc_runtime.engines.onnxruntime import (
+    LARGEST_MEMORY,
+    OnnxRuntimeCudaEngine,
+    OnnxRuntimeEngine,
+    OnnxRuntimeTensorRTEngine,
+)
 from drc_runtime.errors import EngineError, MissingDependencyError
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import LangevinSampler
@@ -118,3 +124,27 @@ def test_the_processor_binds_once(toy_bundle: Path, monkeypatch: pytest.MonkeyPa
     bound = OnnxRuntimeEngine(Bundle.load(toy_bundle), threads=1).bind("posterior_step", ("z_next",))
     monkeypatch.setattr(bound, "_bind_inputs", lambda: pytest.fail("bound again"))
     bound.run()
+
+
+def test_a_graph_cannot_take_all_memory(toy_bundle: Path) -> None:
+    """A shape in a graph of a few bytes decides how much an operator allocates."""
+    nodes = [
+        helper.make_node("Expand", ["z", "shape"], ["giant"]),
+        helper.make_node("ReduceMax", ["giant"], ["most"], axes=[0], keepdims=1),
+        helper.make_node("Identity", ["most"], ["z_next"]),
+    ]
+    bundle = Bundle.load(toy_bundle)
+    entry = bundle.manifest.graphs["posterior_step"]
+    batch, latent = entry.inputs["z"]
+    shape = numpy_helper.from_array(np.array([LARGEST_MEMORY // 4 // latent * 2, latent], np.int64), "shape")
+    values = [helper.make_tensor_value_info("z", TensorProto.FLOAT, [batch, latent])]
+    results = [helper.make_tensor_value_info("z_next", TensorProto.FLOAT, [batch, latent])]
+    model = helper.make_model(
+        helper.make_graph(nodes, "greedy", values, results, [shape]), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    model.ir_version = 8
+    declared = GraphEntry(entry.file, entry.sha256, {"z": (batch, latent)}, {"z_next": (batch, latent)})
+    manifest = replace(bundle.manifest, graphs={"posterior_step": declared})
+    greedy = Bundle(bundle.folder, manifest, {"posterior_step": model.SerializeToString()})
+    with pytest.raises(EngineError, match="the graph needs more than 4 GiB of memory"):
+        OnnxRuntimeEngine(greedy, threads=1).bind("posterior_step", ("z_next",)).run()

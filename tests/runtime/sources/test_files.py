@@ -50,7 +50,10 @@ def test_an_avi_cut_short_gives_the_frames_that_are_there_and_a_failure(make_vid
     with open_source(str(path)) as source:
         frames = list(source)
     assert 0 < len(frames) < 20
-    assert source.failures == [f"{path} is cut short: it ends after {len(frames)} of 20 frames"]
+    # Whether half a frame can be decoded depends on the encoder, that is on OpenCV's version.
+    *damaged, cut = source.failures
+    assert damaged in ([], [f"{path} is damaged: frame {len(frames)} could not be decoded"])
+    assert cut == f"{path} is cut short: it ends after {len(frames) + len(damaged)} of 20 frames"
 
 
 def test_a_frame_that_cannot_be_decoded_is_named_and_the_others_keep_their_numbers(make_video) -> None:

@@ -65,6 +65,11 @@ def test_a_last_frame_that_is_cut_short_is_left_out_and_said(feed) -> None:
     assert source.failures == ["standard input ends within frame 1, after 5 of 12 bytes; is --raw right?"]
 
 
+def test_raw_input_without_a_byte_is_an_error(feed) -> None:
+    with pytest.raises(SourceError, match="nothing comes from standard input"):
+        next(iter(RawStream(RawLayout.parse("2x2"), feed(b""))))
+
+
 @pytest.mark.parametrize("text", ["", "640", "640x", "0x5", "5x99999", "5x5@0", "5x5@1/0", "5x5@-1", "5x5@nan", "5 x5"])
 def test_invalid_layouts_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--raw"):

@@ -116,6 +116,24 @@ def test_stopped_and_resumed(
     assert json.loads((out / "table.json").read_text())["names"] == ["short-run", "full"]
 
 
+def test_a_run_is_measured_again_when_the_truth_or_its_weights_have_changed(
+    data: Path, tmp_path: Path, quick_overrides: list[str]
+) -> None:
+    out = tmp_path / "out"
+    before = ablate(str(data), out, options_of(quick_overrides, rows=["full"], iterations=1))
+    for mask in (data / "test" / "masks").iterdir():
+        cv2.imwrite(str(mask), np.eye(8, dtype=np.uint8) * 255)
+    after = ablate(str(data), out, resume=True)
+    assert [cell.figures["iou"] for cell in after.cells] != [cell.figures["iou"] for cell in before.cells]
+    subject = json.loads((out / "full-0" / "measured.json").read_text())["subject"]
+    (weights,) = (out / "full-0").glob("checkpoint-*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1  # the last bit of the state, as another run of as many iterations would have it
+    weights.write_bytes(content)
+    ablate(str(data), out, resume=True)
+    assert json.loads((out / "full-0" / "measured.json").read_text())["subject"] != subject
+
+
 def test_ctrl_c_ends_the_whole_and_leaves_what_was_measured(
     data: Path, tmp_path: Path, quick_overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from drc_runtime.inference.empty_scene import empty_scene
 from drc_runtime.preprocess import to_tensor
 from drc_train.config import Config, load_config
-from drc_train.learner.em import Learner, median, to_network
+from drc_train.learner.em import Learner, to_network
 
 CPU = torch.device("cpu")
 
@@ -55,7 +56,7 @@ def test_images_enter_the_network_as_the_runtime_has_them(tiny_images: torch.Ten
     assert torch.equal(to_network(tiny_images[:1], CPU)[0], torch.from_numpy(expected))
 
 
-def test_a_static_camera_starts_at_the_median_image_under_changing_light(
+def test_a_static_camera_starts_at_the_empty_scene_under_changing_light(
     tiny_overrides: list[str], tiny_images: torch.Tensor
 ) -> None:
     config = load_config("static-camera", tiny_overrides)
@@ -63,12 +64,28 @@ def test_a_static_camera_starts_at_the_median_image_under_changing_light(
     z = torch.zeros(2, config.model.latent.total)
     z[1] = torch.randn(z.shape[1], generator=torch.Generator().manual_seed(0))
     shown = learning.model(z).background.detach()
-    expected = to_network(median(tiny_images), CPU).clamp(-0.98, 0.98)
+    scene = torch.from_numpy(empty_scene(tiny_images.permute(0, 2, 3, 1).numpy()).image).permute(2, 0, 1)
+    expected = to_network(scene, CPU).clamp(-0.98, 0.98)
     torch.testing.assert_close(shown[0], expected, atol=1e-5, rtol=0)
     for lit, unlit in zip(shown[1].atanh(), expected.atanh(), strict=True):
         slope, offset = (float(value) for value in np.polyfit(unlit.flatten(), lit.flatten(), 1))
         assert slope != pytest.approx(1, abs=1e-4)
         torch.testing.assert_close(lit, slope * unlit + offset, atol=1e-4, rtol=0)
+
+
+def test_a_thing_that_stands_for_long_is_said(tiny_overrides: list[str]) -> None:
+    config = load_config("static-camera", [*tiny_overrides, "model.image_size=16", "model.channels=[8,8]"])
+    config = config.model_copy(update={"model": config.model.model_copy(update={"background_channels": (8, 8)})})
+    images = torch.full((40, 3, 16, 16), 100, dtype=torch.uint8)
+    assert learner(config, images).notes == []
+    images[:25, :, 5:11, 5:11] = 220
+    learning = learner(config, images)
+    assert len(learning.notes) == 1 and learning.notes[0].startswith("a thing stands in 25.0% of the picture")
+    assert float(learning.model(torch.zeros(1, config.model.latent.total)).background.detach().max()) < 0
+    learning.load_state_dict(learner(config, images).state_dict())
+    assert learning.notes == [], "a run that continues has no start"
+    images[10:25, :, 5:11, 5:11] = 100
+    assert "two lasting states" in learner(config, images).notes[0]
 
 
 def test_a_mirrored_set_has_a_chain_for_each_image_both_ways(tiny_config: Config, tiny_images: torch.Tensor) -> None:

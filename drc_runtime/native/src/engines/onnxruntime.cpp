@@ -21,6 +21,8 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *graph_name = "posterior_step";
+// Bytes for the tensors of all graphs on the CPU together: a graph from an unknown source can ask for any number of them.
+constexpr std::size_t largest_memory = std::size_t{1} << (sizeof(std::size_t) > 4 ? 32 : 30);
 
 struct Provider {
     const char *name;  // for the user
@@ -42,6 +44,8 @@ int available_cores() {
 
 std::string first_line(const char *text) {
     const std::string all(text);
+    if (all.find("Available memory of") != std::string::npos || all.find("Failed to allocate memory") != std::string::npos)
+        return "the graph needs more than " + std::to_string(largest_memory >> 30) + " GiB of memory, or more than there is";
     return all.substr(0, all.find('\n'));
 }
 
@@ -55,8 +59,14 @@ Ort::Env &environment() {
         return true;
     }();
     static_cast<void>(ready);
-    // Its warnings concern the export, which has verified the graph.
-    static Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "drc");
+    // Its errors are thrown as well; its log would print names of a graph as they are.
+    static Ort::Env env(ORT_LOGGING_LEVEL_FATAL, "drc");
+    static const bool bounded = [] {
+        const Ort::ArenaCfg arena(largest_memory, -1, -1, -1);
+        env.CreateAndRegisterAllocator(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault), arena);
+        return true;
+    }();
+    static_cast<void>(bounded);
     return env;
 }
 
@@ -122,6 +132,7 @@ struct PosteriorStep::Session {
         settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
         // Threads that spin between runs take cores from decoding and drawing and make no step faster.
         settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+        if (!has_device) settings.AddConfigEntry("session.use_env_allocators", "1");
         add_provider(settings, options.provider);
         const std::string &graph = bundle.graphs.at(graph_name);
         session = Ort::Session(env, graph.data(), graph.size(), settings);

@@ -1,12 +1,15 @@
 #include "cli/options.hpp"
 
 #include <getopt.h>
+#include <sched.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <locale>
 #include <sstream>
+#include <thread>
 
 #include <drc/drc.h>
 
@@ -28,7 +31,7 @@ SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http addr
   --steps N          Langevin steps for each frame. Default: the bundle's own, or fewer if --fps needs that.
   --fps RATE         Frame rate that the steps are chosen for. Default: measured, for a live source.
   --mask KIND        responsibility (default) or mixture.
-  --threads N        Threads of the network. Default: all cores.
+  --threads N        Threads of the network: up to 4 a core. Default: all cores.
   --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.
   --seed N           Seed of the Langevin noise. Default: 0.
   --no-display       Never open a window.
@@ -70,6 +73,15 @@ double rate(const char *text) {
     return value;
 }
 
+// More threads only wait for each other, and thousands take the machine down; the bound is drc's.
+int thread_count(const char *text) {
+    cpu_set_t set;
+    const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+    const int value = number<int>("threads", text, 1), most = 4 * std::max(1, cores);
+    if (value > most) throw UsageError(std::string("--threads ") + text + ": use 1 to " + std::to_string(most) + ", which is 4 for each usable core");
+    return value;
+}
+
 bool is_mixture(const std::string &kind) {
     if (kind != "mixture" && kind != "responsibility") throw UsageError("--mask " + kind + ": choose responsibility or mixture");
     return kind == "mixture";
@@ -84,7 +96,7 @@ void take(Options &options, int code) {
         case steps: options.steps = number<int>("steps", optarg, 1); break;
         case fps: options.fps = rate(optarg); break;
         case mask: options.mixture = is_mixture(optarg); break;
-        case threads: options.threads = number<int>("threads", optarg, 1); break;
+        case threads: options.threads = thread_count(optarg); break;
         case provider: options.provider = optarg; break;
         case seed: options.seed = number<std::uint64_t>("seed", optarg, 0); break;
         case no_display: options.display = false; break;

@@ -5,6 +5,7 @@
 
 #include "errors.hpp"
 #include "images.hpp"
+#include "marks.hpp"
 #include "sinks/opencv_video.hpp"
 #include "sinks/png.hpp"
 
@@ -27,6 +28,9 @@ void check_folder(const char *option, const fs::path &folder, const Source &sour
         if (source.is_still() && same(folder, fs::is_directory(path) ? path : fs::absolute(path).parent_path()))
             throw UsageError(named + " is where the images are read from; choose another folder");
     if (!overwrite && !fs::is_empty(folder)) throw UsageError(named + " is not empty; choose another folder or add --overwrite");
+    for (const fs::directory_entry &entry : fs::directory_iterator(folder))
+        if (entry.path().extension() == ".png" && !is_replaceable(entry.path()))
+            throw UsageError(named + " holds " + entry.path().filename().string() + ", which " + not_ours + "; move it away or choose another folder");
 }
 
 void check_kind(const Source &source, const fs::path &out) {
@@ -50,8 +54,10 @@ void check_outputs(const Source &source, const Options &options) {
                 if (fs::is_directory(out)) throw UsageError("--out " + out.string() + " is a folder; name a file");
                 for (const fs::path &path : source.paths)
                     if (same(out, path)) throw UsageError("--out " + out.string() + " is an input of this run; choose another name");
-                if (fs::exists(out) && !options.overwrite)
-                    throw UsageError("--out " + out.string() + " exists; choose another name or add --overwrite");
+                if (fs::symlink_status(out).type() != fs::file_type::not_found) {
+                    if (!options.overwrite) throw UsageError("--out " + out.string() + " exists; choose another name or add --overwrite");
+                    if (!is_replaceable(out)) throw UsageError("--out " + out.string() + " " + not_ours + "; move it away or choose another name");
+                }
             } else {
                 check_folder("--out", out, source, options.overwrite);
             }
