@@ -80,7 +80,9 @@ const rint = (value) => value + MAGIC - MAGIC;
  */
 export function resize(image, height, width) {
   const [h, w] = [Math.min(height, image.height), Math.min(width, image.width)];
-  const small = { data: Uint8Array.from(averages(image, h, w), rint), height: h, width: w };
+  const means = averages(image, h, w);
+  const small = { data: new Uint8Array(means.length), height: h, width: w };
+  for (let i = 0; i < means.length; i++) small.data[i] = rint(means[i]);
   if (h === height && w === width) return small;
   const data = new Uint8Array(3 * height * width);
   const plane = { data: new Float32Array(h * w), height: h, width: w };
@@ -102,31 +104,20 @@ function averages({ data, height: rows, width: columns }, height, width) {
   const line = new Float32Array(3 * columns);
   const result = new Float32Array(3 * height * width);
   const scale = (height * width) / (rows * columns);
-  /** Calls `add` for each pixel in the span of a cell, with the covered share. @param {number} cell @param {number} from @param {number} to @param {(pixel: number, share: number) => void} add */
-  const span = (cell, from, to, add) => {
-    const [start, end] = [cell * from, (cell + 1) * from]; // in units of 1 / to of a pixel, so that neighbours divide one exactly
-    for (let pixel = Math.floor(start / to); pixel * to < end; pixel++) {
-      add(pixel, (Math.min(end, (pixel + 1) * to) - Math.max(start, pixel * to)) / to);
-    }
-  };
-  /** @type {[number, number][][]} */
-  const cells = Array.from({ length: width }, () => []);
-  cells.forEach((cell, index) => span(index, columns, width, (pixel, share) => cell.push([3 * pixel, share])));
   for (let y = 0, at = 0; y < height; y++) {
     line.fill(0);
-    span(y, rows, height, (row, share) => {
-      for (let i = 0, from = 4 * row * columns; i < line.length; i += 3, from += 4) {
-        line[i] += share * data[from];
-        line[i + 1] += share * data[from + 1];
-        line[i + 2] += share * data[from + 2];
-      }
-    });
-    for (const cell of cells) {
+    // a cell's span is [start, end) / height, in whole numbers, so that neighbours divide a pixel exactly
+    for (let row = Math.floor((y * rows) / height); row * height < (y + 1) * rows; row++) {
+      addRow(line, data, 4 * row * columns, (Math.min((y + 1) * rows, (row + 1) * height) - Math.max(y * rows, row * height)) / height);
+    }
+    for (let x = 0; x < width; x++) {
+      const [start, end] = [x * columns, (x + 1) * columns];
       let [red, green, blue] = [0, 0, 0];
-      for (const [pixel, share] of cell) {
-        red += share * line[pixel];
-        green += share * line[pixel + 1];
-        blue += share * line[pixel + 2];
+      for (let pixel = Math.floor(start / width); pixel * width < end; pixel++) {
+        const share = (Math.min(end, (pixel + 1) * width) - Math.max(start, pixel * width)) / width;
+        red += share * line[3 * pixel];
+        green += share * line[3 * pixel + 1];
+        blue += share * line[3 * pixel + 2];
       }
       result[at++] = red * scale;
       result[at++] = green * scale;
@@ -134,6 +125,15 @@ function averages({ data, height: rows, width: columns }, height, width) {
     }
   }
   return result;
+}
+
+/** Adds a row of RGBA pixels, with a weight, to sums of RGB. @param {Float32Array} line @param {Uint8ClampedArray | Uint8Array} data @param {number} from @param {number} share */
+function addRow(line, data, from, share) {
+  for (let i = 0; i < line.length; i += 3, from += 4) {
+    line[i] += share * data[from];
+    line[i + 1] += share * data[from + 1];
+    line[i + 2] += share * data[from + 2];
+  }
 }
 
 /**
@@ -286,33 +286,45 @@ function followEdges(logOdds, image) {
   for (let i = 0; i < grey.length; i++) grey[i] = (9798 * guide[3 * i] + 19235 * guide[3 * i + 1] + 3735 * guide[3 * i + 2] + 16384) >> 15;
   const clipped = { ...logOdds, data: logOdds.data.map((it) => Math.min(Math.max(it, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS)) };
   const plane = resizePlane(clipped, height, width).data;
-  /** @param {(i: number) => number} value */
-  const mean = (value) => boxMean(grey.map((_, i) => value(i)), height, width);
-  const [greyMean, planeMean] = [mean((i) => grey[i]), mean((i) => plane[i])];
-  const [product_, square] = [mean((i) => grey[i] * plane[i]), mean((i) => grey[i] * grey[i])];
-  const slope = grey.map((_, i) => (product_[i] - greyMean[i] * planeMean[i]) / (square[i] - greyMean[i] ** 2 + FILTER_TEXTURE));
-  const [slopeMean, offsetMean] = [mean((i) => slope[i]), mean((i) => planeMean[i] - slope[i] * greyMean[i])];
-  return { data: grey.map((value, i) => slopeMean[i] * value + offsetMean[i]), height, width };
+  const [product_, square] = [new Float32Array(grey.length), new Float32Array(grey.length)];
+  for (let i = 0; i < grey.length; i++) {
+    product_[i] = grey[i] * plane[i];
+    square[i] = grey[i] * grey[i];
+  }
+  const [greyMean, planeMean, productMean, squareMean] = [grey, plane, product_, square].map((it) => boxMean(it, height, width));
+  const [slope, offset] = [product_, square]; // their memory
+  for (let i = 0; i < grey.length; i++) {
+    slope[i] = (productMean[i] - greyMean[i] * planeMean[i]) / (squareMean[i] - greyMean[i] * greyMean[i] + FILTER_TEXTURE);
+    offset[i] = planeMean[i] - slope[i] * greyMean[i];
+  }
+  const [slopeMean, data] = [boxMean(slope, height, width), boxMean(offset, height, width)];
+  for (let i = 0; i < data.length; i++) data[i] += slopeMean[i] * grey[i];
+  return { data, height, width };
 }
 
 /** The mean of each window, mirrored at the edges. @param {Float32Array} plane @param {number} height @param {number} width */
 function boxMean(plane, height, width) {
-  /** @param {Float32Array} from @param {number} count @param {number} step @param {number} lines @param {number} pitch */
-  const pass = (from, count, step, lines, pitch) => {
-    const to = new Float32Array(from.length);
-    /** @param {number} i */
-    const mirrored = (i) => (count === 1 ? 0 : i < 0 ? -i : i >= count ? 2 * count - 2 - i : i);
-    const offsets = Int32Array.from({ length: count + 2 * FILTER_RADIUS }, (_, i) => step * Math.min(Math.max(mirrored(i - FILTER_RADIUS), 0), count - 1));
-    for (let line = 0; line < lines; line++) {
-      for (let i = 0; i < count; i++) {
-        let sum = 0;
-        for (let k = 0; k <= 2 * FILTER_RADIUS; k++) sum += from[line * pitch + offsets[i + k]];
-        to[line * pitch + i * step] = sum / (2 * FILTER_RADIUS + 1);
-      }
+  const [between, result] = [new Float32Array(plane.length), new Float32Array(plane.length)];
+  boxPass(plane, between, width, 1, height, width);
+  boxPass(between, result, height, width, width, 1);
+  return result;
+}
+
+/** One direction of `boxMean`: `lines` lines of `count` values that lie `step` apart. @param {Float32Array} from @param {Float32Array} to @param {number} count @param {number} step @param {number} lines @param {number} pitch */
+function boxPass(from, to, count, step, lines, pitch) {
+  const window = 2 * FILTER_RADIUS + 1;
+  const places = Int32Array.from({ length: count + window - 1 }, (_, i) => {
+    const place = Math.abs(i - FILTER_RADIUS);
+    return step * Math.min(Math.max(Math.min(place, 2 * count - 2 - place), 0), count - 1);
+  });
+  for (let line = 0; line < lines; line++) {
+    const start = line * pitch;
+    for (let i = 0, at = start; i < count; i++, at += step) {
+      let sum = 0;
+      for (let k = 0; k < window; k++) sum += from[start + places[i + k]];
+      to[at] = sum / window;
     }
-    return to;
-  };
-  return pass(pass(plane, width, 1, height, width), height, width, width, 1);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------------------ Langevin

@@ -50,27 +50,27 @@ function bitmap(on, pixels, width) {
   return on.transferToImageBitmap();
 }
 
-/** @param {ImageBitmap} picture @param {number} captured on the clock of `performance.timeOrigin` */
-async function frame(picture, captured) {
+/** @param {ImageBitmap} picture @param {number} captured on the clock of `performance.timeOrigin` @param {number} running the source it is of */
+async function frame(picture, captured, running) {
   const { width, height } = picture;
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   reading.drawImage(picture, 0, 0);
   picture.close();
   if (extractor === null) return;
   const image = reading.getImageData(0, 0, width, height);
-  track ??= extractor.track();
-  track.steps = settings.steps ?? extractor.manifest.sampler.track_steps;
-  const found = await track.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
+  const present = (track ??= extractor.track()); // another source may come meanwhile
+  present.steps = settings.steps ?? extractor.manifest.sampler.track_steps;
+  const found = await present.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
   last = captured;
   const each = found.milliseconds.steps / found.steps;
-  track.budget = Math.max(track.steps, Math.floor((1000 * SHARE) / RATE / each));
+  present.budget = Math.max(present.steps, Math.floor((1000 * SHARE) / RATE / each));
   const probability = rebalance(found.probability, settings.threshold);
   const view = compose(settings.view, image, probability);
   const picked = bitmap(shown, view.data, view.width);
   const mask = settings.recording ? bitmap(masks, binary(probability), width) : null;
   const age = performance.timeOrigin + performance.now() - captured;
   worker.postMessage(
-    { kind: "shown", picture: picked, mask, age, steps: found.steps, milliseconds: found.milliseconds, restarts: track.restarts },
+    { kind: "shown", picture: picked, mask, age, steps: found.steps, milliseconds: found.milliseconds, restarts: present.restarts, running },
     mask ? [picked, mask] : [picked],
   );
 }
@@ -79,5 +79,5 @@ worker.addEventListener("message", ({ data }) => {
   if (data.kind === "start") start(data.bundle).catch(fail);
   if (data.kind === "settings") settings = data.settings;
   if (data.kind === "restart") [track, last] = [null, 0];
-  if (data.kind === "frame") frame(data.picture, data.captured).catch(fail);
+  if (data.kind === "frame") frame(data.picture, data.captured, data.running).catch(fail);
 });
