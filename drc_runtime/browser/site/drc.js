@@ -95,6 +95,30 @@ export function resize(image, height, width) {
 }
 
 /**
+ * An image at a size and at `FILTER_SCALE` times that. Where both are smaller than the image, one pass makes both.
+ * @param {RGBA} image
+ * @param {number} height
+ * @param {number} width
+ * @returns {[RGB, RGB]}
+ */
+function resizeOnceAndTwice(image, height, width) {
+  const [rows, columns] = [FILTER_SCALE * height, FILTER_SCALE * width];
+  if (image.height < rows || image.width < columns) return [resize(image, height, width), resize(image, rows, columns)];
+  const means = averages(image, rows, columns);
+  const large = { data: new Uint8Array(means.length), height: rows, width: columns };
+  for (let i = 0; i < means.length; i++) large.data[i] = rint(means[i]);
+  const data = new Uint8Array(3 * height * width);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let from = 6 * y * columns, end = from + 3 * columns; from < end; from += 3) {
+      for (let c = 0; c < 3; c++, from++) {
+        data[at++] = rint((means[from] + means[from + 3] + means[from + 3 * columns] + means[from + 3 * columns + 3]) / 4);
+      }
+    }
+  }
+  return [{ data, height, width }, large];
+}
+
+/**
  * The average colour of each cell when an image is divided into `height` x `width` cells, which are no smaller than a pixel.
  * @param {RGBA} image
  * @param {number} height
@@ -232,13 +256,13 @@ export class MaskReader {
   /** Runs `chain` on an image and reads the mask of the sample. @param {RGBA} image @param {Chain} chain @returns {Promise<Extraction>} */
   async read(image, chain) {
     const begun = performance.now();
-    const small = resize(image, ...this.manifest.image_size);
+    const [small, guide] = resizeOnceAndTwice(image, ...this.manifest.image_size);
     const tensor = toTensor(small);
     const prepared = performance.now();
     const [sample, steps] = await chain(tensor);
     const sampled = performance.now();
     const logOdds = this.logOdds(small, sample);
-    const plane = this.mask === "responsibility" ? followEdges(logOdds, image) : logOdds;
+    const plane = this.mask === "responsibility" ? followEdges(logOdds, guide) : logOdds;
     const { width, height } = image;
     const probability = new Uint8Array(width * height);
     eachScaledRow(plane, height, width, (row, y) => {
@@ -276,12 +300,10 @@ export class MaskReader {
 /**
  * Scales log-odds up with a guided filter, so that their edges lie on edges of the image (He, Sun and Tang, 2010, Eqs. 5, 6, 8).
  * @param {Plane} logOdds
- * @param {RGBA} image
- * @returns {Plane} of `FILTER_SCALE` times the size
+ * @param {RGB} guide the image at `FILTER_SCALE` times the network's resolution
+ * @returns {Plane} of its size
  */
-function followEdges(logOdds, image) {
-  const [height, width] = [FILTER_SCALE * logOdds.height, FILTER_SCALE * logOdds.width];
-  const guide = resize(image, height, width).data;
+function followEdges(logOdds, { data: guide, height, width }) {
   const grey = new Float32Array(height * width);
   for (let i = 0; i < grey.length; i++) grey[i] = (9798 * guide[3 * i] + 19235 * guide[3 * i + 1] + 3735 * guide[3 * i + 2] + 16384) >> 15;
   const clipped = { ...logOdds, data: logOdds.data.map((it) => Math.min(Math.max(it, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS)) };
@@ -551,11 +573,13 @@ class CameraTrack extends Track {
 
 // ----------------------------------------------------------------------------------------------------------------- extractor
 
-/** How many threads onnxruntime gets here, and why. */
+const MOST_THREADS = 4;
+
+/** How many threads onnxruntime gets here, and why: half of the cores, because camera, drawing and the page need the others. */
 export function threads() {
-  const cores = Math.min(navigator.hardwareConcurrency || 1, 4);
-  if (globalThis.crossOriginIsolated) return { count: cores, why: cores > 1 ? `of ${navigator.hardwareConcurrency} cores` : "this machine has one core" };
-  return { count: 1, why: "the server does not send the headers COOP and COEP" };
+  const cores = navigator.hardwareConcurrency || 1;
+  if (!globalThis.crossOriginIsolated) return { count: 1, why: "the server does not send the headers COOP and COEP" };
+  return { count: Math.max(1, Math.min(cores >> 1, MOST_THREADS)), why: `of ${cores} cores` };
 }
 
 /** A bundle whose files have all been checked, and its loaded graph. Use it in one place at a time. */

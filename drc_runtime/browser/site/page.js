@@ -95,13 +95,14 @@ async function offer() {
   }
 }
 
-/** @param {{picture: ImageBitmap, mask: ImageBitmap | null, age: number, steps: number, running: number}} shown */
+/** @param {{picture: ImageBitmap, mask: ImageBitmap | null, age: number, steps: number, running: number, more: boolean}} shown */
 function show(shown) {
-  busy = false;
+  busy = shown.more;
   if (shown.running !== running) {
     shown.picture.close();
     shown.mask?.close();
-    return offer();
+    offer();
+    return;
   }
   const now = performance.now();
   if (live.width !== shown.picture.width || live.height !== shown.picture.height) {
@@ -153,6 +154,7 @@ function begin() {
   stop();
   problem("");
   [asked, first, shownFrames, latest] = [performance.now(), true, 0, []];
+  for (const id of ["fps", "age50", "age95", "taken", "first"]) text(id, "–");
   setPaused(false);
   state(ready ? "waiting for a picture" : "starting the engine");
   worker?.postMessage({ kind: "restart" });
