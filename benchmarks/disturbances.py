@@ -3,8 +3,9 @@
     python benchmarks/disturbances.py CLIP_FOLDER... --model fixed-camera --out disturbances.json
 
 A clip folder has ``clip.avi`` (or .mp4) and ``masks/NNNNN.png``. Each run begins ``--before`` frames before the disturbance,
-whose frame is varied over the clip. Beside the model that adapts: the same model frozen once it has started, and OpenCV's KNN. A thing
-that is left behind counts as foreground; a ghost, a thing that was there from the first frame on and leaves, does not.
+whose frame is varied over the clip. Beside the model that adapts: the same model frozen once it has started, and OpenCV's
+KNN. A thing that is left behind counts as foreground; a ghost, a thing that was there from the first frame on and leaves, does
+not.
 """
 
 import argparse

@@ -80,7 +80,9 @@ const rint = (value) => value + MAGIC - MAGIC;
  */
 export function resize(image, height, width) {
   const [h, w] = [Math.min(height, image.height), Math.min(width, image.width)];
-  const small = { data: Uint8Array.from(averages(image, h, w), rint), height: h, width: w };
+  const means = averages(image, h, w);
+  const small = { data: new Uint8Array(means.length), height: h, width: w };
+  for (let i = 0; i < means.length; i++) small.data[i] = rint(means[i]);
   if (h === height && w === width) return small;
   const data = new Uint8Array(3 * height * width);
   const plane = { data: new Float32Array(h * w), height: h, width: w };
@@ -93,6 +95,30 @@ export function resize(image, height, width) {
 }
 
 /**
+ * An image at a size and at `FILTER_SCALE` times that. Where both are smaller than the image, one pass makes both.
+ * @param {RGBA} image
+ * @param {number} height
+ * @param {number} width
+ * @returns {[RGB, RGB]}
+ */
+function resizeOnceAndTwice(image, height, width) {
+  const [rows, columns] = [FILTER_SCALE * height, FILTER_SCALE * width];
+  if (image.height < rows || image.width < columns) return [resize(image, height, width), resize(image, rows, columns)];
+  const means = averages(image, rows, columns);
+  const large = { data: new Uint8Array(means.length), height: rows, width: columns };
+  for (let i = 0; i < means.length; i++) large.data[i] = rint(means[i]);
+  const data = new Uint8Array(3 * height * width);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let from = 6 * y * columns, end = from + 3 * columns; from < end; from += 3) {
+      for (let c = 0; c < 3; c++, from++) {
+        data[at++] = rint((means[from] + means[from + 3] + means[from + 3 * columns] + means[from + 3 * columns + 3]) / 4);
+      }
+    }
+  }
+  return [{ data, height, width }, large];
+}
+
+/**
  * The average colour of each cell when an image is divided into `height` x `width` cells, which are no smaller than a pixel.
  * @param {RGBA} image
  * @param {number} height
@@ -102,31 +128,20 @@ function averages({ data, height: rows, width: columns }, height, width) {
   const line = new Float32Array(3 * columns);
   const result = new Float32Array(3 * height * width);
   const scale = (height * width) / (rows * columns);
-  /** Calls `add` for each pixel in the span of a cell, with the covered share. @param {number} cell @param {number} from @param {number} to @param {(pixel: number, share: number) => void} add */
-  const span = (cell, from, to, add) => {
-    const [start, end] = [cell * from, (cell + 1) * from]; // in units of 1 / to of a pixel, so that neighbours divide one exactly
-    for (let pixel = Math.floor(start / to); pixel * to < end; pixel++) {
-      add(pixel, (Math.min(end, (pixel + 1) * to) - Math.max(start, pixel * to)) / to);
-    }
-  };
-  /** @type {[number, number][][]} */
-  const cells = Array.from({ length: width }, () => []);
-  cells.forEach((cell, index) => span(index, columns, width, (pixel, share) => cell.push([3 * pixel, share])));
   for (let y = 0, at = 0; y < height; y++) {
     line.fill(0);
-    span(y, rows, height, (row, share) => {
-      for (let i = 0, from = 4 * row * columns; i < line.length; i += 3, from += 4) {
-        line[i] += share * data[from];
-        line[i + 1] += share * data[from + 1];
-        line[i + 2] += share * data[from + 2];
-      }
-    });
-    for (const cell of cells) {
+    // a cell's span is [start, end) / height, in whole numbers, so that neighbours divide a pixel exactly
+    for (let row = Math.floor((y * rows) / height); row * height < (y + 1) * rows; row++) {
+      addRow(line, data, 4 * row * columns, (Math.min((y + 1) * rows, (row + 1) * height) - Math.max(y * rows, row * height)) / height);
+    }
+    for (let x = 0; x < width; x++) {
+      const [start, end] = [x * columns, (x + 1) * columns];
       let [red, green, blue] = [0, 0, 0];
-      for (const [pixel, share] of cell) {
-        red += share * line[pixel];
-        green += share * line[pixel + 1];
-        blue += share * line[pixel + 2];
+      for (let pixel = Math.floor(start / width); pixel * width < end; pixel++) {
+        const share = (Math.min(end, (pixel + 1) * width) - Math.max(start, pixel * width)) / width;
+        red += share * line[3 * pixel];
+        green += share * line[3 * pixel + 1];
+        blue += share * line[3 * pixel + 2];
       }
       result[at++] = red * scale;
       result[at++] = green * scale;
@@ -134,6 +149,15 @@ function averages({ data, height: rows, width: columns }, height, width) {
     }
   }
   return result;
+}
+
+/** Adds a row of RGBA pixels, with a weight, to sums of RGB. @param {Float32Array} line @param {Uint8ClampedArray | Uint8Array} data @param {number} from @param {number} share */
+function addRow(line, data, from, share) {
+  for (let i = 0; i < line.length; i += 3, from += 4) {
+    line[i] += share * data[from];
+    line[i + 1] += share * data[from + 1];
+    line[i + 2] += share * data[from + 2];
+  }
 }
 
 /**
@@ -232,13 +256,13 @@ export class MaskReader {
   /** Runs `chain` on an image and reads the mask of the sample. @param {RGBA} image @param {Chain} chain @returns {Promise<Extraction>} */
   async read(image, chain) {
     const begun = performance.now();
-    const small = resize(image, ...this.manifest.image_size);
+    const [small, guide] = resizeOnceAndTwice(image, ...this.manifest.image_size);
     const tensor = toTensor(small);
     const prepared = performance.now();
     const [sample, steps] = await chain(tensor);
     const sampled = performance.now();
     const logOdds = this.logOdds(small, sample);
-    const plane = this.mask === "responsibility" ? followEdges(logOdds, image) : logOdds;
+    const plane = this.mask === "responsibility" ? followEdges(logOdds, guide) : logOdds;
     const { width, height } = image;
     const probability = new Uint8Array(width * height);
     eachScaledRow(plane, height, width, (row, y) => {
@@ -276,43 +300,53 @@ export class MaskReader {
 /**
  * Scales log-odds up with a guided filter, so that their edges lie on edges of the image (He, Sun and Tang, 2010, Eqs. 5, 6, 8).
  * @param {Plane} logOdds
- * @param {RGBA} image
- * @returns {Plane} of `FILTER_SCALE` times the size
+ * @param {RGB} guide the image at `FILTER_SCALE` times the network's resolution
+ * @returns {Plane} of its size
  */
-function followEdges(logOdds, image) {
-  const [height, width] = [FILTER_SCALE * logOdds.height, FILTER_SCALE * logOdds.width];
-  const guide = resize(image, height, width).data;
+function followEdges(logOdds, { data: guide, height, width }) {
   const grey = new Float32Array(height * width);
   for (let i = 0; i < grey.length; i++) grey[i] = (9798 * guide[3 * i] + 19235 * guide[3 * i + 1] + 3735 * guide[3 * i + 2] + 16384) >> 15;
   const clipped = { ...logOdds, data: logOdds.data.map((it) => Math.min(Math.max(it, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS)) };
   const plane = resizePlane(clipped, height, width).data;
-  /** @param {(i: number) => number} value */
-  const mean = (value) => boxMean(grey.map((_, i) => value(i)), height, width);
-  const [greyMean, planeMean] = [mean((i) => grey[i]), mean((i) => plane[i])];
-  const [product_, square] = [mean((i) => grey[i] * plane[i]), mean((i) => grey[i] * grey[i])];
-  const slope = grey.map((_, i) => (product_[i] - greyMean[i] * planeMean[i]) / (square[i] - greyMean[i] ** 2 + FILTER_TEXTURE));
-  const [slopeMean, offsetMean] = [mean((i) => slope[i]), mean((i) => planeMean[i] - slope[i] * greyMean[i])];
-  return { data: grey.map((value, i) => slopeMean[i] * value + offsetMean[i]), height, width };
+  const [product_, square] = [new Float32Array(grey.length), new Float32Array(grey.length)];
+  for (let i = 0; i < grey.length; i++) {
+    product_[i] = grey[i] * plane[i];
+    square[i] = grey[i] * grey[i];
+  }
+  const [greyMean, planeMean, productMean, squareMean] = [grey, plane, product_, square].map((it) => boxMean(it, height, width));
+  const [slope, offset] = [product_, square]; // their memory
+  for (let i = 0; i < grey.length; i++) {
+    slope[i] = (productMean[i] - greyMean[i] * planeMean[i]) / (squareMean[i] - greyMean[i] * greyMean[i] + FILTER_TEXTURE);
+    offset[i] = planeMean[i] - slope[i] * greyMean[i];
+  }
+  const [slopeMean, data] = [boxMean(slope, height, width), boxMean(offset, height, width)];
+  for (let i = 0; i < data.length; i++) data[i] += slopeMean[i] * grey[i];
+  return { data, height, width };
 }
 
 /** The mean of each window, mirrored at the edges. @param {Float32Array} plane @param {number} height @param {number} width */
 function boxMean(plane, height, width) {
-  /** @param {Float32Array} from @param {number} count @param {number} step @param {number} lines @param {number} pitch */
-  const pass = (from, count, step, lines, pitch) => {
-    const to = new Float32Array(from.length);
-    /** @param {number} i */
-    const mirrored = (i) => (count === 1 ? 0 : i < 0 ? -i : i >= count ? 2 * count - 2 - i : i);
-    const offsets = Int32Array.from({ length: count + 2 * FILTER_RADIUS }, (_, i) => step * Math.min(Math.max(mirrored(i - FILTER_RADIUS), 0), count - 1));
-    for (let line = 0; line < lines; line++) {
-      for (let i = 0; i < count; i++) {
-        let sum = 0;
-        for (let k = 0; k <= 2 * FILTER_RADIUS; k++) sum += from[line * pitch + offsets[i + k]];
-        to[line * pitch + i * step] = sum / (2 * FILTER_RADIUS + 1);
-      }
+  const [between, result] = [new Float32Array(plane.length), new Float32Array(plane.length)];
+  boxPass(plane, between, width, 1, height, width);
+  boxPass(between, result, height, width, width, 1);
+  return result;
+}
+
+/** One direction of `boxMean`: `lines` lines of `count` values that lie `step` apart. @param {Float32Array} from @param {Float32Array} to @param {number} count @param {number} step @param {number} lines @param {number} pitch */
+function boxPass(from, to, count, step, lines, pitch) {
+  const window = 2 * FILTER_RADIUS + 1;
+  const places = Int32Array.from({ length: count + window - 1 }, (_, i) => {
+    const place = Math.abs(i - FILTER_RADIUS);
+    return step * Math.min(Math.max(Math.min(place, 2 * count - 2 - place), 0), count - 1);
+  });
+  for (let line = 0; line < lines; line++) {
+    const start = line * pitch;
+    for (let i = 0, at = start; i < count; i++, at += step) {
+      let sum = 0;
+      for (let k = 0; k < window; k++) sum += from[start + places[i + k]];
+      to[at] = sum / window;
     }
-    return to;
-  };
-  return pass(pass(plane, width, 1, height, width), height, width, width, 1);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------------------ Langevin
@@ -539,11 +573,13 @@ class CameraTrack extends Track {
 
 // ----------------------------------------------------------------------------------------------------------------- extractor
 
-/** How many threads onnxruntime gets here, and why. */
+const MOST_THREADS = 4;
+
+/** How many threads onnxruntime gets here, and why: half of the cores, because camera, drawing and the page need the others. */
 export function threads() {
-  const cores = Math.min(navigator.hardwareConcurrency || 1, 4);
-  if (globalThis.crossOriginIsolated) return { count: cores, why: cores > 1 ? `of ${navigator.hardwareConcurrency} cores` : "this machine has one core" };
-  return { count: 1, why: "the server does not send the headers COOP and COEP" };
+  const cores = navigator.hardwareConcurrency || 1;
+  if (!globalThis.crossOriginIsolated) return { count: 1, why: "the server does not send the headers COOP and COEP" };
+  return { count: Math.max(1, Math.min(cores >> 1, MOST_THREADS)), why: `of ${cores} cores` };
 }
 
 /** A bundle whose files have all been checked, and its loaded graph. Use it in one place at a time. */

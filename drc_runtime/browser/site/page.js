@@ -17,6 +17,7 @@ const settings = { view: "overlay", threshold: 0.5, steps: /** @type {number | n
 let worker = null;
 let ready = false;
 let busy = false; // the worker has a frame
+let fresh = false; // the video shows a frame that the worker has not had
 let paused = false;
 /** @type {HTMLImageElement | null} */
 let picture = null; // the source, if it is an image
@@ -83,7 +84,7 @@ async function offer() {
   if (!ready || busy || paused || document.hidden || worker === null) return;
   const source = picture ?? (video.readyState >= 2 ? video : null);
   if (source === null) return;
-  busy = true;
+  [busy, fresh] = [true, false];
   const captured = performance.timeOrigin + performance.now();
   const mine = running;
   try {
@@ -94,9 +95,15 @@ async function offer() {
   }
 }
 
-/** @param {{picture: ImageBitmap, mask: ImageBitmap | null, age: number, steps: number}} shown */
+/** @param {{picture: ImageBitmap, mask: ImageBitmap | null, age: number, steps: number, running: number, more: boolean}} shown */
 function show(shown) {
-  busy = false;
+  busy = shown.more;
+  if (shown.running !== running) {
+    shown.picture.close();
+    shown.mask?.close();
+    offer();
+    return;
+  }
   const now = performance.now();
   if (live.width !== shown.picture.width || live.height !== shown.picture.height) {
     [live.width, live.height] = [shown.picture.width, shown.picture.height];
@@ -112,12 +119,7 @@ function show(shown) {
   shownFrames++;
   if (shown.mask) keep(shown.mask);
   state(paused ? "paused" : "live");
-  if (picture) settle();
-}
-
-/** An image gets as many frames as steps show progress; then the picture rests until a setting changes. */
-function settle() {
-  if (!paused) requestAnimationFrame(() => offer());
+  if (fresh || picture) offer(); // a picture goes on, so that its chain and the settings have an effect
 }
 
 function refreshFigures() {
@@ -152,6 +154,7 @@ function begin() {
   stop();
   problem("");
   [asked, first, shownFrames, latest] = [performance.now(), true, 0, []];
+  for (const id of ["fps", "age50", "age95", "taken", "first"]) text(id, "–");
   setPaused(false);
   state(ready ? "waiting for a picture" : "starting the engine");
   worker?.postMessage({ kind: "restart" });
@@ -219,6 +222,7 @@ function follow() {
   const mine = running;
   const next = () => {
     if (mine !== running) return;
+    fresh = true;
     offer();
     if (!picture) video.requestVideoFrameCallback(next);
   };

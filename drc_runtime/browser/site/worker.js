@@ -13,6 +13,8 @@ import { binary, compose, rebalance } from "./views.js";
 const SHARE = 0.6;
 /** Share of a frame's time for steps, and the rate that it is reckoned from, as in `drc_runtime/inference/calibration.py`. */
 const RATE = 25;
+/** Steps of a first mask that is shown while the whole chain from noise still runs: its IoU with the later one is 98 % (scene). */
+const PROVISIONAL_STEPS = 30;
 
 const worker = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (globalThis));
 const canvas = new OffscreenCanvas(1, 1);
@@ -50,34 +52,38 @@ function bitmap(on, pixels, width) {
   return on.transferToImageBitmap();
 }
 
-/** @param {ImageBitmap} picture @param {number} captured on the clock of `performance.timeOrigin` */
-async function frame(picture, captured) {
+/** @param {ImageBitmap} picture @param {number} captured on the clock of `performance.timeOrigin` @param {number} running the source it is of */
+async function frame(picture, captured, running) {
   const { width, height } = picture;
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   reading.drawImage(picture, 0, 0);
   picture.close();
   if (extractor === null) return;
   const image = reading.getImageData(0, 0, width, height);
-  track ??= extractor.track();
-  track.steps = settings.steps ?? extractor.manifest.sampler.track_steps;
-  const found = await track.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
-  last = captured;
-  const each = found.milliseconds.steps / found.steps;
-  track.budget = Math.max(track.steps, Math.floor((1000 * SHARE) / RATE / each));
+  const present = (track ??= extractor.track()); // another source may come meanwhile
+  present.steps = settings.steps ?? extractor.manifest.sampler.track_steps;
+  if (!last && extractor.manifest.background === "generated") {
+    show(image, await extractor.extract(image, PROVISIONAL_STEPS), { captured, running, more: true });
+  }
+  const found = await present.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
+  if (present === track) last = captured;
+  present.budget = Math.max(present.steps, Math.floor((1000 * SHARE) / RATE / (found.milliseconds.steps / found.steps)));
+  show(image, found, { captured, running, more: false });
+}
+
+/** @param {ImageData} image @param {import("./drc.js").Extraction} found @param {{captured: number, running: number, more: boolean}} about `more`: another answer for this frame follows */
+function show(image, found, { captured, running, more }) {
   const probability = rebalance(found.probability, settings.threshold);
   const view = compose(settings.view, image, probability);
-  const picked = bitmap(shown, view.data, view.width);
-  const mask = settings.recording ? bitmap(masks, binary(probability), width) : null;
+  const picture = bitmap(shown, view.data, view.width);
+  const mask = settings.recording ? bitmap(masks, binary(probability), image.width) : null;
   const age = performance.timeOrigin + performance.now() - captured;
-  worker.postMessage(
-    { kind: "shown", picture: picked, mask, age, steps: found.steps, milliseconds: found.milliseconds, restarts: track.restarts },
-    mask ? [picked, mask] : [picked],
-  );
+  worker.postMessage({ kind: "shown", picture, mask, age, steps: found.steps, running, more }, mask ? [picture, mask] : [picture]);
 }
 
 worker.addEventListener("message", ({ data }) => {
   if (data.kind === "start") start(data.bundle).catch(fail);
   if (data.kind === "settings") settings = data.settings;
   if (data.kind === "restart") [track, last] = [null, 0];
-  if (data.kind === "frame") frame(data.picture, data.captured).catch(fail);
+  if (data.kind === "frame") frame(data.picture, data.captured, data.running).catch(fail);
 });
