@@ -68,10 +68,10 @@ def test_no_command_imports_what_lies_in_the_current_folder(hostile: Path, comma
 @pytest.mark.parametrize(
     "words",
     [
-        ("run", "a.png", "--masks", "masks"),
+        ("run", "a.png", "--model", "sample", "--masks", "masks"),
         ("run", "a.avi", "--masks", "masks"),
         ("run", "a.avi", "--out", "out.avi"),
-        ("run", "a.png"),  # asks for a window
+        ("run", "a.png", "--model", "sample"),  # asks for a window
         ("doctor",),
         ("info", "sample"),
     ],

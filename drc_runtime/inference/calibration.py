@@ -54,9 +54,7 @@ def calibrate(
 
     def seconds(steps: int) -> float:
         begun = clock()
-        extractor.reader.read(
-            image, lambda tensor: (extractor.sampler.run(tensor, extractor.sampler.noise(), steps), steps)
-        )
+        extractor.trial(image, steps)
         return clock() - begun
 
     few, many = (median(seconds(steps) for _ in range(ROUNDS)) for steps in (FEW, MANY))

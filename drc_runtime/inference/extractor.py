@@ -90,9 +90,18 @@ class Extractor:
         count = self.manifest.sampler.cold_steps if steps is None else steps
         if count < 1:
             raise UsageError(f"{steps} steps are too few: give 1 or more")
+        return self.trial(image, count)
+
+    def trial(self, image: Image, steps: int) -> Extraction:
+        """``steps`` steps from noise, as ``extract``; of a model of a fixed camera only the time they take has a meaning.
+
+        Raises:
+            EngineError: the chain diverged or the backend failed.
+            UsageError: the image is not ``(H, W, 3)`` uint8.
+        """
 
         def chain(tensor: Array) -> tuple[PosteriorSample, int]:
-            return self.sampler.run(tensor, self.sampler.noise(), count), count
+            return self.sampler.run(tensor, self.sampler.noise(), steps), steps
 
         return self.reader.read(image, chain)
 

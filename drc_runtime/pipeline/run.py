@@ -90,7 +90,7 @@ def run(
         loading = loader.submit(_load_extractor, bundle, model) if learn is None else None
         page = stack.enter_context(open_page(watch.serve, watch.token)) if watch.serve is not None else None
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
-        if opened.is_still and model.bundle is None and not _is_sample(source):
+        if opened.is_still and learn is None and model.bundle is None and not _is_sample(source):
             raise UsageError(
                 f"there is no model for every picture: name one with --model for {source}. To learn one from pictures like it: "
                 "drc train FOLDER --out RUN, then drc export RUN --out MODEL"
@@ -111,8 +111,8 @@ def run(
         assert loading is not None
         loaded = loading.result()
         check_camera(opened, loaded.manifest, model)
-        if notice is not None and not opened.is_still:
-            notice(_which_model(loaded.manifest.background == "input", bundle, model, learned))
+        if notice is not None and learned is None and model.bundle is None and not _is_sample(source):
+            notice(f"model: {FIXED_CAMERA}, for any fixed camera; --learn 10m learns one of this camera")
         extractor = FrameExtractor(
             loaded, opened, controls, steps=model.steps, rate=model.rate, adaptation=model.adaptation, notice=notice
         )
@@ -257,18 +257,6 @@ def _choose_bundle(source: str, bundle: Path | str | None) -> Path:
     if bundle is not None:
         return bundle_folder(bundle)
     return sample_bundle((source.partition(":")[2] or "scene") if _is_sample(source) else FIXED_CAMERA)
-
-
-def _which_model(any_camera: bool, bundle: Path, model: ModelOptions, learned: Path | None) -> str:
-    """One line: which model runs, and why."""
-    if learned is not None:
-        return f"model: {learned}, learned from this source"
-    name = bundle.parent.name if bundle.name == "bundle" else str(bundle)
-    if model.bundle is not None:
-        return f"model: {name}, as --model says"
-    if any_camera:
-        return f"model: {name}, for any fixed camera; --learn 10m learns one of this camera"
-    return f"model: {name}, that of the sample"
 
 
 def _is_sample(source: str) -> bool:

@@ -8,17 +8,15 @@ import tempfile
 import time
 import weakref
 from contextlib import suppress
-from typing import IO, Annotated, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import torch
-from pydantic import Field
 
 from drc_runtime.errors import OutputError
 from drc_train.config import Config
 from drc_train.learner.compile_child import About, Task, step_file, step_names
 from drc_train.learner.compiled_step import load_compiled
 from drc_train.learner.compiler_cache import kernels_of, steps_folder, steps_key
-from drc_train.learner.m_step import M_STEP
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.sampler import Step, step_example
 
@@ -26,7 +24,6 @@ PROGRAM = (sys.executable, "-P", "-m", "drc_train.learner.compile_child")
 """-P: a torch.py in the current folder must not be run."""
 LOOK_EVERY = 0.5
 """Seconds."""
-TITLES = {"posterior": "posterior chain", "prior": "prior chain", M_STEP: "M-step"}
 
 
 class Compiled(NamedTuple):
@@ -39,22 +36,6 @@ class Compiled(NamedTuple):
     """The names of the loss's parts that the M-step returns after the gradients."""
     seconds: float
     """That loading it took, while learning stood still."""
-
-
-class Swap(NamedTuple):
-    """Compiled steps that were taken into use between two iterations."""
-
-    names: tuple[str, ...]
-    """As ``Compiled.name``."""
-    iteration: Annotated[int, Field(strict=True, ge=0)]
-    """Iterations before it."""
-    seconds: Annotated[float, Field(strict=True, ge=0, le=1e12)]
-    """That learning stood still for it."""
-
-    def line(self) -> str:
-        """For the user."""
-        names = " and ".join(TITLES.get(name, name) for name in self.names)
-        return f"{names} compiled from iteration {self.iteration + 1} on ({self.seconds:.1f} s to load)"
 
 
 class BackgroundCompiler:

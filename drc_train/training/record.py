@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from drc_runtime.errors import TrainingError
 from drc_runtime.version import __version__
 from drc_train.config import Config
-from drc_train.learner.background import Swap
+from drc_train.learner.swap import Swap
 from drc_train.training.legacy import is_version_1, translate_state
 
 STATE_FILE = "checkpoint.json"

@@ -21,7 +21,7 @@ class Clockwork:
     def __init__(self, step: float, rest: float) -> None:
         self.step, self.rest, self.now, self.frames = step, rest, 0.0, 0
 
-    def extract(self, image: np.ndarray, *, steps: int) -> None:
+    def trial(self, image: np.ndarray, steps: int) -> None:
         self.frames += 1
         self.now += (self.rest + self.step * steps) / 1000 * (3 if self.frames == 1 else 1)
 

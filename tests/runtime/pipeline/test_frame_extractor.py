@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from drc_runtime.camera.adaptation import Adaptation
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration
@@ -45,10 +46,13 @@ class Scripted:
         self.asked.append(("extract", steps))
         return f"extraction {image[0, 0, 0]}"
 
-    def track(self, *, steps: int | None, budget: int | None = None) -> SimpleNamespace:
+    def trial(self, image: np.ndarray, steps: int) -> str:
+        return self.extract(image, steps=steps)
+
+    def track(self, *, steps: int | None, budget: int | None = None, adaptation: Adaptation) -> SimpleNamespace:
         self.asked.append(("track", steps, budget))
-        track = SimpleNamespace(steps=steps or 2)
-        track.step = lambda image: (self.extract(image, steps=track.steps), track.steps)[1]
+        track = SimpleNamespace(steps=steps or 2, take_notices=list)
+        track.step = lambda image, seconds: (self.extract(image, steps=track.steps), track.steps)[1]
         return track
 
 

@@ -15,6 +15,7 @@ from drc_runtime.inference.extractor import Extractor
 from drc_runtime.pipeline import run as run_module
 from drc_runtime.pipeline.job_file import JOB_FILE
 from drc_runtime.pipeline.report import RunReport
+from drc_runtime.samples import sample_bundle
 from drc_runtime.sinks import av_video as video_file
 from drc_runtime.sources import decoder as decoding
 from drc_runtime.sources.open import open_source
@@ -287,7 +288,7 @@ def test_the_sample_runs_its_own_bundle_into_a_file_of_its_own(
     assert names(here) == ["drc-sample-sprites.mp4", "drc-sample.mp4"]
     asked.clear()
     run_with(clip, masks=here / "masks")
-    assert asked == ["scene"]
+    assert asked == ["fixed-camera"]
 
 
 def test_the_window_opens_when_nothing_is_written_and_quits_the_run(go, clip, tmp_path, monkeypatch) -> None:
@@ -362,3 +363,17 @@ def test_alpha_that_cannot_be_is_refused_before_the_first_frame(go, clip: Path, 
     with pytest.raises(UsageError, match=r"holds no transparency; use \.mov or \.webm"):
         go(clip, masks=tmp_path / "masks", out=tmp_path / "a.mp4", alpha=True)
     assert names(tmp_path) == ["clip.avi", "toy-bundle"]
+
+
+def test_a_video_without_a_model_takes_that_of_any_fixed_camera_and_says_so(clip: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    run_with(clip, masks=tmp_path / "masks", notice=said.append)
+    assert said == ["model: fixed-camera, for any fixed camera; --learn 10m learns one of this camera"]
+
+
+def test_an_image_without_a_model_is_refused_with_the_way_out(tmp_path: Path, save, image) -> None:
+    save(tmp_path / "a.png", image)
+    with pytest.raises(UsageError, match="name one with --model"):
+        run_with(tmp_path / "a.png", masks=tmp_path / "masks")
+    with pytest.raises(UsageError, match="for images take another --model"):
+        run_with(tmp_path / "a.png", masks=tmp_path / "masks", bundle=sample_bundle("fixed-camera"))
