@@ -1,6 +1,7 @@
-"""Atomic writes: a file is complete, or it is as it was before."""
+"""Atomic writes: a file or a folder is complete, or it is as it was before."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,3 +64,56 @@ def atomic_write(path: Path, data: bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yields a temporary folder beside ``folder``, which takes its place when the block ends without an error.
+
+    Whether what stands there may be replaced is for the caller to check. After an exception it is as it was before.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder = Path(folder).resolve()
+    temporary = temporary_name(folder)
+    try:
+        try:
+            temporary.mkdir()
+            yield temporary
+            _move_into_place(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}; choose another place") from error
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Writes a new file, and waits until it is on the disk.
+
+    Raises:
+        OSError: it exists, or the disk refuses.
+    """
+    with open(path, "xb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _move_into_place(temporary: Path, folder: Path) -> None:
+    if not os.path.lexists(folder):
+        os.rename(temporary, folder)
+    else:
+        aside = temporary.with_suffix(".old")
+        os.rename(folder, aside)
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            os.rename(aside, folder)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    descriptor = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

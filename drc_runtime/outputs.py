@@ -235,6 +235,26 @@ def check_place(option: str, folder: Path) -> None:
     _check_writable(place, folder)
 
 
+def check_replaced_folder(what: str, folder: Path, overwrite: bool) -> bool:
+    """Refuses a place where a folder cannot be written as a whole (``drc_runtime.atomic.atomic_folder``).
+
+    Returns:
+        Whether something stands there, of which the caller has to check that drc wrote it.
+
+    Raises:
+        UsageError: it is a file.
+        OutputError: it exists and ``overwrite`` is False, its parent does not exist, or it cannot be written.
+    """
+    check_place(what, folder)
+    if not folder.absolute().parent.is_dir():
+        raise OutputError(f"cannot write {folder}: the folder {folder.parent} does not exist; choose another place")
+    if not os.path.lexists(folder):
+        return False
+    if not overwrite:
+        raise OutputError(f"{folder} exists already; choose another place or pass --overwrite")
+    return True
+
+
 def check_folder(
     option: str, folder: Path, overwrite: bool, is_result: Callable[[str], bool], is_own: IsOwn = is_marked
 ) -> None:

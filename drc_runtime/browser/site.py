@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from drc_runtime.atomic import atomic_folder, write_synced
 from drc_runtime.browser.onnxruntime_web import onnxruntime_web
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import OutputError
-from drc_runtime.outputs import NOT_OURS, check_place, temporary_name
+from drc_runtime.outputs import NOT_OURS, check_replaced_folder
 from drc_runtime.samples import SAMPLES, bundle_folder, sample_bundle, sample_path
 from drc_runtime.sinks.web.app import ICON, PAGE
 
@@ -62,7 +61,11 @@ def write_site(bundle: Path | str, folder: Path, *, overwrite: bool = False, arc
         files["clip.mp4"] = clip.read_bytes()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     files[INVENTORY] = (json.dumps({"written_by": "drc web", "files": hashes}, indent=2) + "\n").encode()
-    _write(Path(folder).resolve(), files)
+    with atomic_folder(folder) as temporary:
+        for name, data in files.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_synced(path, data)
     return SiteReport(folder, loaded.manifest.name, {name: len(data) for name, data in sorted(files.items())})
 
 
@@ -84,13 +87,8 @@ def _bundle(bundle: Bundle) -> dict[str, bytes]:
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
-    check_place("the page", folder)
-    if not folder.absolute().parent.is_dir():
-        raise OutputError(f"cannot write {folder}: the folder {folder.parent} does not exist; choose another place")
-    if not os.path.lexists(folder):
+    if not check_replaced_folder("the page", folder, overwrite):
         return
-    if not overwrite:
-        raise OutputError(f"{folder} exists already; choose another place or pass --overwrite")
     if foreign := _foreign_file(folder):
         raise OutputError(f"{folder} holds {foreign}, which {NOT_OURS}, so it is not overwritten; choose another place")
 
@@ -113,29 +111,3 @@ def _foreign_file(folder: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return next((path.name for path in sorted(folder.iterdir())), INVENTORY)
     return None
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    temporary = temporary_name(folder)
-    aside = temporary.with_suffix(".old")
-    try:
-        for name, data in files.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "xb") as opened:
-                opened.write(data)
-                opened.flush()
-                os.fsync(opened.fileno())
-        if os.path.lexists(folder):
-            os.rename(folder, aside)
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            if os.path.lexists(aside):
-                os.rename(aside, folder)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

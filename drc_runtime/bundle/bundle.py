@@ -3,17 +3,17 @@
 import hashlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from drc_runtime.atomic import atomic_folder, write_synced
 from drc_runtime.bundle.manifest import HALF_PRECISION, MANIFEST, FileEntry, GraphEntry, Manifest
 from drc_runtime.bundle.onnx_check import check_model
 from drc_runtime.errors import BundleError, OutputError, UsageError
-from drc_runtime.outputs import NOT_OURS, check_place, temporary_name
+from drc_runtime.outputs import NOT_OURS, check_replaced_folder
 from drc_runtime.samples import MODELS, bundle_folder
 
 PRECISIONS = ("fp32", "fp16")
@@ -178,32 +178,21 @@ def write_bundle(
         BundleError: ``Bundle.load`` would refuse this bundle.
     """
     check_bundle_folder(folder, overwrite)
-    folder = Path(folder).resolve()
     if graphs.keys() != manifest.graphs.keys():
         raise BundleError(f"the manifest describes {sorted(manifest.graphs)} but the graphs are {sorted(graphs)}")
     if torchscript.keys() != manifest.torchscript.keys():
         raise BundleError(
             f"the manifest describes the TorchScript files {sorted(manifest.torchscript)} but they are {sorted(torchscript)}"
         )
-    try:
-        temporary = temporary_name(folder)
-        temporary.mkdir()
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror}; choose another place") from error
-    try:
+    with atomic_folder(folder) as temporary:
         for name, data in graphs.items():
-            _write_synced(temporary / manifest.graphs[name].file, data)
+            write_synced(temporary / manifest.graphs[name].file, data)
         for name, data in torchscript.items():
-            _write_synced(temporary / manifest.torchscript[name].file, data)
-        _write_synced(temporary / MANIFEST, manifest.to_json().encode())
+            write_synced(temporary / manifest.torchscript[name].file, data)
+        write_synced(temporary / MANIFEST, manifest.to_json().encode())
         written = Bundle.load(temporary)
         for name in torchscript:
             written.torchscript_bytes(name)
-        _move_into_place(temporary, folder)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _read(folder: Path, file: str, limit: int) -> bytes:
@@ -235,13 +224,8 @@ def check_bundle_folder(folder: Path, overwrite: bool) -> None:
     Raises:
         OutputError: as said above.
     """
-    check_place("the bundle", folder)
-    if not folder.absolute().parent.is_dir():
-        raise OutputError(f"cannot write {folder}: the folder {folder.parent} does not exist; choose another place")
-    if not os.path.lexists(folder):
+    if not check_replaced_folder("the bundle", folder, overwrite):
         return
-    if not overwrite:
-        raise OutputError(f"{folder} exists already; choose another place or pass --overwrite")
     # A mistyped path must not delete a folder of other files.
     try:
         manifest = read_manifest(folder)
@@ -267,33 +251,3 @@ def _foreign_files(folder: Path, manifest: Manifest) -> list[str]:
         if entry.is_symlink() or not entry.is_file() or not own:
             foreign.append(entry.name)
     return foreign
-
-
-def _move_into_place(temporary: Path, folder: Path) -> None:
-    if not os.path.lexists(folder):
-        os.rename(temporary, folder)
-    else:
-        aside = temporary.with_suffix(".old")
-        os.rename(folder, aside)
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            os.rename(aside, folder)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
-    _sync_folder(folder.parent)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with open(path, "xb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

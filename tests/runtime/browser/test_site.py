@@ -1,6 +1,7 @@
 """What ``drc web`` writes, and what it does not write over."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_a_failed_write_leaves_the_earlier_folder(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sites.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError, match="No space left"):
         write_site(toy_bundle, site, overwrite=True)
     assert {path.name: path.stat().st_mtime_ns for path in site.iterdir()} == before

@@ -192,7 +192,7 @@ def test_a_folder_with_files_of_a_user_is_not_overwritten(toy_bundle: Path, toy_
     assert sorted((path, path.lstat().st_mtime_ns) for path in toy_bundle.rglob("*")) == before
 
 
-@pytest.mark.parametrize("failing", ["_write_synced", "check_model", "second rename"])
+@pytest.mark.parametrize("failing", ["write_synced", "check_model", "second rename"])
 def test_a_failed_write_leaves_what_was_there(
     toy_bundle: Path, toy_graph: bytes, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
