@@ -11,7 +11,7 @@ from drc_runtime.errors import TrainingError
 from drc_runtime.inference.empty_scene import empty_scene
 from drc_train.config import Config
 from drc_train.data.observations import SCALE_STEPS
-from drc_train.learner.background import BackgroundCompiler
+from drc_train.learner.background_compiler import BackgroundCompiler
 from drc_train.learner.chains import Chains, ChainState
 from drc_train.learner.distributed import ProcessGroup
 from drc_train.learner.m_step import M_STEP, GeneratorGradient

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from drc_train.config import Config, load_config
-from drc_train.learner import background
+from drc_train.learner import background_compiler as background
 from drc_train.learner.compile_child import MOST_HELP_FIRST, About, step_file
 from drc_train.learner.compiler_cache import steps_folder, steps_key
 from drc_train.learner.em import Learner
