@@ -31,7 +31,6 @@ class FixedCamera:
         background: what is behind everything.
         light: of the last frame.
         watch: what happened to the camera.
-        replaced: pixels of the background that the last M-step replaced.
     """
 
     def __init__(self, image: Array, adaptation: Adaptation = Adaptation()) -> None:  # noqa: B008 - frozen
@@ -39,7 +38,6 @@ class FixedCamera:
         self.background = OnlineBackground(image)
         self.light = Light()
         self.watch = CameraWatch()
-        self.replaced = 0
         self._ghosts = GhostFinder(adaptation.absorb)
         self._what = adaptation.what
         self._sure = np.ones(image.shape[:2], np.float32)
@@ -84,4 +82,4 @@ class FixedCamera:
         if not self.watch.adapts or self.watch.grey:
             return
         self.background.update(image, lit, responsibility, seconds)
-        self.replaced = self._ghosts.replace(self.background, image, lit, responsibility, seconds)
+        self._ghosts.replace(self.background, image, lit, responsibility, seconds)

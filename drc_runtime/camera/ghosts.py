@@ -36,19 +36,17 @@ class GhostFinder:
 
     def replace(
         self, background: OnlineBackground, image: Array, lit: Array, responsibility: Array, seconds: float
-    ) -> int:
-        """Replaces what is wrong; returns the number of pixels. After ``OnlineBackground.update``, with its arguments."""
+    ) -> None:
+        """Replaces what is wrong. After ``OnlineBackground.update``, with its arguments."""
         foreground = responsibility > 0.5
         still = self._stand(image, foreground, seconds)
         if background.seconds < START_SECONDS or not foreground.any():
-            return 0
+            return
         edges, colour = _Edges(image, lit), background.image + (image - lit)
-        replaced = 0
         for region in _regions(foreground, still, LEAST_PIXELS, STILL_SHARE):
             if edges.ratio(region) > GHOST:
                 grown = cv2.dilate(region.astype(np.uint8), _AROUND) > 0
                 background.replace(grown, colour)
-                replaced += int(grown.sum())
         states = background.states
         longer = (states.other_seconds > states.background_seconds) & (states.background_seconds < PROVISIONAL)
         longer &= states.other_seconds > START_SECONDS
@@ -59,8 +57,6 @@ class GhostFinder:
             absorbed = self._absorb is not None and bool((states.other_seconds[region] > self._absorb).all())
             if absorbed or edges.ratio(region) > OBJECT:
                 background.replace(region, colour)
-                replaced += int(region.sum())
-        return replaced
 
     def _stand(self, image: Array, foreground: Plane, seconds: float) -> Plane:
         """Where something of the foreground has stood still for long enough."""

@@ -18,6 +18,8 @@ MOST = 60.0
 """Grey levels: larger residuals count alike when two fits are compared."""
 CLIPPED = 4.0
 """Grey levels from black and from white."""
+LEAST_GAIN = 0.25
+"""... and the largest is its inverse: what needs more is no light, but a hand before the lens."""
 FEWEST = 0.2
 """With a smaller share of the background in view, the light stays as it was."""
 
@@ -73,6 +75,7 @@ def _regress(x: Array, y: Array, weight: Array, gain: Array, offset: Array, roun
         covariance = (qx * y).sum(0) / total - mean_x * mean_y
         variance = (qx * x).sum(0) / total - mean_x * mean_x
         gain = (covariance + np.float32(PRIOR)) / (variance + np.float32(PRIOR))
+        gain = np.clip(gain, np.float32(LEAST_GAIN), np.float32(1 / LEAST_GAIN))
         offset = mean_y - gain * mean_x
     residual = np.minimum(np.abs(y - gain * x - offset), np.float32(MOST)) * weight
     return gain, offset, float(residual.sum() / weight.sum())

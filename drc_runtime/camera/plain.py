@@ -10,6 +10,9 @@ SHADOW_WEIGHT = 0.0025
 SHADOW_SCALE = 1.5
 """Grey levels."""
 DARKEST = 0.4
+"""The smallest gain of a shadow."""
+WINDOW = 3
+"""Pixels, the side of the square in which the gain of a shadow is one number."""
 PRIOR = -1.0
 """Log-odds of foreground before a pixel is seen."""
 
@@ -37,7 +40,9 @@ def local_gain(image: Array, background: Array) -> Array:
     """The darkening of each pixel's neighbourhood by least squares, ``(h, w)`` in [``DARKEST``, 1]."""
 
     def mean(product: Array) -> Array:
-        return np.asarray(cv2.boxFilter(over_channels(product), -1, (3, 3), borderType=cv2.BORDER_CONSTANT), np.float32)
+        return np.asarray(
+            cv2.boxFilter(over_channels(product), -1, (WINDOW, WINDOW), borderType=cv2.BORDER_CONSTANT), np.float32
+        )
 
     gain = mean(image * background) / (mean(background * background) + np.float32(1e-6 * 127.5**2))
     return np.asarray(np.clip(gain, DARKEST, 1), np.float32)

@@ -18,8 +18,9 @@ SAME_SHIFT = 0.3
 """Pixels: as far may the shift of a frame be from those before."""
 LOOK_EVERY = 3
 """Frames between two looks for a shift."""
-COVERED_SHARE, COVERED_TEXTURE = 0.6, 0.5
-"""The camera is covered if more than this share is foreground, and less than this share of the background's texture is left."""
+COVERED_TEXTURE, COVERED_LIKENESS = 0.5, 0.3
+"""The camera is covered if less than this share of the background's contrast is left, and the rest does not look like it: the
+correlation is below the second. Less light alone leaves the correlation."""
 GREY_CHROMA, COLOUR_CHROMA = 2.0, 6.0
 """Grey levels, mean difference of a channel from grey: below the first a picture is grey, above the second it has colour."""
 DARK_TEXTURE = 1.5
@@ -72,7 +73,7 @@ class CameraWatch:
             return False
         texture, known = float(image.std()), float(background.image.std())
         self._dark = self._dark + seconds if texture < DARK_TEXTURE and known > 2 * DARK_TEXTURE else 0.0
-        covered = float(sure.mean()) < 1 - COVERED_SHARE and texture < COVERED_TEXTURE * known
+        covered = texture < COVERED_TEXTURE * known and _likeness(image, background.image) < COVERED_LIKENESS
         self._covered = self._covered + seconds if covered else 0.0
         dark, hidden = self._dark >= CONFIRM_SECONDS, self._covered >= CONFIRM_SECONDS
         self._tell("dark", dark, "the camera shows nothing: no signal, or no light", "the camera shows a picture again")
@@ -139,6 +140,12 @@ class CameraWatch:
             self._told -= {what}
             if ends:
                 self.notices.append(ends)
+
+
+def _likeness(first: Array, second: Array) -> float:
+    """The correlation of two pictures."""
+    a, b = first - first.mean(), second - second.mean()
+    return float((a * b).mean() / max(float(a.std() * b.std()), 1e-6))
 
 
 def _chroma(picture: Array) -> float:

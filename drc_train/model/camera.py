@@ -10,17 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from drc_runtime.camera.background import LEAST_SCALE
+from drc_runtime.camera.plain import DARKEST, SHADOW_SCALE, WINDOW
 from drc_train.config import Likelihood
-from drc_train.model.regions import DARKEST, Regions
+from drc_train.model.regions import Regions
 
 OBSERVED = 7
 """Channels of an observation."""
-LEAST_SCALE = 3 / 127.5
-"""A camera's picture is never steadier than three grey levels: coding and noise."""
-SHADOW_SCALE = 1.5 / 127.5
-"""A shadow keeps the texture: the background times the local gain is off by little."""
-WINDOW = 3
-"""Pixels, the side of the square in which the local gain is one number."""
+UNIT = 127.5
+"""Grey levels in a unit of the network's range; the runtime's constants are in grey levels."""
 
 
 def camera_log_likelihoods(regions: Regions, observation: Tensor, likelihood: Likelihood) -> tuple[Tensor, Tensor]:
@@ -37,11 +35,11 @@ def camera_log_likelihoods(regions: Regions, observation: Tensor, likelihood: Li
     Returns:
         Of each foreground slot ``(B K, 1, H, W)`` and of the background ``(B, 1, H, W)``.
     """
-    image, given, scale = observation[:, :3], observation[:, 3:6], observation[:, 6:].clamp_min(LEAST_SCALE)
+    image, given, scale = observation[:, :3], observation[:, 3:6], observation[:, 6:].clamp_min(LEAST_SCALE / UNIT)
     background = _laplace(image - regions.background, scale)
     if likelihood.shadow:
         gain = local_gain(image, given)
-        shadow = _laplace(image + 1 - gain * (given + 1), torch.full_like(scale, SHADOW_SCALE))
+        shadow = _laplace(image + 1 - gain * (given + 1), torch.full_like(scale, SHADOW_SCALE / UNIT))
         background = _mixture(background, shadow, likelihood.shadow)
     uniform = torch.full_like(regions.slots[:, :1], -3 * log(2))
     if likelihood.unknown == 1:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from drc_runtime.camera.plain import DARKEST
 from drc_train.config import ModelConfig
 from drc_train.model.layers import grid_sample
 from drc_train.model.networks import Classifier, Encoder, Energy, Generator, initialise
@@ -14,8 +15,6 @@ SATURATION = 0.98
 """Largest absolute value of an initial background image in [-1, 1]: beyond it the gradient of tanh vanishes."""
 LIGHT = 0.1
 """Scale of the initial weights from a background latent to the light: about 10 % of contrast and brightness."""
-DARKEST = 0.4
-"""With a given background: the smallest local gain that its generator draws; the largest is 1 / this."""
 CENTRE_WIDTH = 0.5
 """Standard deviation of the bump in ``centred``; the image reaches from -1 to 1."""
 

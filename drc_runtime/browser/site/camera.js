@@ -104,6 +104,7 @@ const PRIOR = 100;
 const NOISE = 4;
 const MOST = 60;
 const CLIPPED = 4;
+const LEAST_GAIN = 0.25;
 const FEWEST = 0.2;
 
 /** @typedef {{gain: number[], offset: number[], residual: number}} Fit */
@@ -158,7 +159,8 @@ function regress(x, y, weight, start, rounds) {
         qxy += share * x[i] * y[i];
         qxx += share * x[i] * x[i];
       }
-      gain[c] = (qxy / q - (qx / q) * (qy / q) + PRIOR) / (qxx / q - (qx / q) ** 2 + PRIOR);
+      const slope = (qxy / q - (qx / q) * (qy / q) + PRIOR) / (qxx / q - (qx / q) ** 2 + PRIOR);
+      gain[c] = Math.min(Math.max(slope, LEAST_GAIN), 1 / LEAST_GAIN);
       offset[c] = (qy - gain[c] * qx) / q;
     }
   }

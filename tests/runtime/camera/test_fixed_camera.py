@@ -109,3 +109,67 @@ def test_wrong_settings_are_refused() -> None:
         Adaptation("some")
     with pytest.raises(UsageError, match="give a second or more"):
         Adaptation(absorb=0.1)
+
+
+def test_a_background_that_changes_slowly_is_followed() -> None:
+    watched = Watched(room())
+    watched.see(room(), 40)
+    changed = room()
+    for number in range(300):
+        changed[40:60, 4:24] = room()[40:60, 4:24] + 12 * number / 300
+        watched.see(changed)
+    watched.see(changed, 300)
+    assert np.abs(watched.camera.background.image - changed)[42:58, 6:22].mean() < 3
+
+
+def test_the_scale_is_the_mean_absolute_deviation_of_each_pixel() -> None:
+    camera, random = FixedCamera(room()), np.random.default_rng(2)
+    deviation = np.where(np.arange(64) < 32, 2.0, 9.0)[None, :, None]
+    for _ in range(400):
+        camera.look((room() + random.laplace(0, deviation, room().shape)).astype(np.float32), SECONDS)
+        camera.learn(np.zeros((64, 64), np.float32), SECONDS)
+    halves = camera.background.scale[:, :32].mean(), camera.background.scale[:, 32:].mean()
+    np.testing.assert_allclose(halves, (2, 9), rtol=0.2)
+
+
+def test_a_ghost_before_what_is_as_busy_as_itself_goes_by_its_time() -> None:
+    busy = room()
+    busy[12:52, 18:46] = np.random.default_rng(3).choice([30.0, 220.0], (40, 28, 1))
+    watched = Watched(thing(busy, 26))
+    watched.see(thing(busy, 26), 40)
+    assert watched.see(busy, 20)[22:42, 28:36].mean() > 0.5
+    assert watched.see(busy, 80)[22:42, 28:36].mean() < 0.1
+
+
+def test_a_camera_that_shows_nothing_for_long_keeps_its_background() -> None:
+    watched = Watched(room())
+    watched.see(room(), 40)
+    watched.see(np.full_like(room(), 3), 150, noise=0.2)
+    assert (watched.see(room(), 2) > 0.5).mean() < 0.02
+    assert "the camera shows a picture again" in watched.camera.watch.notices
+
+
+def test_a_hand_before_the_lens_is_told_and_teaches_nothing() -> None:
+    hand = np.asarray(120 + 0.1 * (room(5) - 120), np.float32)
+    watched = Watched(room())
+    watched.see(room(), 40)
+    watched.see(hand, 150)
+    assert "the camera is covered" in watched.camera.watch.notices
+    assert (watched.see(room(), 2) > 0.5).mean() < 0.02
+
+
+def test_a_picture_that_does_not_change_at_all_is_told() -> None:
+    watched = Watched(room())
+    watched.see(room(), 40)
+    watched.see(room(), 30, noise=0)
+    assert watched.camera.watch.notices == ["the camera sends the same picture again and again"]
+
+
+def test_noise_along_stripes_is_no_movement() -> None:
+    stripes = np.repeat(np.repeat(np.where(np.arange(64) // 8 % 2, 90.0, 110.0)[None, :, None], 64, 0), 3, 2)
+    watched = Watched(np.asarray(stripes, np.float32))
+    for number in range(200):
+        passing = np.asarray(stripes, np.float32).copy()
+        passing[(2 * number) % 80 : (2 * number) % 80 + 12, 20:44] = 30
+        watched.see(passing, noise=6)
+    assert not [line for line in watched.camera.watch.notices if "moved" in line]

@@ -212,3 +212,16 @@ def test_the_time_without_a_source_is_not_measured() -> None:
     for index in range(70, 200):
         frames.extract(Frame(image, index, 0.0, "", 160 + index / 25))
     assert len(lines) == 1
+
+
+def test_what_happened_to_the_camera_is_told() -> None:
+    extractor, told = Scripted(), []
+    waiting = [["the camera has moved"], []]
+    original = extractor.track
+    extractor.track = lambda **options: SimpleNamespace(  # type: ignore[method-assign]
+        **vars(original(**options)) | {"take_notices": lambda: waiting.pop(0)}
+    )
+    extract = FrameExtractor(extractor, Described(25, count=2), Controls(), notice=told.append).extract
+    for index in range(2):
+        extract(frame(index))
+    assert told == ["the camera has moved"]
