@@ -21,7 +21,11 @@ def evaluate(
         str, typer.Option(metavar="MODEL,...", help="Runs, bundles, or folders of masks that another method wrote.")
     ] = "",
     baseline: Annotated[
-        str, typer.Option(metavar="NAME,...", help="Baselines to measure as well: grabcut, mog2, knn, constant.")
+        str,
+        typer.Option(
+            metavar="NAME,...",
+            help="Baselines as well: grabcut, constant; for clips plain, online, mog2, knn, cnt, gsoc, lsbp.",
+        ),
     ] = "",
     truth: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Read the ground-truth masks there. Default: beside the data.")

@@ -1,4 +1,4 @@
-"""Baselines: OpenCV's GrabCut and background subtractors, and the best constant mask."""
+"""Baselines by name: OpenCV's GrabCut, the best constant mask, and those of ``camera_baselines``."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,10 +10,13 @@ from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.preprocess import resize
 from drc_train.data.masks import binary
+from drc_train.evaluation.camera_baselines import SUBTRACTORS, online, subtractor
 
 Segmenter = Callable[[Image], NDArray[np.uint8]]
 """An image ``(H, W, 3)`` uint8 RGB to a mask ``(H, W)`` uint8, 0 or 255."""
 
+BASELINES = ("grabcut", "constant", "plain", "online", *SUBTRACTORS)
+"""All names; ``constant`` and ``plain`` see the whole data first, and the former its truth."""
 GRABCUT_INSET = 0.05
 """Margin between GrabCut's initial rectangle and each side of the image, as a fraction of the image."""
 GRABCUT_ROUNDS = 5
@@ -44,20 +47,19 @@ def grabcut(image: Image) -> NDArray[np.uint8]:
 
 
 def baseline(name: str) -> Segmenter:
-    """A new segmenter: ``grabcut`` for single images, ``mog2`` or ``knn`` for consecutive frames of a static camera.
-
-    The background subtractors have OpenCV's defaults, without shadow detection.
+    """A new segmenter: ``grabcut`` for single images; ``online`` or one of ``SUBTRACTORS`` for the frames of a static camera.
 
     Raises:
         UsageError: the baseline is unknown.
+        MissingDependencyError: this OpenCV lacks it.
     """
     if name == "grabcut":
         return grabcut
-    if name == "mog2":
-        return _subtractor(cv2.createBackgroundSubtractorMOG2(detectShadows=False))
-    if name == "knn":
-        return _subtractor(cv2.createBackgroundSubtractorKNN(detectShadows=False))
-    raise UsageError(f"no baseline {name!r}: choose from grabcut, mog2, knn, constant")
+    if name == "online":
+        return online()
+    if name in SUBTRACTORS:
+        return subtractor(name)
+    raise UsageError(f"no baseline {name!r}: choose from {', '.join(BASELINES)}")
 
 
 def best_constant(truths: Iterable[NDArray[np.uint8]]) -> Segmenter:
@@ -80,7 +82,3 @@ def best_constant(truths: Iterable[NDArray[np.uint8]]) -> Segmenter:
     best = max((share >= level for level in np.linspace(0, 0.95, 20)), key=mean_iou)
     mask = np.where(best, 255, 0).astype(np.uint8)
     return lambda image: binary(resize(mask, image.shape[:2]))
-
-
-def _subtractor(subtractor: cv2.BackgroundSubtractor) -> Segmenter:
-    return lambda image: np.asarray(subtractor.apply(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), np.uint8)

@@ -14,6 +14,7 @@ from drc_train.data.evaluation import Labelled, load_evaluation
 from drc_train.data.masks import binary
 from drc_train.data.source import is_sequence
 from drc_train.evaluation.baselines import baseline, best_constant
+from drc_train.evaluation.camera_baselines import plain
 from drc_train.evaluation.external_masks import is_masks, read_masks
 from drc_train.evaluation.gallery import Gallery, draw_run
 from drc_train.evaluation.metrics import Mask, Score
@@ -51,8 +52,8 @@ def evaluate(
         model: a run's folder, a bundle, or a folder of masks as in ``external_masks.read_masks``; None measures the
             baselines alone.
         data: as in ``drc_train.data.evaluation.load_evaluation``.
-        baselines: ``grabcut`` (images), ``mog2``, ``knn`` (clips), ``constant`` (the best constant mask, which is chosen by
-            the ground truth).
+        baselines: of ``baselines.BASELINES``: ``grabcut`` (images), ``constant`` (the best constant mask, which is chosen by
+            the ground truth), and for clips ``plain``, ``online``, ``mog2``, ``knn``, ``cnt``, ``gsoc``, ``lsbp``.
         options: how; None takes the defaults.
         progress: called with the number of images done.
 
@@ -154,6 +155,9 @@ def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gall
 def _baseline_segmenter(name: str, data: str, truth: Path | None) -> BatchSegmenter:
     if name == "constant":
         segment = best_constant(labelled.mask for labelled in load_evaluation(data, truth))
+    elif name == "plain":
+        count = sum(1 for _ in load_evaluation(data, truth))
+        segment = plain((labelled.image for labelled in load_evaluation(data, truth)), count)
     else:
         segment = baseline(name)
     return lambda batch: [Segmentation({name: segment(labelled.image)}, {}) for labelled in batch]

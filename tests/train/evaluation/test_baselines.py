@@ -41,7 +41,7 @@ def test_grabcut_of_one_colour_is_empty() -> None:
     assert not grabcut(np.full((16, 16, 3), 90, np.uint8)).any()
 
 
-@pytest.mark.parametrize("name", ["mog2", "knn"])
+@pytest.mark.parametrize("name", ["mog2", "knn", "online"])
 def test_subtractors_find_what_appears(name: str) -> None:
     segment = baseline(name)
     random = np.random.default_rng(0)
@@ -55,5 +55,5 @@ def test_subtractors_find_what_appears(name: str) -> None:
 
 
 def test_no_such_baseline() -> None:
-    with pytest.raises(UsageError, match="choose from grabcut, mog2, knn, constant"):
+    with pytest.raises(UsageError, match="choose from grabcut, constant, plain, online, mog2, knn, cnt, gsoc, lsbp"):
         baseline("otsu")
