@@ -69,6 +69,7 @@ class Reference:
         self._exact = copy.deepcopy(model).double()
         self._found: dict[Callable[..., tuple[Tensor, ...]], list[Example]] = {}
         self._nearby: dict[tuple[Callable[..., tuple[Tensor, ...]], int], list[dict[str, Deviation]]] = {}
+        self._replaced: dict[tuple[Callable[..., tuple[Tensor, ...]], int], int] = {}
 
     def examples(self, graph: Graph) -> list[Example]:
         """``INPUTS`` random inputs of a graph, every second one without noise, and the outputs for them.
@@ -82,6 +83,16 @@ class Reference:
             inputs = [self._inputs(graph, random, index) for index in range(INPUTS)]
             self._found[graph.function] = [self._example(graph, tensors) for tensors in inputs]
         return self._found[graph.function]
+
+    def replace(self, graph: Graph, index: int) -> Example:
+        """Another random input of the same kind in place of example ``index``, from now on."""
+        examples = self.examples(graph)
+        key = graph.function, index
+        self._replaced[key] = self._replaced.get(key, 0) + 1
+        random = torch.Generator().manual_seed(self._seed + INPUTS * self._replaced[key] + index)
+        examples[index] = self._example(graph, self._inputs(graph, random, index))
+        self._nearby.pop(key, None)
+        return examples[index]
 
     def float32_nearby(self, graph: Graph, index: int) -> Iterator[dict[str, Deviation]]:
         """Float32 errors of each output at ``NEIGHBOURS`` inputs, perturbed by a few ulp, each computed on demand.

@@ -215,6 +215,29 @@ def test_float32_s_error_at_one_input_excuses_nothing_at_another() -> None:
         verify(engine, reference, [graph])
 
 
+def test_an_input_at_a_corner_is_replaced_and_excuses_nothing() -> None:
+    """Within a few ulp of the corner both slopes are valid; a backend that takes the other one there is not wrong."""
+    corner = torch.randn(1, 4, generator=torch.Generator().manual_seed(1))
+
+    def bent(model: torch.nn.Module, z: Tensor) -> tuple[Tensor, ...]:
+        near = torch.allclose(z.float(), corner, rtol=1e-3)
+        return (z * (2 if near and bool(z[0, 0].double() > corner[0, 0].double()) else 1),)
+
+    class Engine(Rewritten):
+        def run(self) -> None:
+            self.outputs = {"bent": self.inputs["z"] * (2 if np.array_equal(self.inputs["z"], corner) else error)}
+
+    graph = Graph("bent", bent, {"z": (1, 4)}, ("bent",))
+    engine, reference = Engine(torch.nn.Identity(), graph), Reference(torch.nn.Identity())  # type: ignore[arg-type]
+    error = 1.0
+    assert torch.equal(reference.examples(graph)[0].inputs["z"], corner)
+    assert verify(engine, reference, [graph])
+    assert not torch.equal(reference.examples(graph)[0].inputs["z"], corner)
+    error = WRONG
+    with pytest.raises(VerificationError, match="off by 3.0e-03 where .*e-0[5-7] is allowed"):
+        verify(engine, Reference(torch.nn.Identity()), [graph])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("size", "expected"), [(SMALL, 1), (SMALL + 1, 3)])
 def test_small_images_are_verified_on_one_thread(size: int, expected: int) -> None:
     before = torch.get_num_threads()
