@@ -33,10 +33,10 @@ def learn_bundle(
     seconds: float,
     *,
     report: LearnCallback,
-    preset: str = "static-camera",
-    overrides: Sequence[str] = (),
+    preset: str = "fixed-camera",
+    overrides: Sequence[str] = ("train.batch_size=32",),
 ) -> bool:
-    """Learns from a folder of frames and exports a bundle.
+    """Learns from a folder of frames and exports a bundle. The background without what stands in it goes beside ``run``.
 
     Args:
         frames: images in the order in which they were recorded.
@@ -60,10 +60,16 @@ def learn_bundle(
     from rich.console import Console
 
     from drc_export.bundle import export
+    from drc_runtime.pipeline.learned import save_background
+    from drc_train.config import load_config
+    from drc_train.data.source import learned_background
+    from drc_train.training.checkpoint import read_run
     from drc_train.training.record import STATE_FILE
     from drc_train.training.train import Recipe, Reporting, train
 
     resume = (run / STATE_FILE).exists()
+    config = read_run(run).config if resume else load_config(preset, list(overrides))
+    save_background(run.parent, learned_background(str(frames), config.model.image_size))
     with open(os.devnull, "w") as nowhere:
         learned = train(
             str(frames),

@@ -14,6 +14,8 @@ LEAST_SCALE, START_SCALE, MOST_SCALE = 3.0, 8.0, 24.0
 """Grey levels: the smallest, the first and the largest scale of a pixel."""
 SAME = 30.0
 """Grey levels, channels summed: two colours that are nearer are one state of a pixel."""
+KNOWN_SECONDS = 30.0
+"""Seconds: a background that was learned before gives way to what is seen for longer than this, or as a ghost."""
 FOLLOW = np.float32(0.1)
 """How far the other state moves to each frame that shows it."""
 
@@ -53,6 +55,17 @@ class OnlineBackground:
         self._first = [image.copy()]
         zeros = np.zeros(image.shape[:2], np.float32)
         self.states = PixelStates(image.copy(), zeros.copy(), zeros.copy())
+
+    def know(self, image: Array) -> None:
+        """Takes over a background that was learned before: as sure as if it had been seen for ``KNOWN_SECONDS``."""
+        self.image = image.copy()
+        self.scale[:] = START_SCALE
+        self.seconds = KNOWN_SECONDS
+        self.frames = max(self.frames, START_FRAMES)
+        self._first.clear()
+        self.states.background_seconds[:] = KNOWN_SECONDS
+        self.states.other_seconds[:] = 0
+        self.hurry()
 
     @property
     def starting(self) -> bool:

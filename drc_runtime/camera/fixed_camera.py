@@ -5,11 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from drc_runtime.camera.adaptation import Adaptation
-from drc_runtime.camera.background import OnlineBackground
+from drc_runtime.camera.background import START_SCALE, OnlineBackground
 from drc_runtime.camera.ghosts import GhostFinder
 from drc_runtime.camera.light import Light
 from drc_runtime.camera.pictures import Array, to_grey
+from drc_runtime.camera.plain import plain_log_odds
 from drc_runtime.camera.watch import CameraWatch
+
+FITS = 0.5
+"""A background that was learned before fits a frame if it explains this share of the pixels."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,26 @@ class FixedCamera:
         self._what = adaptation.what
         self._sure = np.ones(image.shape[:2], np.float32)
         self._view: View | None = None
+
+    def know(self, background: Array, image: Array) -> bool:
+        """Takes over a background that was learned before, if it explains a frame.
+
+        Args:
+            background: ``(h, w, 3)`` in grey levels.
+            image: the frame, likewise.
+
+        Returns:
+            Whether it explains at least ``FITS`` of the pixels under the frame's light, and was taken.
+        """
+        light = Light()
+        light.fit(image, background, np.ones(image.shape[:2], np.float32))
+        scale = np.full(image.shape[:2], START_SCALE, np.float32)
+        if float((plain_log_odds(image, light.on(background), scale) < 0).mean()) < FITS:
+            return False
+        self.background.know(background)
+        self.light = light
+        self._sure = np.ones(image.shape[:2], np.float32)
+        return True
 
     def look(self, image: Array, seconds: float) -> View:
         """Estimates the light of a frame, and sees whether the camera has moved.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from drc_runtime.pipeline.learn_state import LearnState
+from drc_runtime.pipeline.learn_state import DONE, LearnState
 from drc_runtime.pipeline.options import Callbacks
 from drc_runtime.plain_text import plain
 
@@ -46,19 +46,34 @@ class _PlainLearning:
 
     def show(self, state: LearnState) -> None:
         now = time.monotonic()
+        if state.phase == DONE:
+            return
         if state.phase != self._phase or now - self._printed >= PLAIN_EVERY:
             _print_notice(str(state))
             self._phase, self._printed = state.phase, now
 
 
 class _Terminal:
-    """A status line while a model is learned, then a progress bar; notices scroll above them."""
+    """A status line while a model is learned before the run, then a progress bar; notices scroll above them."""
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-        columns = (BarColumn(), TaskProgressColumn(show_speed=True), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            BarColumn(),
+            TaskProgressColumn(show_speed=True),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
         self._console = Console(stderr=True)
         self._bar = Progress(*columns, console=self._console, transient=True)
         self._task = self._bar.add_task("", total=None)
@@ -72,6 +87,11 @@ class _Terminal:
     def learning(self, state: LearnState) -> None:
         from rich.text import Text
 
+        if self._bar.live.is_started:  # beside a run
+            self._bar.update(self._task, description="" if state.phase == DONE else plain(str(state)))
+            return
+        if state.phase == DONE:
+            return
         text = Text(f"drc: {plain(str(state))}", no_wrap=True)
         if self._status is None:
             self._status = self._console.status(text)

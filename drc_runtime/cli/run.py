@@ -157,7 +157,7 @@ def run(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Learn a model of this source first, within TIME: 90s, 10m, 1h.",
+            help="Learn a model of this source within TIME: 90s, 10m, 1h; of a camera or a stream while it runs.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -165,7 +165,7 @@ def run(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for the frames, the run and the bundles of --learn. Default: drc-learned/NAME.",
+            help="Folder for what --learn records and learns. Default: drc-learned/NAME.",
             rich_help_panel=LEARNING,
         ),
     ] = None,
@@ -182,7 +182,7 @@ def run(
       drc run photo.jpg --model mine --out cut-out.png      RGBA
       drc run clip.mp4 --model mine --alpha --out cut.mov   transparent, with sound
       drc run images --model mine --masks masks --resume    skips what is complete
-      drc run webcam --learn 10m --serve 8000               learns this camera first
+      drc run webcam --learn 10m --serve 8000               and learns this camera meanwhile
     """
     if source is None:
         raise UsageError("SOURCE is missing: webcam, sample, a path or an address; drc cameras lists the cameras")

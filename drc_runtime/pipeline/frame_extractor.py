@@ -6,12 +6,15 @@ from drc_runtime.camera.adaptation import Adaptation
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration, calibrate
+from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.tracking import FRAME_SECONDS
 from drc_runtime.pipeline.options import Notice
 from drc_runtime.pipeline.rate_meter import RateMeter
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
+    from drc_runtime.camera.fixed_camera import FixedCamera
+    from drc_runtime.engines.protocol import Array
     from drc_runtime.inference.extraction import Extraction
     from drc_runtime.inference.extractor import Extractor
     from drc_runtime.inference.tracking import Track
@@ -37,6 +40,7 @@ class FrameExtractor:
         rate: frames per second. None takes a live source's own rate, which is measured as well, and no limit for a file.
         adaptation: how a model of any fixed camera follows its camera.
         notice: called with the number of steps that calibration chose, and with what happened to a fixed camera.
+        background: that was learned earlier, ``(h, w, 3)`` in grey levels, for a model of any fixed camera.
 
     Attributes:
         failures: one line for each frame on which the network failed, at most ``FAILURES_KEPT``.
@@ -52,10 +56,12 @@ class FrameExtractor:
         rate: float | None = None,
         adaptation: Adaptation = Adaptation(),  # noqa: B008 - frozen
         notice: Notice | None = None,
+        background: "Array | None" = None,
     ) -> None:
         self.failures: list[str] = []
         self._extractor, self._source, self._controls = extractor, source, controls
         self._steps, self._notice, self._adaptation = steps, notice, adaptation
+        self._known = background
         self._rate = rate if rate is not None else float(source.rate) if source.live and source.rate else None
         self._meter = RateMeter() if rate is None and source.live else None
         self._reconnects = 0
@@ -85,6 +91,26 @@ class FrameExtractor:
         self._failed_in_a_row = 0
         return extraction
 
+    @property
+    def camera(self) -> "FixedCamera | None":
+        """The state of the camera; None with a model that has a background of its own, and before the first frame."""
+        return self._track.camera if isinstance(self._track, CameraTrack) else None
+
+    def know(self, background: "Array") -> None:
+        """Takes over a background ``(h, w, 3)`` in grey levels at the next frame, if it explains that frame."""
+        if isinstance(self._track, CameraTrack):
+            self._track.know(background)
+
+    def go_on_with(self, extractor: "Extractor", z: "Array") -> None:
+        """Continues with another model of any fixed camera, of the same size, from its latent ``z`` for the latest frame."""
+        before = self._track
+        if not isinstance(before, CameraTrack):
+            return
+        after = extractor.track(steps=before.steps, budget=before.budget, adaptation=self._adaptation)
+        assert isinstance(after, CameraTrack)
+        after.go_on(before.camera, z)
+        self._extractor, self._track = extractor, after
+
     def _extract_still(self, frame: Frame) -> "Extraction":
         # Skipped images use up their noise too, so that a resumed folder gets the results of an uninterrupted run.
         while self._skipped < self._source.skipped:
@@ -96,6 +122,8 @@ class FrameExtractor:
         if self._track is None:
             self._track = self._start_track(frame)
             self._track_steps = self._track.steps
+            if isinstance(self._track, CameraTrack) and self._known is not None:
+                self._track.know(self._known)
         elif self._meter is not None:
             self._measure(self._meter, frame, self._track)
         self._track.steps = self._controls.settings.steps or self._track_steps

@@ -1,25 +1,23 @@
 """``drc run --learn``: records frames that differ, has a child process learn and export, and returns the new bundle."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
 from drc_runtime.errors import MissingDependencyError, OutputError, UsageError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.packages import install_command
-from drc_runtime.pipeline.learn_child import learn_in_child
+from drc_runtime.pipeline.learn_child import Child, learn_in_child
 from drc_runtime.pipeline.learn_state import LearnCallback, minutes
 from drc_runtime.pipeline.recording import Recording, record
-from drc_runtime.plain_text import without_secrets
 
 RECORDING_SHARE = 0.2
 """Share of the time for recording; learning gets the rest."""
+RUN = "fixed-camera"
+"""The folder of the training run. Earlier versions learned models with a background of their own, in ``run``."""
 NEEDED = ("torch", "safetensors", "pydantic", "yaml", "tensorboard", "onnx", "onnxscript", "filelock")
-FOLDER = Path("drc-learned")
 
 
 def check_learning(source: Source, spec: str) -> None:
@@ -42,20 +40,6 @@ def check_learning(source: Source, spec: str) -> None:
         )
 
 
-def default_folder(spec: str) -> Path:
-    """Where the models of a source are kept: ``drc-learned/NAME``, the same for the same source."""
-    word, _, detail = spec.partition(":")
-    if detail.startswith("//"):
-        name = without_secrets(spec).partition("://")[2]
-        if "..." in name:  # addresses that differ only in what is hidden get folders of their own
-            name = f"{name.replace('...', '')[:50]}-{sha256(spec.encode(errors='replace')).hexdigest()[:6]}"
-    elif word in ("webcam", "sample") or spec.startswith("/dev/"):
-        name = spec
-    else:
-        name = Path(spec).stem
-    return FOLDER / (re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "source")
-
-
 def learn(
     source: Source,
     frames: Iterator[Frame],
@@ -64,11 +48,12 @@ def learn(
     *,
     report: LearnCallback | None = None,
     notice: Callable[[str], None] | None = None,
+    child: Child | None = None,
 ) -> Path:
     """Learns a model of a source within ``seconds``, recording and export included.
 
-    ``folder`` gets ``frames``, the training run ``run``, and a new bundle for each call, named by the date. A call continues
-    what earlier calls left there, however they ended.
+    ``folder`` gets ``frames``, the training run ``RUN``, the background without what stands in it, and a new bundle for each
+    call, named by the date. A call continues what earlier calls left there, however they ended.
 
     Args:
         source: passed by ``check_learning``.
@@ -77,6 +62,7 @@ def learn(
         seconds: the whole budget.
         report: called with the progress, from this thread.
         notice: called with a line of text when something was decided.
+        child: lets another thread interrupt the learning process, and gives it a lower priority; None: it has the machine.
 
     Returns:
         The new bundle.
@@ -97,7 +83,7 @@ def learn(
             left = max(deadline - time.monotonic(), (1 - RECORDING_SHARE) * seconds)
             notice(f"{len(recording)} frames in {recording.folder}; learning for {minutes(left)}")
             bundle = folder / time.strftime("bundle-%Y%m%d-%H%M%S")
-            learn_in_child(recording.folder, folder / "run", bundle, left, report)
+            learn_in_child(recording.folder, folder / RUN, bundle, left, report, child)
         except KeyboardInterrupt:
             notice(
                 f"stopped; {len(recording)} frames and the training run are kept in {folder}, --learn continues them"

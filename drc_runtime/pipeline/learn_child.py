@@ -1,10 +1,13 @@
 """The learning process, ``python -m drc_export.learn``, seen from its parent, which never loads PyTorch."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from drc_runtime.errors import TrainingError
@@ -14,7 +17,38 @@ PROGRAM = (sys.executable, "-P", "-m", "drc_export.learn")
 """-P: a torch.py or yaml.py in the current folder must not be run."""
 
 
-def learn_in_child(frames: Path, run: Path, bundle: Path, seconds: float, report: LearnCallback) -> None:
+NICE = 15
+"""Of a process that learns beside a run: the run's frames come first."""
+
+
+class Child:
+    """The learning process of a run that goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._interrupted = False
+        self._lock = threading.Lock()
+
+    def started(self, process: "subprocess.Popen[bytes]") -> None:
+        """Takes the process over."""
+        with contextlib.suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        with self._lock:
+            self._process = process
+            if self._interrupted:
+                process.send_signal(signal.SIGINT)
+
+    def interrupt(self) -> None:
+        """Has the process save its checkpoint and end, now or as soon as it starts."""
+        with self._lock:
+            self._interrupted = True
+            if self._process is not None:
+                self._process.send_signal(signal.SIGINT)
+
+
+def learn_in_child(
+    frames: Path, run: Path, bundle: Path, seconds: float, report: LearnCallback, beside: Child | None = None
+) -> None:
     """Has a child process learn from ``frames`` into ``run`` and export ``bundle``.
 
     Args:
@@ -23,9 +57,10 @@ def learn_in_child(frames: Path, run: Path, bundle: Path, seconds: float, report
         bundle: folder that the child makes.
         seconds: for learning and export.
         report: called with the child's progress.
+        beside: gets the process, which then works at a lower priority.
 
     Raises:
-        TrainingError: the child failed.
+        TrainingError: the child failed, or was interrupted through ``beside``.
         KeyboardInterrupt: by Ctrl-C; the child has saved its checkpoint.
     """
     command = [*PROGRAM, str(frames), str(run), str(bundle), f"{seconds:.1f}"]
@@ -36,6 +71,8 @@ def learn_in_child(frames: Path, run: Path, bundle: Path, seconds: float, report
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
         ) as child,
     ):
+        if beside is not None:
+            beside.started(child)
         try:
             problem = _follow(child, report)
         except BaseException:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+DONE = "done"
+"""The last phase of learning beside a run."""
+
 
 @dataclass(frozen=True)
 class LearnState:
     """Progress of learning.
 
     Attributes:
-        phase: ``recording``, ``preparing``, ``learning`` or ``exporting``.
+        phase: ``recording``, ``preparing``, ``learning`` or ``exporting``; ``done`` when learning beside a run has ended.
         done, total: frames while recording, otherwise seconds of the phase.
-        detail: more figures, as text.
+        detail: more figures, as text; of ``done``, the bundle that was taken over.
     """
 
     phase: str

@@ -159,7 +159,7 @@ class WatchOptions:
 
 @dataclass(frozen=True)
 class LearnOptions:
-    """How a model of the source is learned before it runs, see ``drc_runtime.pipeline.learn``.
+    """How a model of the source is learned, see ``drc_runtime.pipeline.learn``: of a live source while it runs, of a file before.
 
     Raises:
         UsageError: the time is too short.

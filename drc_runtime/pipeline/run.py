@@ -1,19 +1,26 @@
 """A source through the model to its outputs: the function behind ``drc run``."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drc_runtime.errors import UsageError
-from drc_runtime.frames import Sink, Source
+from drc_runtime.frames import Frame, Sink, Source
 from drc_runtime.outputs import Claim, claim_file, claim_folder
 from drc_runtime.pipeline.check_options import allows_window, check_camera, check_for_source, check_model
 from drc_runtime.pipeline.frame_extractor import FrameExtractor
-from drc_runtime.pipeline.learn_state import LearnCallback
+from drc_runtime.pipeline.learn import check_learning
+from drc_runtime.pipeline.learn import learn as learn_model
+from drc_runtime.pipeline.learn_state import DONE, LearnCallback, LearnState
+from drc_runtime.pipeline.learned import default_folder
+from drc_runtime.pipeline.live_learning import LiveLearning
 from drc_runtime.pipeline.loop import process
+from drc_runtime.pipeline.model_choice import choose_model, is_sample
 from drc_runtime.pipeline.options import (
     DEFAULT_BACKGROUND,
     DEFAULT_THRESHOLD,
@@ -27,7 +34,6 @@ from drc_runtime.pipeline.options import (
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.pipeline.resume import Job, open_job
 from drc_runtime.pipeline.signals import GracefulShutdown
-from drc_runtime.samples import FIXED_CAMERA, bundle_folder, sample_bundle
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
@@ -40,6 +46,7 @@ from drc_runtime.views.controls import Controls, Settings
 from drc_runtime.views.views import Views, view_names
 
 if TYPE_CHECKING:
+    from drc_runtime.inference.extraction import Extraction
     from drc_runtime.inference.extractor import Extractor
 
 
@@ -62,12 +69,12 @@ def run(
         model: which model runs, and how.
         outputs: what is written.
         watch: who sees it.
-        learn: a model of this source is learned first, see ``drc_runtime.pipeline.learn``; None runs an existing one.
+        learn: a model of this source is learned, see ``drc_runtime.pipeline.learn``; None runs an existing one.
         raw: ``WIDTHxHEIGHT[@FPS]`` of rgb24 frames on standard input, for the source ``-``.
         callbacks: functions that are called meanwhile.
 
     Raises:
-        KeyboardInterrupt: by Ctrl-C while a model is learned. After that, Ctrl-C ends the run in order.
+        KeyboardInterrupt: by Ctrl-C while a model of a file is learned. After that, Ctrl-C ends the run in order.
         TrainingError, MissingDependencyError: there is nothing to learn from, or no package to learn with.
         UsageError: an option is out of range or has no effect, or an output would replace a file.
         SourceError: the source cannot be opened, or the decoder of a video crashed.
@@ -76,21 +83,22 @@ def run(
     """
     started = time.monotonic()
     check_model(model, learn)
-    bundle = _choose_bundle(source, model.bundle)
+    choice = choose_model(source, model.bundle, learn)
     learned = None
     with ExitStack() as stack:
         shutdown = stack.enter_context(GracefulShutdown())
         log = stack.enter_context(closing(RunLog(outputs.log))) if outputs.log is not None else None
-        notice = _logged(callbacks.notice, log)
+        told: list[Notice] = []
+        notice = _logged(callbacks.notice, log, told)
         background = outputs.background or DEFAULT_BACKGROUND
         controls = Controls(Settings(threshold=outputs.threshold or DEFAULT_THRESHOLD), view_names(background))
         views = stack.enter_context(Views(background, controls))
         # The network loads while the source opens.
         loader = stack.enter_context(ThreadPoolExecutor(1))
-        loading = loader.submit(_load_extractor, bundle, model) if learn is None else None
+        loading = loader.submit(_load_extractor, choice.bundle, model)
         page = stack.enter_context(open_page(watch.serve, watch.token)) if watch.serve is not None else None
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
-        if opened.is_still and learn is None and model.bundle is None and not _is_sample(source):
+        if opened.is_still and learn is None and model.bundle is None and not is_sample(source):
             raise UsageError(
                 f"there is no model for every picture: name one with --model for {source}. To learn one from pictures like it: "
                 "drc train FOLDER --out RUN, then drc export RUN --out MODEL"
@@ -101,22 +109,44 @@ def run(
             serve = "" if opened.is_still else ", or --serve PORT to watch it in a browser"
             raise UsageError(f"nothing to write and no display to show it on; add --out PATH or --masks DIR{serve}")
         check_for_source(opened, model, outputs, watch)
-        job = open_job(opened, bundle, model, outputs)
+        job = open_job(opened, choice.bundle, model, outputs)
         _check_outputs(opened, outputs)
         claims = _claim_outputs(stack, outputs)
         if learn is not None:
-            opened, learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
-            loading = loader.submit(_load_extractor, learned, model)
-            started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
-        assert loading is not None
+            check_learning(opened, source)
+            if not opened.live:
+                opened, learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
+                choice = replace(choice, bundle=learned, why=None)
+                loading = loader.submit(_load_extractor, learned, model)
+                started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
         loaded = loading.result()
         check_camera(opened, loaded.manifest, model)
-        if notice is not None and learned is None and model.bundle is None and not _is_sample(source):
-            notice(f"model: {FIXED_CAMERA}, for any fixed camera; --learn 10m learns one of this camera")
+        if choice.why is not None:
+            notice(choice.why)
         extractor = FrameExtractor(
-            loaded, opened, controls, steps=model.steps, rate=model.rate, adaptation=model.adaptation, notice=notice
+            loaded,
+            opened,
+            controls,
+            steps=model.steps,
+            rate=model.rate,
+            adaptation=model.adaptation,
+            notice=notice,
+            background=choice.background(loaded.manifest, notice),
         )
-        statistics = RunStatistics(opened, extractor.failures, started=started)
+        statistics = RunStatistics(opened, extractor.failures, started=started, model=str(choice.bundle))
+        told.append(statistics.tell)
+        extract: Callable[[Frame], Extraction | None] = extractor.extract
+        learning = None
+        if learn is not None and opened.live:
+            learning = LiveLearning(
+                opened,
+                choice,
+                learn.seconds,
+                partial(_load_extractor, model=model),
+                _telling(statistics, callbacks),
+                notice,
+            )
+            extract = stack.enter_context(learning).beside(extractor)
         watching = open_watching_sinks(opened, views, controls, statistics, page=page, vcam=watch.vcam)
         if page is not None and callbacks.notice is not None:
             callbacks.notice(f"live page: {page.url}")  # not into the log, because the address can hold a token
@@ -133,7 +163,7 @@ def run(
         for_viewers_only = not (opened.live or outputs.paths or shown)
         interrupted = process(
             opened,
-            extractor.extract,
+            extract,
             writer,
             controls,
             window=window,
@@ -141,32 +171,47 @@ def run(
             keep_time=for_viewers_only,
         )
         shutdown.raising = False
+        if opened.live:
+            choice.keep_background(extractor.camera, notice)
     totals = statistics.totals()
     return RunReport(
         **vars(totals),
         outputs=outputs.paths if totals.frames or totals.skipped else [],
-        learned=learned,
+        learned=learned if learning is None else learning.learned,
         interrupted=interrupted or shutdown.received is not None,
         signal=shutdown.received,
     )
 
 
-def _logged(notice: Notice | None, log: RunLog | None) -> Notice | None:
-    """``notice``, which writes its lines into the log too."""
-    if log is None:
-        return notice
+def _logged(notice: Notice | None, log: RunLog | None, others: list[Notice]) -> Notice:
+    """``notice``, which writes its lines into the log too, and tells ``others``."""
 
     def both(line: str) -> None:
-        log.write({"event": line})
-        if notice is not None:
-            notice(line)
+        if log is not None:
+            log.write({"event": line})
+        for tell in (notice, *others):
+            if tell is not None:
+                tell(line)
 
     return both
 
 
+def _telling(statistics: RunStatistics, callbacks: Callbacks) -> LearnCallback:
+    """Shows the progress of learning to the caller and on the page."""
+
+    def tell(state: LearnState) -> None:
+        statistics.learning = None if state.phase == DONE else str(state)
+        if state.phase == DONE and state.detail:
+            statistics.model = state.detail
+        if callbacks.learning is not None:
+            callbacks.learning(state)
+
+    return tell
+
+
 def _with_default_output(source: str, outputs: OutputOptions, watch: WatchOptions) -> OutputOptions:
     """A sample is written as a video if nothing else is asked for."""
-    if outputs.paths or watch.watched or not _is_sample(source):
+    if outputs.paths or watch.watched or not is_sample(source):
         return outputs
     return replace(outputs, out=Path(source.replace(":", "-").replace("sample", "drc-sample") + ".mp4"))
 
@@ -228,11 +273,8 @@ def _learn(
     stack: ExitStack,
 ) -> tuple[Source, Path]:
     """Learns a model of the source. Returns the source to run it on, a file from its beginning, and the new bundle."""
-    from drc_runtime.pipeline.learn import check_learning, default_folder, learn
-
-    check_learning(opened, spec)
     folder = options.keep or default_folder(spec)
-    learned = learn(opened, iter(opened), folder, options.seconds, report=learning, notice=notice)
+    learned = learn_model(opened, iter(opened), folder, options.seconds, report=learning, notice=notice)
     if opened.live:
         return opened, learned
     opened.close()
@@ -251,13 +293,3 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
         engine=model.engine,
         precision=model.precision,
     )
-
-
-def _choose_bundle(source: str, bundle: Path | str | None) -> Path:
-    if bundle is not None:
-        return bundle_folder(bundle)
-    return sample_bundle((source.partition(":")[2] or "scene") if _is_sample(source) else FIXED_CAMERA)
-
-
-def _is_sample(source: str) -> bool:
-    return source.partition(":")[0] == "sample"

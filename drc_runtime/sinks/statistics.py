@@ -35,7 +35,10 @@ class Figures:
         steps: Langevin steps a frame, the median of the latest ones; 0 before the first frame.
         failures: items that could not be read, and frames on which the network failed.
         memory: resident bytes of this process; None where the system does not tell.
-        seconds: since the run began; learning a model comes before.
+        seconds: since the run began; learning a model of a file comes before.
+        model: the bundle that runs.
+        learning: how far a model is that is learned beside the run; None if there is none.
+        notice: the latest line that the run has said.
     """
 
     state: str
@@ -49,6 +52,9 @@ class Figures:
     failures: int
     memory: int | None
     seconds: float
+    model: str = ""
+    learning: str | None = None
+    notice: str | None = None
 
 
 @dataclass
@@ -95,6 +101,10 @@ class RunStatistics(Sink):
         failures: the growing list of frames on which the network failed, see ``FrameExtractor``.
         started: when the run was called or, if it learned a model first, when that had ended, by ``clock``; None means now.
         clock: seconds, as ``time.monotonic``, by which frames and extractions give their times.
+        model: the bundle that runs.
+
+    Attributes:
+        model, learning, notice: see ``Figures``; the run changes them.
     """
 
     def __init__(
@@ -104,7 +114,11 @@ class RunStatistics(Sink):
         *,
         started: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        model: str = "",
     ) -> None:
+        self.model = model
+        self.learning: str | None = None
+        self.notice: str | None = None
         self._source, self._failures, self._clock = source, failures, clock
         self._begun = clock()
         self._started = self._begun if started is None else started
@@ -117,6 +131,10 @@ class RunStatistics(Sink):
         self._frames = 0
         self._share = 0.0
         self._first_mask: float | None = None
+
+    def tell(self, line: str) -> None:
+        """Takes a line that the run has said."""
+        self.notice = line
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
         milliseconds, share = sum(extraction.milliseconds.values()), extraction.foreground_share
@@ -149,6 +167,9 @@ class RunStatistics(Sink):
             failures=len(self._failures) + len(self._source.failures),
             memory=resident_bytes(),
             seconds=self._clock() - self._begun,
+            model=self.model,
+            learning=self.learning,
+            notice=self.notice,
         )
 
     def totals(self) -> Totals:

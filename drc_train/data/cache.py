@@ -22,7 +22,7 @@ from drc_train.data.source import read_images, read_observations, source_files
 
 VARIABLE = "DRC_CACHE"
 """Environment variable that names the cache's folder."""
-DECODING_VERSION = 2
+DECODING_VERSION = 3
 """To be raised when the same source gives other pixels than before: decoding, scaling or drawing has changed."""
 
 

@@ -6,8 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drc_runtime.errors import SourceError
 from drc_runtime.images import Image, clip_of, is_listed, list_images, read_image
+from drc_runtime.inference.empty_scene import empty_scene
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import resize
 from drc_train.data.observations import Observation, observe_frames
@@ -69,7 +73,8 @@ def read_observations(source: str, size: int, skip_unreadable: bool = False) -> 
     """Reads what a model with ``model.background_input`` learns from: each frame with its background and scale.
 
     Args:
-        source: a video file, or a drawn data set of fixed cameras (``fixed-cameras``, ``scene``).
+        source: a video file or a folder with the frames of one fixed camera in their order, held in memory at this size; or a
+            drawn data set of fixed cameras (``fixed-cameras``, ``scene``).
         size: as in ``read_images``.
         skip_unreadable: likewise.
 
@@ -82,10 +87,18 @@ def read_observations(source: str, size: int, skip_unreadable: bool = False) -> 
     named = parse_name(source)
     if named is not None and named[0] == "fixed-cameras":
         return (observation for observation, _ in draw_fixed_cameras(named[1] or NAMES[named[0]], size, TRAINING_SEED))
-    if not is_sequence(source):
-        raise SourceError(f"{source} is not the recording of a fixed camera: give a video, or another --preset")
-    first, second = (read_images(source, size, skip_unreadable=skip_unreadable) for _ in range(2))
-    return observe_frames(first, second)
+    if named is not None and named[0] != "scene":
+        raise SourceError(f"{source} is no recording of a fixed camera: give a video or a folder, or another --preset")
+    return observe_frames(list(read_images(source, size, skip_unreadable=skip_unreadable)))
+
+
+def learned_background(source: str, size: int) -> NDArray[np.float32]:
+    """The background of a recording without what stands in it, ``(size, size, 3)`` in grey levels (``empty_scene``).
+
+    Raises:
+        SourceError: as ``read_images``.
+    """
+    return empty_scene(np.stack(list(read_images(source, size, skip_unreadable=True)))).image.astype(np.float32)
 
 
 def source_files(source: str) -> list[tuple[str, int, int]]:

@@ -17,11 +17,11 @@ from drc_runtime.frames import Frame, Source
 from drc_runtime.packages import install_command
 from drc_runtime.pipeline import learn as learning
 from drc_runtime.pipeline import learn_child, recording
-from drc_runtime.pipeline.learn import check_learning, default_folder, lock_folder
+from drc_runtime.pipeline.learn import check_learning, lock_folder
 from drc_runtime.pipeline.learn_state import LearnState
+from drc_runtime.pipeline.learned import default_folder
 from drc_runtime.pipeline.options import LearnOptions
 from tests.flat_run import run_with
-from tests.mjpeg_server import MJPEGServer
 from tests.videos import write_video
 
 CHILD = """
@@ -94,26 +94,9 @@ def test_a_clip_is_recorded_learned_and_run_from_its_beginning(child, clip: Path
     assert report.learned is not None and report.learned.parent == tmp_path / "keep"
     assert (report.learned / "manifest.json").is_file()
     assert [state.phase for state in states if state.phase != "recording"] == ["preparing", "exporting"]
-    recorded, seconds = (tmp_path / "keep" / "run" / "asked").read_text().split()
+    recorded, seconds = (tmp_path / "keep" / learning.RUN / "asked").read_text().split()
     assert 16 <= int(recorded) == states[-3].done <= 30 and 80 <= float(seconds) <= 100
     assert any(str(report.learned) in line for line in lines), "what is kept is named"
-
-
-def test_a_live_source_is_learned_and_then_run_without_being_opened_again(child, tmp_path: Path, monkeypatch) -> None:
-    child(FINISHES)
-    monkeypatch.setattr(recording, "WANTED", 18)
-    monkeypatch.setattr(recording, "MORE", 0)
-    monkeypatch.setattr(recording, "LIVE_GAP", 0.0)
-
-    def stop(done: int, total: int | None) -> None:
-        if done == 5:
-            raise KeyboardInterrupt
-
-    with MJPEGServer(moving) as server:
-        learn = LearnOptions(100, tmp_path / "keep")
-        report = run_with(server.address, learn=learn, masks=tmp_path / "masks", progress=stop)
-    assert report.frames == 5 and report.reconnects == 0
-    assert len(list((tmp_path / "keep" / "frames").iterdir())) == 18
 
 
 def test_a_second_time_starts_from_what_is_kept_and_leaves_the_old_bundle_alone(child, clip, tmp_path: Path) -> None:
@@ -156,7 +139,7 @@ def test_an_interruption_lets_the_child_save_and_keeps_the_frames(child, clip, t
             line = process.stderr.readline()
             assert line, seen
             seen += line
-        while not (keep / "run" / "asked").exists():
+        while not (keep / learning.RUN / "asked").exists():
             time.sleep(0.02)
         time.sleep(0.2)
         process.send_signal(number)
@@ -164,7 +147,7 @@ def test_an_interruption_lets_the_child_save_and_keeps_the_frames(child, clip, t
         process.wait(timeout=30)
     assert len(list((keep / "frames").iterdir())) >= 16 and not list(keep.glob("bundle-*"))
     if number == signal.SIGINT:
-        assert process.returncode == 130 and (keep / "run" / "saved").exists()
+        assert process.returncode == 130 and (keep / learning.RUN / "saved").exists()
         assert f"kept in {keep}" in rest and "Traceback" not in rest
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from drc_runtime.errors import OutputError, SourceError, UsageError
 from drc_runtime.inference.extractor import Extractor
+from drc_runtime.pipeline import model_choice
 from drc_runtime.pipeline import run as run_module
 from drc_runtime.pipeline.job_file import JOB_FILE
 from drc_runtime.pipeline.report import RunReport
@@ -280,7 +281,7 @@ def test_the_sample_runs_its_own_bundle_into_a_file_of_its_own(
     here.mkdir()
     monkeypatch.chdir(here)
     asked = []
-    monkeypatch.setattr(run_module, "sample_bundle", lambda name: asked.append(name) or toy_bundle)
+    monkeypatch.setattr(model_choice, "sample_bundle", lambda name: asked.append(name) or toy_bundle)
     monkeypatch.setattr("drc_runtime.sources.open.sample_path", lambda name: asked.append(name) or clip)
     assert run_with("sample").outputs == [Path("drc-sample.mp4")]
     assert run_with("sample:sprites").outputs == [Path("drc-sample-sprites.mp4")]

@@ -19,7 +19,7 @@ def test_a_clip_s_background_is_that_of_the_second_pass() -> None:
     frames = [empty.copy() for _ in range(40)]
     for number, frame in enumerate(frames):
         frame[20:40, number : number + 10] = 255
-    seen = list(observe_frames(frames, frames))
+    seen = list(observe_frames(frames))
     assert len(seen) == len(frames)
     assert np.abs(seen[20][..., 3:6].astype(int) - empty).mean() < 3
 
