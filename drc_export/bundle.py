@@ -20,6 +20,7 @@ from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, M
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import UsageError
+from drc_runtime.pipeline.fit_check import LOG_POSTERIOR
 from drc_runtime.version import __version__
 from drc_train.config import Config
 from drc_train.sampling.torch_engine import manifest_of
@@ -117,7 +118,7 @@ def _check_precisions(precisions: Sequence[str]) -> None:
 
 
 def _manifest(config: Config, name: str, state: RunState) -> Manifest:
-    about = state.about
+    about, score = state.about, state.about.score
     return replace(
         manifest_of(config, name),
         training={
@@ -128,6 +129,11 @@ def _manifest(config: Config, name: str, state: RunState) -> Manifest:
             "minutes": round(about.seconds / 60, 1),
             "seed": config.train.seed,
             "version": __version__,
+            **(
+                {LOG_POSTERIOR: round(score.mean / score.weight / config.model.image_size**2, 4)}
+                if score.weight
+                else {}
+            ),
         },
     )
 

@@ -113,6 +113,8 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--alpha": ["clip.avi --masks out --alpha", "images --masks out --alpha"],
         "--audio": ["clip.avi --masks out --audio", "clip.avi --masks out --no-audio", "images --out out --no-audio"],
         "--background": ["clip.avi --masks out --background blur", "images --masks out --background mask"],
+        "--boxes": ["clip.avi --masks out --boxes", "clip.avi --out out.avi --background green --boxes"],
+        "--events": ["images --masks out --events events.jsonl"],
         "--threshold": ["clip.avi --masks out --soft --threshold 0.4", "images --masks out --soft --threshold 0.4"],
         "--steps": ["clip.avi --masks out --steps 3 --fps 10"],
         "--fps": [

@@ -122,6 +122,17 @@ def run(
             metavar="FILE", help="Append one JSON line per frame: steps, age, latencies.", rich_help_panel=OUTPUT
         ),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append one JSON line when something enters, stands, moves on or leaves: time, box, share.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Draw a box around each thing in the overlay.", rich_help_panel=OUTPUT)
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.", rich_help_panel=OUTPUT)
     ] = False,
@@ -207,7 +218,18 @@ def run(
                 absorb=absorb,
             ),
             outputs=OutputOptions(
-                out, masks, soft, alpha, audio, background, threshold, log, overwrite=overwrite, resume=resume
+                out,
+                masks,
+                soft,
+                alpha,
+                audio,
+                background,
+                threshold,
+                log,
+                overwrite=overwrite,
+                resume=resume,
+                events=events,
+                boxes=boxes,
             ),
             watch=WatchOptions(serve=serve, token=token, vcam=vcam, display=display),
             learn=_learn_options(learn, keep),

@@ -40,6 +40,8 @@ def check_for_source(source: Source, model: ModelOptions, outputs: OutputOptions
         _check_audio(source, outputs)
     if outputs.background is not None and not _is_seen(source, outputs, watch):
         raise UsageError("--background has no effect on masks: add --out, --serve or --vcam, or leave it out")
+    if outputs.boxes and not _is_seen(source, outputs, watch):
+        raise UsageError("--boxes are drawn into the overlay: add --out, --serve or --vcam, or leave it out")
     writes_binary_masks = outputs.masks is not None and not outputs.soft
     if outputs.threshold is not None and not (writes_binary_masks or _is_seen(source, outputs, watch)):
         raise UsageError("--threshold has no effect on masks with --soft: leave out one of them")
@@ -78,6 +80,8 @@ def _is_seen(source: Source, outputs: OutputOptions, watch: WatchOptions) -> boo
 def _check_still(model: ModelOptions, outputs: OutputOptions, watch: WatchOptions) -> None:
     if watch.watched:
         raise UsageError("--serve and --vcam show cameras, streams and videos; for images name --out or --masks")
+    if outputs.events is not None:
+        raise UsageError("--events are of a camera, a stream or a video; for images leave it out")
     if model.rate is not None:
         raise UsageError("--fps is for cameras, streams and videos; for images set --steps")
     if outputs.alpha:

@@ -8,6 +8,7 @@ from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration, calibrate
 from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.tracking import FRAME_SECONDS
+from drc_runtime.pipeline.fit_check import FitCheck
 from drc_runtime.pipeline.options import Notice
 from drc_runtime.pipeline.rate_meter import RateMeter
 from drc_runtime.views.controls import Controls
@@ -62,6 +63,7 @@ class FrameExtractor:
         self._extractor, self._source, self._controls = extractor, source, controls
         self._steps, self._notice, self._adaptation = steps, notice, adaptation
         self._known = background
+        self._fit = FitCheck(extractor.manifest, is_still=source.is_still, count=source.count)
         self._rate = rate if rate is not None else float(source.rate) if source.live and source.rate else None
         self._meter = RateMeter() if rate is None and source.live else None
         self._reconnects = 0
@@ -89,7 +91,12 @@ class FrameExtractor:
                 self.failures.append(f"{frame.name}: {error}")
             return None
         self._failed_in_a_row = 0
+        self._tell(self._fit.see(extraction))
         return extraction
+
+    def _tell(self, line: str | None) -> None:
+        if line is not None and self._notice is not None:
+            self._notice(line)
 
     @property
     def camera(self) -> "FixedCamera | None":
@@ -110,6 +117,7 @@ class FrameExtractor:
         assert isinstance(after, CameraTrack)
         after.go_on(before.camera, z)
         self._extractor, self._track = extractor, after
+        self._fit = FitCheck(extractor.manifest, is_still=False, count=None)
 
     def _extract_still(self, frame: Frame) -> "Extraction":
         # Skipped images use up their noise too, so that a resumed folder gets the results of an uninterrupted run.
@@ -131,8 +139,7 @@ class FrameExtractor:
         self._seconds = frame.seconds
         extraction = self._track.step(frame.image, min(max(seconds, 0.0), LONGEST_GAP))
         for line in self._track.take_notices():
-            if self._notice is not None:
-                self._notice(line)
+            self._tell(line)
         return extraction
 
     def _start_track(self, frame: Frame) -> "Track":

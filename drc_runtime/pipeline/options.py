@@ -9,6 +9,7 @@ from drc_runtime.camera.adaptation import ABSORB_SECONDS, ADAPT, Adaptation
 from drc_runtime.errors import UsageError
 from drc_runtime.machine import check_threads
 from drc_runtime.pipeline.learn_state import LearnCallback
+from drc_runtime.views.controls import OVERLAYS
 
 DEFAULT_BACKGROUND = "overlay"
 DEFAULT_THRESHOLD = 0.5
@@ -113,6 +114,10 @@ class OutputOptions:
     """Allows existing outputs to be replaced."""
     resume: bool = False
     """Continues a folder of images where an earlier run ended, see ``drc_runtime.pipeline.resume``."""
+    events: Path | None = None
+    """A file that gets a line of JSON when something enters, stands, moves on or leaves, see ``drc_runtime.sinks.events``."""
+    boxes: bool = False
+    """The overlay has a box around each thing."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -121,6 +126,10 @@ class OutputOptions:
             raise UsageError("--soft is for masks: add --masks DIR, or leave --soft out")
         if self.alpha and (self.out is None or self.background is not None):
             raise UsageError("--alpha needs --out for the transparent foreground, and takes no --background")
+        if self.boxes and (self.alpha or self.background not in (None, *OVERLAYS)):
+            raise UsageError(f"--boxes are drawn into the overlay: leave out --boxes, or take {' or '.join(OVERLAYS)}")
+        if self.events is not None and self.log is not None and self.events.resolve() == self.log.resolve():
+            raise UsageError(f"--events and --log both name {self.log}; name two files")
         if self.resume and self.out is None and self.masks is None:
             raise UsageError("--resume continues what an earlier run wrote: add its --masks DIR or --out DIR")
 

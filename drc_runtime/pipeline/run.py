@@ -37,6 +37,7 @@ from drc_runtime.pipeline.signals import GracefulShutdown
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
+from drc_runtime.sinks.events import EventSink
 from drc_runtime.sinks.log import LogSink, RunLog
 from drc_runtime.sinks.open import open_page, open_sinks, open_watching_sinks
 from drc_runtime.sinks.statistics import RunStatistics
@@ -92,7 +93,7 @@ def run(
         notice = _logged(callbacks.notice, log, told)
         background = outputs.background or DEFAULT_BACKGROUND
         controls = Controls(Settings(threshold=outputs.threshold or DEFAULT_THRESHOLD), view_names(background))
-        views = stack.enter_context(Views(background, controls))
+        views = stack.enter_context(Views(background, controls, boxes=outputs.boxes))
         # The network loads while the source opens.
         loader = stack.enter_context(ThreadPoolExecutor(1))
         loading = loader.submit(_load_extractor, choice.bundle, model)
@@ -105,12 +106,13 @@ def run(
             )
         outputs = _with_default_output(source, outputs, watch)
         shown = allows_window(opened, outputs, watch) and display_available()
-        if not (outputs.paths or watch.watched or shown):
+        if not (outputs.paths or outputs.events or watch.watched or shown):
             serve = "" if opened.is_still else ", or --serve PORT to watch it in a browser"
             raise UsageError(f"nothing to write and no display to show it on; add --out PATH or --masks DIR{serve}")
         check_for_source(opened, model, outputs, watch)
         job = open_job(opened, choice.bundle, model, outputs)
         _check_outputs(opened, outputs)
+        events = stack.enter_context(closing(RunLog(outputs.events))) if outputs.events is not None else None
         claims = _claim_outputs(stack, outputs)
         if learn is not None:
             check_learning(opened, source)
@@ -155,6 +157,8 @@ def run(
         sinks = [*_open_sinks(opened, views, controls, outputs), *watching]
         if log is not None:
             sinks.append(LogSink(log, opened))
+        if events is not None:
+            sinks.append(EventSink(events))
         writer = stack.enter_context(BackgroundWriter([*sinks, statistics]))
         window = None
         if shown:

@@ -19,6 +19,8 @@ FRAME_KEYS = frozenset(
     | {"reconnects", "dropped"}
 )
 EVENT_KEYS = frozenset({"time", "event"})
+THING_KEYS = frozenset({"time", "seconds", "thing", "event", "box", "share", "present"})
+"""Of a line of ``--events``."""
 _LONGEST_LINE = 1 << 16
 
 
@@ -75,7 +77,7 @@ class RunLog:
             return False
         if not isinstance(values, dict):
             return False
-        return (values.keys() <= FRAME_KEYS and "frame" in values) or values.keys() == EVENT_KEYS
+        return (values.keys() <= FRAME_KEYS and "frame" in values) or values.keys() in (EVENT_KEYS, THING_KEYS)
 
     def _end_last_line(self) -> None:
         """A line that an earlier run left truncated must not damage the first line of this run."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+OVERLAYS = ("overlay", "side-by-side")
+"""The views that show the image with its foreground marked."""
 VIEWS = ("overlay", "mask", "side-by-side", "blur", "green")
 """The views that every run has, in the order of the view key."""
 MOST_STEPS = 300

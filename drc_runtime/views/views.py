@@ -15,8 +15,16 @@ from drc_runtime.frames import Frame
 from drc_runtime.image_formats import is_image_file
 from drc_runtime.images import Image
 from drc_runtime.plain_text import plain
-from drc_runtime.views.compose import BACKGROUNDS, cutout, is_colour, parse_background, rebalance, replace_background
-from drc_runtime.views.controls import VIEWS, Controls
+from drc_runtime.views.boxes import draw_boxes
+from drc_runtime.views.compose import (
+    BACKGROUNDS,
+    cutout,
+    is_colour,
+    parse_background,
+    rebalance,
+    replace_background,
+)
+from drc_runtime.views.controls import OVERLAYS, VIEWS, Controls
 from drc_runtime.views.video_background import VideoBackground
 
 if TYPE_CHECKING:
@@ -58,6 +66,7 @@ class Views:
     Args:
         background: a value of ``--background``: see ``parse_background``, or the path of a video, which is repeated.
         controls: gives the name of the current view and the threshold. Its names must be those of ``view_names``.
+        boxes: overlays have a box around each thing.
 
     Attributes:
         started: the view that ``background`` names, which outputs write.
@@ -68,11 +77,11 @@ class Views:
         SourceError: the background cannot be read.
     """
 
-    def __init__(self, background: str, controls: Controls) -> None:
-        self._controls = controls
+    def __init__(self, background: str, controls: Controls, *, boxes: bool = False) -> None:
+        self._controls, self._boxes = controls, boxes
         self._moving: VideoBackground | None = None
         names = view_names(background)
-        self._views = {name: SharedView(_still(name), controls) for name in names[1:]}
+        self._views = {name: SharedView(self._still(name), controls) for name in names[1:]}
         self.started = self._views[names[0]] = SharedView(self._asked(background), controls)
         self.cutout = SharedView(lambda image, probability, _: cutout(image, probability), controls)
 
@@ -85,7 +94,13 @@ class Views:
         if _is_file(background) and not _is_image(path):
             self._moving = moving = VideoBackground(path)
             return lambda image, probability, seconds: replace_background(image, probability, moving.at(seconds))
-        return _still(background)
+        return self._still(background)
+
+    def _still(self, name: str) -> Callable[[Image, Composed, float], Any]:
+        background = parse_background(name)
+        if self._boxes and name in OVERLAYS:  # in side-by-side the overlay is on the right
+            return lambda image, probability, _: _with_boxes(background(image, probability), probability)
+        return lambda image, probability, _: background(image, probability)
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +130,6 @@ def _is_image(path: Path) -> bool:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _still(name: str) -> Callable[[Image, Composed, float], Any]:
-    background = parse_background(name)
-    return lambda image, probability, _: background(image, probability)
+def _with_boxes(composed: Image, probability: Composed) -> Image:
+    draw_boxes(composed[:, -probability.shape[1] :], probability)
+    return composed

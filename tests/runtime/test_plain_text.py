@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.pipeline.learn import default_folder
+from drc_runtime.pipeline.learned import default_folder
 from drc_runtime.plain_text import plain, without_secrets
 
 ADDRESSES = [

@@ -37,7 +37,9 @@ class Scripted:
         self.calls = 0
         self.asked: list[object] = []
         self.sampler = SimpleNamespace(noise=lambda: self.asked.append("noise"))
-        self.manifest = SimpleNamespace(sampler=SimpleNamespace(track_steps=2))
+        self.manifest = SimpleNamespace(
+            sampler=SimpleNamespace(track_steps=2), training={}, image_size=(1, 1), name="scripted"
+        )
 
     def extract(self, image: np.ndarray, *, steps: int | None) -> str:
         self.calls += 1

@@ -335,7 +335,7 @@ def test_the_seed_decides_the_noise_and_the_options_reach_the_extractor(go, clip
 
 
 def test_no_process_and_no_file_stay_open(go, clip: Path, tmp_path: Path) -> None:
-    go(clip, masks=tmp_path / "warm")
+    go(clip, masks=tmp_path / "warm", out=tmp_path / "warm.mp4")
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     for index in range(3):
         go(clip, masks=tmp_path / f"masks{index}", out=tmp_path / f"{index}.mp4")
