@@ -282,3 +282,45 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     assert 1 <= len(masks(tmp_path / "m")) < 60
     assert cv2.VideoCapture(str(tmp_path / "o.avi")).get(cv2.CAP_PROP_FRAME_COUNT) == len(masks(tmp_path / "m"))
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_model_of_any_fixed_camera_gives_the_masks_of_the_python_command(tmp_path: Path) -> None:
+    camera = MODEL.parent / "camera"
+    images = [cv2.imread(str(camera / f"image-{index}.png")) for index in range(80)]
+    video = write_video(tmp_path / "clip.avi", (np.asarray(it, np.uint8) for it in images))
+    done = live(video, "--model", camera, "--masks", tmp_path / "native", "--steps", 2, "--soft", "--absorb", "20s")
+    assert done.returncode == 0 and done.stderr == "drc-live: the light has changed\n"
+    options = ("--masks", tmp_path / "python", "--steps", 2, "--soft", "--absorb", "20s")
+    assert drc_run(video, "--model", camera, *options) == 0
+    native, python = masks(tmp_path / "native"), masks(tmp_path / "python")
+    assert native.keys() == python.keys() and len(native) == 80
+    for name, mask in python.items():
+        assert (np.abs(native[name].astype(int) - mask) <= 1).mean() > 0.98, name
+
+
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        (("--adapt", "some"), "--adapt some: choose one of all, light, nothing"),
+        (("--absorb", "soon"), "--absorb soon: write the duration as 90s, 10m or 1h"),
+        (("--absorb", "0.5s"), "--absorb 0.5s is too short; give a second or more, or never"),
+        (("--absorb", "9s", "--adapt", "light"), "--absorb has no effect with --adapt light: leave out one of them"),
+        (
+            ("--adapt", "all"),
+            "--adapt is for a model of any fixed camera, and 'random' has its own background: leave it out",
+        ),
+        (
+            ("--absorb", "never"),
+            "--absorb is for a model of any fixed camera, and 'random' has its own background: leave it out",
+        ),
+    ],
+)
+def test_options_of_a_fixed_camera_are_checked(tmp_path: Path, options: tuple[str, ...], refusal: str) -> None:
+    done = live(make_video(tmp_path / "clip.avi", 3), "--masks", tmp_path / "masks", *options)
+    assert done.returncode == 2 and done.stderr == f"drc-live: {refusal}\n"
+
+
+def test_a_model_of_any_fixed_camera_takes_no_image(tmp_path: Path) -> None:
+    camera = MODEL.parent / "camera"
+    done = live(camera / "image-0.png", "--model", camera, "--masks", tmp_path / "masks")
+    assert done.returncode == 2 and "for images take another --model" in done.stderr

@@ -34,6 +34,7 @@ from drc_runtime.errors import BundleError  # noqa: E402
 from drc_runtime.images import write_png  # noqa: E402
 from drc_runtime.inference.extraction import Extraction  # noqa: E402
 from drc_runtime.inference.extractor import Extractor  # noqa: E402
+from drc_runtime.samples import sample_bundle  # noqa: E402
 from drc_runtime.sources.open import open_source  # noqa: E402
 
 SEED = 0x1_2345_6789  # more than 32 bits
@@ -55,7 +56,8 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True)
     graph = toy_posterior_step()
     manifest = toy_manifest(graph)
-    write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in manifests(manifest.to_json())])
+    texts = [*manifests(manifest.to_json()), *fixed_camera_manifests()]
+    write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in texts])
     hostile = [{"graph": data.hex(), "refusal": refusal_of_graph(data)} for data in hostile_graphs(graph)]
     write_json(
         folder / "graphs.json",
@@ -78,6 +80,8 @@ def main(folder: Path) -> None:
     write_bundle(folder / "diverging", replace(toy_manifest(graph), name="diverging"), {"posterior_step": graph})
     graph = greedy_posterior_step()
     write_bundle(folder / "greedy", replace(random_manifest(graph), name="greedy"), {"posterior_step": graph})
+    shutil.copytree(sample_bundle("fixed-camera"), folder / "camera")
+    write_camera(folder / "camera")
     sample = ROOT / "samples" / "scene"
     if (sample / "bundle" / "manifest.json").is_file():
         shutil.copytree(sample / "bundle", folder / "scene")
@@ -133,6 +137,49 @@ def write_masks(bundle: Path, images: list[np.ndarray], cut: list[np.ndarray] | 
         run = {"kind": "responsibility", "steps": 3, "budget": budget, "extract": [], "track": tracked}
         runs.append({**run, "restarts": track.restarts})
     write_json(bundle / "golden.json", {"seed": SEED, "runs": runs})
+
+
+def write_camera(bundle: Path) -> None:
+    """Writes masks and notices of a track over ``camera_clip``, while the state adapts, beside the bundle's own files."""
+    track = Extractor(bundle, threads=1, seed=SEED).track(steps=3)
+    images = camera_clip()
+    names = [f"image-{index}.png" for index in range(len(images))]
+    for name, image in zip(names, images, strict=True):
+        write_png(bundle / name, image)
+    found = []
+    for image, name in zip(images, names, strict=True):
+        item = record(bundle, "track", track.step, [image], [name])[0]
+        found.append(item | {"notices": track.take_notices()})
+    told = [line for item in found for line in item["notices"]]
+    assert len(told) == 3, f"the clip no longer shows what it is for: {told}"
+    run = {"kind": "responsibility", "steps": 3, "budget": None, "extract": [], "track": found}
+    write_json(bundle / "golden.json", {"seed": SEED, "runs": [{**run, "restarts": track.restarts}]})
+
+
+def camera_clip() -> list[np.ndarray]:
+    """A drawn place: a thing leaves a ghost, one passes, the light falls, the camera is moved, the picture becomes grey."""
+    random = np.random.default_rng(5)
+    room = cv2.resize(random.integers(40, 200, (9, 12, 3), np.uint8), (96, 72), interpolation=cv2.INTER_CUBIC)
+    shift = np.array([[1, 0, 2.7], [0, 1, -1.6]], np.float32)
+    images = []
+    for index in range(150):
+        image = room.copy()
+        if index < 35:
+            image[40:60, 60:76] = 230, 30, 40
+        if 45 <= index < 80:
+            left = 2 * (index - 45)
+            image[24:48, left : left + 12] = 30, 220, 240
+        if index >= 60:
+            image = cv2.convertScaleAbs(image, alpha=0.65)
+        if index >= 90:
+            image = cv2.warpAffine(image, shift, (96, 72), borderMode=cv2.BORDER_REPLICATE)
+        if index >= 130:
+            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+            noise = random.normal(0, 2, (72, 96, 1))
+        else:
+            noise = random.normal(0, 2, image.shape)
+        images.append(np.clip(image + noise, 0, 255).astype(np.uint8))
+    return images
 
 
 def record(
@@ -326,6 +373,26 @@ def manifests(text: str) -> Iterator[str]:
         yield json.dumps(other)
         other["graphs"] = whole["graphs"] | {name: graph | {"file": f"{name}.onnx"}}
         yield json.dumps(other)
+
+
+def fixed_camera_manifests() -> Iterator[str]:
+    """Format 2: the bundled manifest, with each tensor of its graph removed or odd, and other formats and backgrounds."""
+    whole = json.loads((sample_bundle("fixed-camera") / "manifest.json").read_text(encoding="utf-8"))
+    for version in ("drc-bundle-1", "drc-bundle-2", "drc-bundle-3"):
+        for background in (None, "input", "generated", "learned", 3, "", [], {}):
+            yield json.dumps(whole | {"format": version, "background": background})
+        yield json.dumps({key: value for key, value in whole.items() if key != "background"} | {"format": version})
+    for side in ("inputs", "outputs"):
+        for tensor in (*whole["graphs"]["posterior_step"][side], "background", "more"):
+            for value in (None, [1], [1, 3, 64, 64], [1, 1, 64, 64], [2, 34], "x"):
+                changed = copy.deepcopy(whole)
+                changed["graphs"]["posterior_step"][side][tensor] = value
+                yield json.dumps(changed)
+            del changed["graphs"]["posterior_step"][side][tensor]
+            yield json.dumps(changed)
+    graph = whole["graphs"]["posterior_step"]
+    for name in ("posterior_step_fp16", "render", "mine"):
+        yield json.dumps(whole | {"graphs": {"posterior_step": graph, name: graph | {"file": "more.onnx"}}})
 
 
 def paths(value: Any) -> Iterator[tuple[str, ...]]:

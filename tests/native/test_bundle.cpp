@@ -53,8 +53,8 @@ TEST_CASE("one other bit") {
 
 TEST_CASE("another version") {
     const files::ToyBundle toy;
-    toy.edit_manifest("drc-bundle-1", "drc-bundle-2");
-    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_VERSION), "format 'drc-bundle-2' but this version of drc reads 'drc-bundle-1'"));
+    toy.edit_manifest("drc-bundle-1", "drc-bundle-3");
+    CHECK(mentions(refusal(toy.folder, DRC_ERROR_BUNDLE_VERSION), "format 'drc-bundle-3' but this version of drc reads 'drc-bundle-1' and 'drc-bundle-2': export it"));
 }
 
 TEST_CASE("a manifest that is too large") {

@@ -80,6 +80,8 @@ TEST_CASE("what is read from it") {
     CHECK(manifest.foreground_spread == 1.3);
     CHECK(!manifest.gaussian);
     CHECK(parse_manifest(files::read(files::golden() / "gaussian" / "manifest.json")).gaussian);
+    CHECK(!manifest.given_background);
+    CHECK(parse_manifest(files::read(files::golden() / "camera" / "manifest.json")).given_background);
     CHECK(manifest.foreground_slots == 1);
     CHECK(parse_manifest(files::read(files::golden() / "slots" / "manifest.json")).foreground_slots == 3);
     CHECK(manifest.cold_steps == 7);

@@ -59,6 +59,7 @@ void compare(const files::fs::path &bundle) {
                 const drc::MaskView to{mask.data(), mask.size()};
                 const drc_result result = how == std::string("track") ? track.step(view, to) : extractor.extract(view, to);
                 compare(item, expected, result, mask, tally);
+                if (item.contains("notices")) CHECK(track.take_notices() == item["notices"].get<std::vector<std::string>>());
             }
         }
         CHECK(track.restarts() == run["restarts"].get<int>());
@@ -77,6 +78,42 @@ TEST_CASE("random weights, a batch of two") { compare(files::golden() / "random"
 TEST_CASE("a Gaussian likelihood") { compare(files::golden() / "gaussian"); }
 
 TEST_CASE("several foreground slots: the graph's responsibility") { compare(files::golden() / "slots"); }
+
+TEST_CASE("any fixed camera, whose state adapts: a ghost, a passing thing, another light, a shift, no colour") {
+    compare(files::golden() / "camera");
+}
+
+TEST_CASE("a model of any fixed camera takes no picture alone, and its settings are checked") {
+    drc::Extractor extractor((files::golden() / "camera").string()), other((files::golden() / "random").string());
+    CHECK(extractor.is_for_fixed_camera());
+    CHECK(!other.is_for_fixed_camera());
+    std::vector<std::uint8_t> pixels(3 * 30 * 50, 90), mask(30 * 50);
+    const drc_image view{pixels.data(), 50, 30, 150, DRC_RGB};
+    const auto refusal = [](auto call) -> std::string {
+        try {
+            call();
+            return "";
+        } catch (const drc::Error &error) {
+            CHECK(error.status() == DRC_ERROR_USAGE);
+            return error.what();
+        }
+    };
+    CHECK(refusal([&] { extractor.extract(view, {mask.data(), mask.size()}); }) ==
+          "the model 'fixed-camera' is for the video of a fixed camera, whose background it learns while it runs; for a picture "
+          "alone take another model");
+    CHECK(extractor.calibrate(view, 25).steps >= 1);
+    drc::Track track(extractor);
+    CHECK(refusal([&] { track.step(view, {mask.data(), mask.size()}, -1); }).find("seconds after the one before") != std::string::npos);
+    CHECK(track.take_notices().empty());
+    drc_track_params params = drc_track_default_params();
+    params.absorb = 0.5;
+    CHECK(refusal([&] { drc::Track(extractor, params); }) ==
+          "a thing cannot be absorbed after 0.5 seconds: give 1 or more, or 0 for never");
+    params.absorb = 0;
+    CHECK(refusal([&] { drc::Track(extractor, params); }) == "");
+    params.adapt = 3;
+    CHECK(refusal([&] { drc::Track(extractor, params); }).find("choose DRC_ADAPT_ALL") != std::string::npos);
+}
 
 TEST_CASE("the sample, where this checkout has its model") {
     const auto scene = files::golden() / "scene";

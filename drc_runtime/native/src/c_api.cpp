@@ -107,6 +107,10 @@ drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *i
     });
 }
 
+int32_t drc_extractor_is_for_fixed_camera(const drc_extractor *extractor) {
+    return extractor != nullptr && extractor->manifest().given_background ? 1 : 0;
+}
+
 drc_status drc_extract(drc_extractor *extractor, const drc_image *image, int32_t steps, uint8_t *probability,
                        size_t stride, drc_result *result) {
     return guard([&] {
@@ -137,15 +141,26 @@ drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *para
 
 drc_status drc_track_step(drc_track *track, const drc_image *image, uint8_t *probability, size_t stride,
                           drc_result *result) {
+    return drc_track_step_after(track, image, DRC_FRAME_SECONDS, probability, stride, result);
+}
+
+drc_status drc_track_step_after(drc_track *track, const drc_image *image, double seconds, uint8_t *probability,
+                                size_t stride, drc_result *result) {
     return guard([&] {
         require(track, "track");
         require(image, "image");
-        const drc_result found = track->step(*image, probability, stride);
+        const drc_result found = track->step(*image, seconds, probability, stride);
         if (result != nullptr) *result = found;
     });
 }
 
 int32_t drc_track_restarts(const drc_track *track) { return track == nullptr ? 0 : track->restarts(); }
+
+const char *drc_track_take_notice(drc_track *track) {
+    const char *line = nullptr;
+    if (track != nullptr) guard([&] { line = track->take_notice(); });
+    return line;
+}
 
 void drc_track_close(drc_track *track) { delete track; }
 

@@ -66,6 +66,16 @@ typedef enum drc_pixel_format {
     DRC_BGR = 1  /* 3 bytes a pixel: blue, green, red, as in OpenCV */
 } drc_pixel_format;
 
+/* What of a fixed camera's state may change, see docs/background.md. */
+typedef enum drc_adapt {
+    DRC_ADAPT_ALL = 0,    /* background, scale and light */
+    DRC_ADAPT_LIGHT = 1,  /* gain and offset of the light alone, once the first second has shown a background */
+    DRC_ADAPT_NOTHING = 2 /* neither */
+} drc_adapt;
+
+#define DRC_ABSORB_SECONDS 1800.0 /* the default: a thing that stays for half an hour becomes background */
+#define DRC_FRAME_SECONDS 0.04    /* time between two frames where nothing else is known */
+
 typedef struct drc_extractor drc_extractor; /* a loaded bundle */
 typedef struct drc_track drc_track;         /* the state of one video */
 
@@ -82,6 +92,8 @@ typedef struct drc_track_params {
     size_t struct_size; /* as above */
     int32_t steps;      /* for an ordinary frame; 0: the bundle's track_steps */
     int32_t budget;     /* the most steps for a frame after the first, where the scene has changed; 0: no limit */
+    int32_t adapt;      /* a drc_adapt; like `absorb` without effect on a model that is not of any fixed camera */
+    double absorb;      /* seconds from 1 to 1e9 after which a thing that stays becomes background; 0: never */
 } drc_track_params;
 
 /* An image of any size; calls only read it. */
@@ -128,7 +140,7 @@ static inline drc_extractor_params drc_extractor_default_params(void) {
 }
 
 static inline drc_track_params drc_track_default_params(void) {
-    drc_track_params params = {sizeof(drc_track_params), 0, 0};
+    drc_track_params params = {sizeof(drc_track_params), 0, 0, DRC_ADAPT_ALL, DRC_ABSORB_SECONDS};
     return params;
 }
 
@@ -136,6 +148,10 @@ static inline drc_track_params drc_track_default_params(void) {
 DRC_API drc_status drc_extractor_open(const char *bundle, const drc_extractor_params *params, drc_extractor **extractor);
 DRC_API void drc_extractor_close(drc_extractor *extractor); /* NULL is allowed; close its tracks first */
 DRC_API drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *info);
+
+/* 1 if the bundle's model is for the video of any fixed camera, whose background the track learns while it runs; else 0, also for
+ * NULL. Only tracks can use such a model. */
+DRC_API int32_t drc_extractor_is_for_fixed_camera(const drc_extractor *extractor);
 
 /* Extracts the foreground of one image, starting from noise.
  *
@@ -156,6 +172,13 @@ DRC_API drc_status drc_calibrate(drc_extractor *extractor, const drc_image *imag
 DRC_API drc_status drc_track_open(drc_extractor *extractor, const drc_track_params *params, drc_track **track);
 DRC_API drc_status drc_track_step(drc_track *track, const drc_image *image, uint8_t *probability, size_t stride,
                                   drc_result *result);
+/* As drc_track_step, `seconds` (0 to 3600) after the frame before: a fixed camera's state learns by time. drc_track_step takes
+ * DRC_FRAME_SECONDS. */
+DRC_API drc_status drc_track_step_after(drc_track *track, const drc_image *image, double seconds, uint8_t *probability,
+                                        size_t stride, drc_result *result);
+/* Takes away the oldest line on what happened to a fixed camera ("the camera has moved by 2.1 % of the picture; its background
+ * follows"), valid until the next call with this track. NULL: there is none. */
+DRC_API const char *drc_track_take_notice(drc_track *track);
 DRC_API int32_t drc_track_restarts(const drc_track *track); /* chains started from noise after the first; 0 for NULL */
 DRC_API void drc_track_close(drc_track *track);             /* NULL is allowed */
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <drc/drc.h>
 
@@ -84,6 +85,9 @@ public:
         return info;
     }
 
+    // Whether the model is for the video of any fixed camera: only tracks can use it.
+    bool is_for_fixed_camera() const noexcept { return drc_extractor_is_for_fixed_camera(handle_.get()) != 0; }
+
     drc_extractor *handle() const noexcept { return handle_.get(); }
 
 private:
@@ -99,11 +103,19 @@ public:
         handle_.reset(opened);
     }
 
-    drc_result step(const drc_image &image, MaskView mask) {
+    // seconds: since the frame before, for the state of a fixed camera.
+    drc_result step(const drc_image &image, MaskView mask, double seconds = DRC_FRAME_SECONDS) {
         drc_result result{};
         detail::require(
-            drc_track_step(handle_.get(), &image, mask.data, detail::stride_of(image, mask), &result));
+            drc_track_step_after(handle_.get(), &image, seconds, mask.data, detail::stride_of(image, mask), &result));
         return result;
+    }
+
+    // The lines on what happened to a fixed camera since the last call.
+    std::vector<std::string> take_notices() {
+        std::vector<std::string> lines;
+        while (const char *line = drc_track_take_notice(handle_.get())) lines.emplace_back(line);
+        return lines;
     }
 
     // Number of chains that were started from noise after the first.

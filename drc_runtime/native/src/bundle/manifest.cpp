@@ -11,6 +11,7 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *format = "drc-bundle-1";
+constexpr const char *format_2 = "drc-bundle-2";  // the background is an input
 constexpr std::size_t most_files = 32;  // each is read as a whole
 // Suffix of graphs whose convolutions run in float16; inputs and outputs stay float32.
 constexpr std::string_view half_precision = "_fp16";
@@ -41,6 +42,19 @@ const std::map<std::string, KnownGraph> &known_graphs() {
         {"prior_step", {{{"z", "BD"}, {"noise", "BD"}}, {{"z_next", "BD"}, {"energy", "B"}}}},
     };
     return graphs;
+}
+
+// posterior_step where the background is an input: the given background and its scale come in, and the given background with the
+// local gain that the model draws takes the place of the generated one.
+const KnownGraph &step_with_given_background() {
+    static const KnownGraph graph = [] {
+        KnownGraph changed = known_graphs().at("posterior_step");
+        changed.inputs.insert(changed.inputs.end(), {{"background", "B3HW"}, {"background_scale", "B1HW"}});
+        for (auto &output : changed.outputs)
+            if (output.first == "background") output.first = "background_lit";
+        return changed;
+    }();
+    return graph;
 }
 
 bool is_file_name(const std::string &text) {
@@ -109,9 +123,11 @@ void check_graphs(const Manifest &manifest) {
     if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
     check_files(manifest, {});
     for (const auto &[name, graph] : manifest.graphs) {
-        const auto found = known_graphs().find(plain_name(name));
+        const std::string kind = plain_name(name);
+        const auto found = known_graphs().find(kind);
         if (found == known_graphs().end()) continue;
-        const KnownGraph &known = found->second;
+        const bool given = manifest.given_background && kind == "posterior_step";
+        const KnownGraph &known = given ? step_with_given_background() : found->second;
         const std::string where = "manifest.json: graphs." + name;
         for (const auto &input : graph.inputs)
             if (std::none_of(known.inputs.begin(), known.inputs.end(), [&](const auto &it) { return it.first == input.first; }))
@@ -121,6 +137,15 @@ void check_graphs(const Manifest &manifest) {
         check_tensors(manifest, where + ".inputs.", known.inputs, graph.inputs, batch);
         check_tensors(manifest, where + ".outputs.", known.outputs, graph.outputs, batch);
     }
+}
+
+bool has_given_background(const JsonObject &root, const std::string &version) {
+    const std::string background = root.has("background") ? root.text("background") : "generated";
+    const bool given = background == "input";
+    if (!given && background != "generated")
+        root.refuse("background", "is '" + background + "', but this version of drc knows generated, input");
+    if (given != (version == format_2)) root.refuse("background", "does not go with format '" + version + "'");
+    return given;
 }
 
 // libdrc does not run TorchScript, but accepts the same manifests as the Python runtime.
@@ -141,9 +166,10 @@ Manifest parse_manifest(std::string_view text) {
     const nlohmann::json decoded = decode_json(text);
     const JsonObject root(decoded, "");
     const std::string version = root.text("format");
-    if (version != format)
+    if (version != format && version != format_2)
         throw Failure(DRC_ERROR_BUNDLE_VERSION, "the bundle has format '" + version + "' but this version of drc reads '" +
-                                                    format + "': export it again, or install the drc that wrote it");
+                                                    format + "' and '" + format_2 +
+                                                    "': export it again, or install the drc that wrote it");
     const Shape image_size = root.sizes("image_size");
     if (image_size.size() != 2) root.refuse("image_size", "must be [height, width]");
     Manifest manifest;
@@ -170,6 +196,7 @@ Manifest parse_manifest(std::string_view text) {
     for (const std::string &name : graphs.keys()) manifest.graphs[name] = parse_graph(graphs.child(name));
     root.child("training").require_scalars();
     root.child("metrics").limit_members();
+    manifest.given_background = has_given_background(root, version);
     if (root.has("torchscript")) check_torchscript(manifest, root.child("torchscript"));
     check_graphs(manifest);
     return manifest;

@@ -1,4 +1,4 @@
-// The manifest of a bundle, version 1: manifest.json, checked key by key.
+// The manifest of a bundle, versions 1 and 2: manifest.json, checked key by key.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,13 @@ struct Manifest {
     double sigma = 0;                    // scale of the background's likelihood in the network's range [-1, 1]
     double foreground_spread = 1;        // the foreground's sigma over the background's
     bool gaussian = false;               // log p is proportional to the squared difference, not to the absolute one (Laplace)
+    bool given_background = false;       // the runtime learns the background while it runs, for any fixed camera (format 2)
     int cold_steps = 0, track_steps = 0;
     std::map<std::string, GraphEntry> graphs;
+
+    // The images of a sample do not say enough for Eq. 7: with several foreground slots they are only the slots' mean, and with a
+    // given background the densities have parts that no image shows (scale, shadow, unknown foreground).
+    bool needs_responsibility() const { return foreground_slots > 1 || given_background; }
 };
 
 // Refuses what Manifest.parse of the Python runtime refuses, with the same messages.

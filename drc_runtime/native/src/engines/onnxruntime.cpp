@@ -152,13 +152,17 @@ struct PosteriorStep::Session {
     void bind(const Manifest &manifest, Buffers &buffers) {
         using Named = std::vector<std::pair<const char *, std::vector<float> *>>;
         const GraphEntry &entry = manifest.graphs.at(graph_name);
-        const Named given{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
+        Named given{{"z", &buffers.z}, {"image", &buffers.image}, {"noise", &buffers.noise}};
+        if (manifest.given_background) {
+            given.emplace_back("background", &buffers.given_background);
+            given.emplace_back("background_scale", &buffers.given_scale);
+        }
         Named outputs{{"z_next", &buffers.z_next},
                       {"log_posterior", &buffers.log_posterior},
                       {"mask", &buffers.mask},
                       {"foreground", &buffers.foreground},
-                      {"background", &buffers.background}};
-        if (manifest.foreground_slots > 1) outputs.emplace_back("responsibility", &buffers.responsibility);
+                      {manifest.given_background ? "background_lit" : "background", &buffers.background}};
+        if (manifest.needs_responsibility()) outputs.emplace_back("responsibility", &buffers.responsibility);
         for (const auto &[name, buffer] : given) {
             inputs.emplace_back(name, tensor(entry.inputs.at(name), *buffer));
             moving.BindInput(name, inputs.back().second);

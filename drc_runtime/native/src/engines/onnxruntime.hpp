@@ -20,8 +20,9 @@ struct EngineOptions {
 // The tensors of posterior_step; the batch is the first axis.
 struct Buffers {
     std::vector<float> z, image, noise;                                      // written by the caller
+    std::vector<float> given_background, given_scale;  // likewise, where the model takes the background, else empty
     std::vector<float> z_next, log_posterior, mask, foreground, background;  // written by run
-    std::vector<float> responsibility;  // written by run where the model has several foreground slots, else empty
+    std::vector<float> responsibility;  // written by run where the model needs it, else empty
 };
 
 class PosteriorStep {

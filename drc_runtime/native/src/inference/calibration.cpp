@@ -19,7 +19,7 @@ constexpr std::size_t rounds = 5;  // how often each is timed
 double median_milliseconds(drc_extractor &extractor, const drc_image &image, int steps, std::vector<std::uint8_t> &mask) {
     std::array<float, rounds> found{};
     for (float &round : found)
-        round = extractor.extract(image, steps, mask.data(), static_cast<std::size_t>(image.width)).milliseconds;
+        round = extractor.trial(image, steps, mask.data(), static_cast<std::size_t>(image.width)).milliseconds;
     std::sort(found.begin(), found.end());
     return static_cast<double>(found[rounds / 2]);
 }

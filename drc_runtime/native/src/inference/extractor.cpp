@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <locale>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr int largest_side = 32767;  // OpenCV's resize counts in 16 bits
 constexpr int most_steps = 1'000'000;
+constexpr double longest_gap = 3600, longest_absorb = 1e9;  // seconds
 
 using Clock = std::chrono::steady_clock;
 
@@ -48,6 +51,21 @@ int track_budget(const drc_track_params &params) {
         refuse_usage("a budget of " + std::to_string(params.budget) + " steps cannot be kept: give 1 to " +
                      std::to_string(most_steps) + ", or 0 for no limit");
     return params.budget;
+}
+
+std::string shown(double value) {
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text << value;
+    return text.str();
+}
+
+Adaptation adaptation_of(const drc_track_params &params) {
+    if (params.adapt < DRC_ADAPT_ALL || params.adapt > DRC_ADAPT_NOTHING)
+        refuse_usage("what may adapt is unknown: choose DRC_ADAPT_ALL, DRC_ADAPT_LIGHT or DRC_ADAPT_NOTHING");
+    if (params.absorb != 0 && !(params.absorb >= 1 && params.absorb <= longest_absorb))
+        refuse_usage("a thing cannot be absorbed after " + shown(params.absorb) + " seconds: give 1 or more, or 0 for never");
+    return {static_cast<drc_adapt>(params.adapt), params.absorb};
 }
 
 void check_image(const drc_image &image, const std::uint8_t *probability, std::size_t stride) {
@@ -89,6 +107,13 @@ drc_result drc_extractor::run(const drc_image &image, std::uint8_t *probability,
 }
 
 drc_result drc_extractor::extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride) {
+    if (manifest_.given_background)
+        refuse_usage("the model '" + manifest_.name + "' is for the video of a fixed camera, whose background it learns while it " +
+                     "runs; for a picture alone take another model");
+    return trial(image, steps, probability, stride);
+}
+
+drc_result drc_extractor::trial(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride) {
     check_steps(steps);
     return run(image, probability, stride, [&] {
         const int count = steps > 0 ? steps : manifest_.cold_steps;
@@ -119,8 +144,24 @@ drc_result drc_extractor::read(const drc_image &image, std::uint8_t *probability
 
 drc_track::drc_track(drc_extractor &extractor, const drc_track_params &params)
     : extractor_(extractor),
-      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params)) {}
+      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params)) {
+    const Adaptation adaptation = adaptation_of(params);
+    if (extractor.manifest().given_background) camera_.emplace(extractor.engine(), extractor.manifest(), adaptation);
+}
 
-drc_result drc_track::step(const drc_image &image, std::uint8_t *probability, std::size_t stride) {
-    return extractor_.run(image, probability, stride, [this] { return tracker_.follow(); });
+drc_result drc_track::step(const drc_image &image, double seconds, std::uint8_t *probability, std::size_t stride) {
+    if (!(seconds >= 0 && seconds <= longest_gap))
+        refuse_usage("a frame cannot come " + shown(seconds) + " seconds after the one before: give 0 to " + shown(longest_gap));
+    return extractor_.run(image, probability, stride, [&] {
+        if (!camera_) return tracker_.follow();
+        camera_->give(seconds);
+        const int steps = tracker_.follow();
+        camera_->learn(seconds);
+        return steps;
+    });
+}
+
+const char *drc_track::take_notice() {
+    notice_ = camera_ ? camera_->take_notice() : "";
+    return notice_.empty() ? nullptr : notice_.c_str();
 }

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <drc/drc.h>
 
 #include "bundle/bundle.hpp"
 #include "engines/onnxruntime.hpp"
+#include "inference/camera_track.hpp"
 #include "inference/langevin.hpp"
 #include "inference/mask.hpp"
 #include "inference/tracking.hpp"
@@ -18,9 +21,13 @@ struct drc_extractor {
 
     const drc::detail::Manifest &manifest() const { return manifest_; }
     drc::detail::Posterior &posterior() { return sampler_; }
+    drc::detail::PosteriorStep &engine() { return step_; }
 
     // Starts from noise; `steps` 0 takes the bundle's cold_steps.
     drc_result extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride);
+
+    // The same, also with a model of any fixed camera, for which only the time that it takes has a meaning.
+    drc_result trial(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride);
 
     // Runs `chain`, which moves the posterior's chain for `image` and returns the number of its steps, then reads the mask.
     template <typename Chain>
@@ -42,10 +49,16 @@ private:
 struct drc_track {
     drc_track(drc_extractor &extractor, const drc_track_params &params);
 
-    drc_result step(const drc_image &image, std::uint8_t *probability, std::size_t stride);
+    // seconds: since the frame before; only a model of any fixed camera has a use for it.
+    drc_result step(const drc_image &image, double seconds, std::uint8_t *probability, std::size_t stride);
     int restarts() const { return tracker_.restarts(); }
+
+    // The oldest line on what happened to the camera that was not taken yet, valid until the next call; nullptr: none.
+    const char *take_notice();
 
 private:
     drc_extractor &extractor_;
     drc::detail::Tracker tracker_;
+    std::optional<drc::detail::CameraTrack> camera_;  // with a model of any fixed camera
+    std::string notice_;
 };

@@ -82,7 +82,7 @@ const cv::Mat &GuidedFilter::follow_edges(const cv::Mat &log_odds, const cv::Mat
 
 MaskReader::MaskReader(const Manifest &manifest, Mask mask)
     : mask_(mask),
-      several_slots_(manifest.foreground_slots > 1),
+      needs_responsibility_(manifest.needs_responsibility()),
       sigmoid_(1, 256, CV_8U),
       evidence_(weigh(manifest)),
       log_odds_(static_cast<int>(manifest.height), static_cast<int>(manifest.width), CV_32F),
@@ -96,8 +96,7 @@ MaskReader::MaskReader(const Manifest &manifest, Mask mask)
 }
 
 void MaskReader::read_log_odds(const Buffers &maps, const Preprocessor &image, bool bgr) {
-    // With several slots the graph computes Eq. 7, which adds up their likelihoods; `foreground` is only their mean image.
-    const bool from_graph = mask_ == Mask::responsibility && several_slots_;
+    const bool from_graph = mask_ == Mask::responsibility && needs_responsibility_;
     const std::vector<float> &map = from_graph ? maps.responsibility : maps.mask;
     std::transform(map.begin(), map.begin() + static_cast<std::ptrdiff_t>(log_odds_.total()), log_odds_.begin<float>(), logit);
     if (mask_ == Mask::mixture || from_graph) return;

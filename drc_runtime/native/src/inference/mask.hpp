@@ -46,7 +46,7 @@ private:
     void read_log_odds(const Buffers &maps, const Preprocessor &image, bool bgr);
 
     Mask mask_;
-    bool several_slots_;
+    bool needs_responsibility_;
     cv::Mat sigmoid_;  // a table
     Evidence evidence_;
     GuidedFilter filter_;

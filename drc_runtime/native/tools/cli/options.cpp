@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <locale>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -31,6 +32,8 @@ SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http addr
   --steps N          Langevin steps for each frame. Default: the bundle's own, or fewer if --fps needs that.
   --fps RATE         Frame rate that the steps are chosen for. Default: measured, for a live source.
   --mask KIND        responsibility (default) or mixture.
+  --adapt WHAT       What a model of any fixed camera follows: all (default), light or nothing.
+  --absorb TIME      When a thing that stays becomes background: 90s, 30m (default), 1h, never.
   --threads N        Threads of the network: up to 4 a core. Default: all cores.
   --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.
   --seed N           Seed of the Langevin noise. Default: 0.
@@ -40,13 +43,14 @@ SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http addr
   --version, --help
 )";
 
-enum Code { model = 1, out, masks, soft, steps, fps, mask, threads, provider, seed, no_display, overwrite, json, version, ask };
+enum Code { model = 1, out, masks, soft, steps, fps, mask, adapt, absorb, threads, provider, seed, no_display, overwrite, json, version, ask };
 
 constexpr option known[] = {
     {"model", required_argument, nullptr, model},     {"out", required_argument, nullptr, out},
     {"masks", required_argument, nullptr, masks},     {"soft", no_argument, nullptr, soft},
     {"steps", required_argument, nullptr, steps},     {"fps", required_argument, nullptr, fps},
-    {"mask", required_argument, nullptr, mask},
+    {"mask", required_argument, nullptr, mask},       {"adapt", required_argument, nullptr, adapt},
+    {"absorb", required_argument, nullptr, absorb},
     {"threads", required_argument, nullptr, threads}, {"provider", required_argument, nullptr, provider},
     {"seed", required_argument, nullptr, seed},       {"no-display", no_argument, nullptr, no_display},
     {"overwrite", no_argument, nullptr, overwrite},   {"json", no_argument, nullptr, json},
@@ -82,6 +86,26 @@ int thread_count(const char *text) {
     return value;
 }
 
+std::string adaptation(const std::string &what) {
+    if (what != "all" && what != "light" && what != "nothing")
+        throw UsageError("--adapt " + what + ": choose one of all, light, nothing");
+    return what;
+}
+
+double absorb_seconds(const std::string &text) {
+    if (text == "never") return 0;
+    static const std::regex form("([0-9]{1,6}(?:\\.[0-9]{1,3})?)([smh])");
+    std::smatch match;
+    if (!std::regex_match(text, match, form)) throw UsageError("--absorb " + text + ": write the duration as 90s, 10m or 1h");
+    std::istringstream stream(match[1].str());
+    stream.imbue(std::locale::classic());
+    double value = 0;
+    stream >> value;
+    value *= match[2] == "s" ? 1 : match[2] == "m" ? 60 : 3600;
+    if (value < 1) throw UsageError("--absorb " + text + " is too short; give a second or more, or never");
+    return value;
+}
+
 bool is_mixture(const std::string &kind) {
     if (kind != "mixture" && kind != "responsibility") throw UsageError("--mask " + kind + ": choose responsibility or mixture");
     return kind == "mixture";
@@ -96,6 +120,8 @@ void take(Options &options, int code) {
         case steps: options.steps = number<int>("steps", optarg, 1); break;
         case fps: options.fps = rate(optarg); break;
         case mask: options.mixture = is_mixture(optarg); break;
+        case adapt: options.adapt = adaptation(optarg); break;
+        case absorb: options.absorb = absorb_seconds(optarg); break;
         case threads: options.threads = thread_count(optarg); break;
         case provider: options.provider = optarg; break;
         case seed: options.seed = number<std::uint64_t>("seed", optarg, 0); break;
@@ -124,6 +150,8 @@ std::optional<Options> parse_options(int count, char **arguments) {
     if (optind + 1 != count) throw UsageError("name one SOURCE; see drc-live --help");
     options.source = arguments[optind];
     if (options.model.empty()) throw UsageError("--model BUNDLE is missing: the folder that drc export wrote");
+    if (options.absorb && options.adapt.value_or("all") != "all")
+        throw UsageError("--absorb has no effect with --adapt " + *options.adapt + ": leave out one of them");
     return options;
 }
 

@@ -15,6 +15,8 @@ struct Options {
     bool soft = false, mixture = false, display = true, overwrite = false, json = false;
     int steps = 0, threads = 0;  // 0: the bundle's own number; all cores
     double fps = 0;              // frame rate that the steps are chosen for; 0: a live source's own
+    std::optional<std::string> adapt;  // all, light or nothing: how a model of any fixed camera follows its camera
+    std::optional<double> absorb;      // seconds after which a thing that stays becomes background; 0: never
     std::uint64_t seed = 0;
     std::string provider = "CPU";
 };

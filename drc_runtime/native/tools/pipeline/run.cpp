@@ -24,6 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr int most_errors = 10;  // a live run ends after this many failed frames in a row
 constexpr std::size_t failures_kept = 100;
+constexpr double longest_gap = 1;  // seconds: what a camera's state has not seen for longer, it does not count as seen
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -42,13 +43,18 @@ public:
     FrameExtractor(drc::Extractor &extractor, Source &source, const Options &options)
         : extractor_(extractor), source_(source), options_(options) {}
 
-    drc_result step(const cv::Mat &image, cv::Mat &probability) {
+    drc_result step(const Frame &frame, cv::Mat &probability) {
+        const cv::Mat &image = frame.image;
         probability.create(image.size(), CV_8U);
         const drc_image view{image.data, image.cols, image.rows, image.step, DRC_BGR};
         const drc::MaskView mask{probability.data, probability.total()};
         if (source_.is_still()) return extractor_.extract(view, mask, options_.steps);
         if (!track_) track_ = std::make_unique<drc::Track>(extractor_, chosen(view));
-        return track_->step(view, mask);
+        const double elapsed = last_ ? frame.seconds - *last_ : DRC_FRAME_SECONDS;
+        last_ = frame.seconds;
+        const drc_result result = track_->step(view, mask, std::clamp(elapsed, 0.0, longest_gap));
+        for (const std::string &line : track_->take_notices()) std::fprintf(stderr, "drc-live: %s\n", line.c_str());
+        return result;
     }
 
 private:
@@ -56,6 +62,9 @@ private:
     drc_track_params chosen(const drc_image &first) {
         drc_track_params params = drc_track_default_params();
         params.steps = options_.steps;
+        if (options_.adapt == "light") params.adapt = DRC_ADAPT_LIGHT;
+        if (options_.adapt == "nothing") params.adapt = DRC_ADAPT_NOTHING;
+        params.absorb = options_.absorb.value_or(params.absorb);
         const double rate = options_.fps > 0 ? options_.fps : source_.live ? source_.measured_rate() : 0;
         if (rate <= 0) return params;
         const drc_calibration fits = extractor_.calibrate(first, rate);
@@ -69,6 +78,7 @@ private:
     Source &source_;
     const Options &options_;
     std::unique_ptr<drc::Track> track_;
+    std::optional<double> last_;  // the time of the frame before
 };
 
 // Continues a live run after frames on which the network fails, and reports them.
@@ -78,7 +88,7 @@ public:
 
     std::optional<drc_result> step(FrameExtractor &extractor, const Frame &frame, cv::Mat &probability) {
         try {
-            const drc_result result = extractor.step(frame.image, probability);
+            const drc_result result = extractor.step(frame, probability);
             in_a_row_ = 0;
             return result;
         } catch (const drc::Error &error) {
@@ -114,6 +124,20 @@ void process(Source &source, const Options &options, drc::Extractor &extractor, 
     for (const auto &sink : sinks) sink->close();
 }
 
+// A model of any fixed camera is for videos, and its options are for no other model.
+void check_camera(const drc::Extractor &extractor, const Source &source, const Options &options) {
+    const std::string name = "'" + std::string(extractor.info().name) + "'";
+    if (extractor.is_for_fixed_camera()) {
+        if (source.is_still())
+            throw UsageError("the model " + name + " is for the video of a fixed camera, whose background it learns while it runs; " +
+                             "for images take another --model");
+        return;
+    }
+    if (options.adapt || options.absorb)
+        throw UsageError(std::string(options.adapt ? "--adapt" : "--absorb") + " is for a model of any fixed camera, and " + name +
+                         " has its own background: leave it out");
+}
+
 }  // namespace
 
 int run(const Options &options, Clock::time_point start) {
@@ -126,6 +150,7 @@ int run(const Options &options, Clock::time_point start) {
     const bool shown = may_show && (source->live || (!options.out && !options.masks));
     if (!options.out && !options.masks && !shown)
         throw UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR");
+    check_camera(extractor, *source, options);
     check_outputs(*source, options);
     auto sinks = open_sinks(*source, options);
     const auto window = shown ? std::make_unique<Window>(source->rate, source->live) : nullptr;

@@ -1,0 +1,55 @@
+#include "camera/pictures.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <opencv2/imgproc.hpp>
+
+namespace drc::detail {
+
+Plane grey_plane(const Picture &picture) {
+    Plane grey;
+    cv::cvtColor(picture, grey, cv::COLOR_RGB2GRAY);
+    return grey;
+}
+
+Picture to_grey(const Picture &picture) {
+    Picture result;
+    cv::cvtColor(grey_plane(picture), result, cv::COLOR_GRAY2RGB);
+    return result;
+}
+
+// Written out, because cv::warpAffine of OpenCV 4 rounds to 1/32 of a pixel, and that of OpenCV 5, which Python has, does not.
+cv::Mat shifted(const cv::Mat &picture, double x, double y) {
+    const int channels = picture.channels(), left = static_cast<int>(std::floor(-x)), up = static_cast<int>(std::floor(-y));
+    const auto across = static_cast<float>(-x - left), down = static_cast<float>(-y - up);
+    cv::Mat result(picture.size(), picture.type());
+    for (int row = 0; row < picture.rows; ++row) {
+        const float *above = picture.ptr<float>(std::clamp(row + up, 0, picture.rows - 1));
+        const float *below = picture.ptr<float>(std::clamp(row + up + 1, 0, picture.rows - 1));
+        auto *to = result.ptr<float>(row);
+        for (int column = 0; column < picture.cols; ++column) {
+            const int first = channels * std::clamp(column + left, 0, picture.cols - 1);
+            const int second = channels * std::clamp(column + left + 1, 0, picture.cols - 1);
+            for (int channel = 0; channel < channels; ++channel) {
+                const float top = above[first + channel] + across * (above[second + channel] - above[first + channel]);
+                const float bottom = below[first + channel] + across * (below[second + channel] - below[first + channel]);
+                *to++ = top + down * (bottom - top);
+            }
+        }
+    }
+    return result;
+}
+
+double mean(const Picture &picture) {
+    const cv::Scalar sums = cv::sum(picture);
+    return (sums[0] + sums[1] + sums[2]) / (3.0 * static_cast<double>(picture.total()));
+}
+
+double deviation(const Picture &picture) {
+    cv::Scalar means, deviations;
+    cv::meanStdDev(picture.reshape(1), means, deviations);
+    return deviations[0];
+}
+
+}  // namespace drc::detail
