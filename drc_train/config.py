@@ -44,6 +44,8 @@ class Likelihood(NamedTuple):
     """Weight of the uniform component in the foreground's density, with a given background."""
     shadow: float = 0.0
     """Weight of the shadow component in the background's density, with a given background."""
+    whole_pixels: bool = False
+    """Whether regions compete for whole pixels (Eqs. 5 to 7) instead of for each channel (Listing 2)."""
 
 
 class _Section(BaseModel):
@@ -132,6 +134,9 @@ class ModelConfig(_Section):
     """Log-likelihood of a channel: laplace is -|difference| / (2 sigma^2), gaussian is -difference^2 / (2 sigma^2)."""
     sigma: Sigma = 0.25
     """Sigma of the likelihood; images are in [-1, 1]."""
+    competition: Literal["channel", "pixel"] = "channel"
+    """What regions compete for while they learn: each channel by itself, as in Listing 2 and the released code, or the whole
+    pixel, as in Eqs. 5 to 7. Masks are read by pixels in both cases."""
     foreground_spread: float = Field(1.0, ge=1, le=100)
     """Foreground sigma / background sigma. Above 1, only close matches go to the background; for static cameras."""
 
@@ -148,6 +153,10 @@ class ModelConfig(_Section):
             raise ValueError(
                 "background_input needs the Laplace likelihood, no background_image, and latent.reassignment 0"
             )
+        if self.background_input and self.competition == "pixel":
+            raise ValueError(
+                "competition has no effect with background_input, whose densities are of pixels: leave it out"
+            )
         if self.background_input and self.inference != "langevin":
             raise ValueError("background_input needs Langevin inference")
         if not self.background_input and (self.unknown_foreground or self.shadow):
@@ -162,7 +171,9 @@ class ModelConfig(_Section):
     def region_likelihood(self, sigma: float | None = None) -> Likelihood:
         """Both regions' densities, with ``sigma`` for the background; None uses the model's sigma."""
         sigmas = (sigma or self.sigma) * self.foreground_spread, sigma or self.sigma
-        return Likelihood(*sigmas, self.likelihood, self.unknown_foreground, self.shadow)
+        return Likelihood(
+            *sigmas, self.likelihood, self.unknown_foreground, self.shadow, whole_pixels=self.competition == "pixel"
+        )
 
 
 class TrainConfig(_Section):
@@ -207,6 +218,10 @@ class TrainConfig(_Section):
     """Weight of the background's total variation (Eq. 23), in the E-step and the M-step."""
     orthogonal_weight: Weight = 1.0
     """Weight of the orthogonal regularisation (Eq. 24)."""
+    orthogonal_squared: bool = False
+    """Squares the norm of Eq. 24, as the released code does: its gradient then vanishes with the norm."""
+    centre_decay: int = Field(0, ge=0, le=1_000_000_000)
+    """Iterations in which ``model.foreground_centre`` falls to 1 / e, beside what is learned of it; 0 lets it stay."""
     precision: Literal["auto", "float32", "tf32", "float16", "bfloat16"] = "auto"
     """Precision of the E-step's convolutions; everything else is float32. ``auto`` is float32 on a CPU. On a GPU it is the
     fastest whose gradient is close to float32's, measured at the start (``drc_train.sampling.precision``)."""
@@ -254,6 +269,8 @@ class Config(_Section):
             raise ValueError(
                 "a mirrored image has another background: leave out train.mirror or model.background_image"
             )
+        if self.train.centre_decay and not self.model.foreground_centre:
+            raise ValueError("train.centre_decay has no effect without model.foreground_centre: leave it out")
         if self.model.inference == "amortised" and self.train.pseudo_label_weight:
             raise ValueError(
                 "amortised inference has no energy models that emit labels: set train.pseudo_label_weight=0"

@@ -1,6 +1,7 @@
 """One iteration of Algorithm 1: the E-step moves both chains, the M-step the energy models and the generators."""
 
 from collections.abc import Iterator
+from math import exp
 
 import torch
 from torch import Tensor
@@ -255,6 +256,9 @@ class Learner:
         with record_function(PARTS[5]):
             parts = self.generator_gradient(posterior, image, self.iteration)
             generators_moved = self._move(self.generator_optimiser)
+            if train.centre_decay and generators_moved:
+                with torch.no_grad():
+                    self.model.foreground_place.mul_(exp(-1 / train.centre_decay))
         figures |= energies | {"log_posterior": float(log_posterior[rows].mean())}
         return {name: float(value) for name, value in parts.items()} | figures, energies_moved and generators_moved
 

@@ -23,8 +23,9 @@ def region_log_likelihoods(regions: Regions, image: Tensor, likelihood: Likeliho
         likelihood: sigmas and family.
 
     Returns:
-        Of each foreground slot ``(B K, 3, H, W)`` and of the background ``(B, 3, H, W)``. With a given background, whose
-        ``image`` is an observation ``(B, 7, H, W)``, of whole pixels: one channel each (``drc_train.model.camera``).
+        Of each foreground slot ``(B K, 3, H, W)`` and of the background ``(B, 3, H, W)``. Of whole pixels, one channel each,
+        if the likelihood says so, or with a given background, whose ``image`` is an observation ``(B, 7, H, W)``
+        (``drc_train.model.camera``).
     """
     if image.shape[1] == OBSERVED:
         return camera_log_likelihoods(regions, image, likelihood)
@@ -40,11 +41,15 @@ def region_log_likelihoods(regions: Regions, image: Tensor, likelihood: Likeliho
         # a Laplace density is normalised by its rate, 1 / (2 sigma^2), a Gaussian by 1 / sigma
         power = 2 if likelihood.family == "laplace" else 1
         foreground = foreground - power * log(likelihood.foreground / likelihood.background)
+    if likelihood.whole_pixels:
+        return foreground.sum(1, keepdim=True), background.sum(1, keepdim=True)
     return foreground, background
 
 
 def mixture_log_likelihood(regions: Regions, image: Tensor, likelihood: Likelihood) -> Tensor:
     """log(sum_k pi_k p_k + pi_b p_b) of Eq. 6 for each pixel and channel, up to a constant: ``(B, 3, H, W)``.
+
+    One channel where the densities are of whole pixels (``region_log_likelihoods``).
 
     Its gradient equals the gradient of Eq. 12 with fixed responsibilities. This is the identity of Eq. 10, so nothing needs to be
     detached. With l_k = log(pi_k / pi_b) and lse the log-sum-exp over the foreground slots, the value is
@@ -105,14 +110,15 @@ def log_posterior(
     return evidence - penalty + log_prior(model, z), regions
 
 
-def orthogonal_penalty(module: nn.Module) -> Tensor:
-    """Sum over all convolutions of the Frobenius norm of the off-diagonal part of W W^T (Eq. 24)."""
+def orthogonal_penalty(module: nn.Module, squared: bool = False) -> Tensor:
+    """Sum over all convolutions of the Frobenius norm of the off-diagonal part of W W^T (Eq. 24), or of its square."""
     total = torch.zeros((), device=next(module.parameters()).device)
     for parameter in module.parameters():
         if parameter.ndim == 4:
             kernel = parameter.flatten(1)
             product = kernel @ kernel.T
-            total = total + (product - torch.diag(product.diagonal())).norm()
+            outside = product - torch.diag(product.diagonal())
+            total = total + (outside.square().sum() if squared else outside.norm())
     return total
 
 
@@ -149,14 +155,18 @@ def m_step_loss(
         The loss; its weighted parts by name, with ``foreground_share``, the mean of pi_f, besides.
     """
     regions = model(z, image)
-    parts = {"likelihood": -mixture_log_likelihood(regions, image, model.config.region_likelihood(sigma)).mean()}
+    likelihood = model.config.region_likelihood(sigma)
+    evidence = mixture_log_likelihood(regions, image, likelihood).mean()
+    # per element in both cases, so that the weights of the other parts keep their meaning
+    parts = {"likelihood": -evidence / (image.shape[1] if likelihood.whole_pixels else 1)}
     elements = image[0].numel()
     parts["total_variation"] = train.total_variation_weight * total_variation(regions.background).mean() / elements
     if train.pseudo_label_weight:
         parts["pseudo_label"] = train.pseudo_label_weight * pseudo_label_loss(model, z, regions)
     if train.orthogonal_weight:
         penalised = (model.foreground, model.background, model.foreground_classifier, model.background_classifier)
-        parts["orthogonal"] = train.orthogonal_weight * sum(map(orthogonal_penalty, penalised), torch.zeros(()))
+        penalties = [orthogonal_penalty(module, train.orthogonal_squared) for module in penalised]
+        parts["orthogonal"] = train.orthogonal_weight * torch.stack(penalties).sum()
     share = regions.mask.mean()
     if train.share_weight:
         parts["share"] = train.share_weight * share

@@ -202,3 +202,16 @@ def test_a_recipe_that_is_no_file_of_yaml_is_said_to_be_that(tmp_path: Path, nam
 def test_a_mistyped_preset_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="no preset 'edge64'; did you mean edge-64"):
         load_config("edge64")
+
+
+@pytest.mark.parametrize(
+    ("preset", "override", "reason"),
+    [
+        ("edge-32", "train.centre_decay=100", "no effect without model.foreground_centre"),
+        ("fixed-camera", "model.competition=pixel", "competition has no effect with background_input"),
+    ],
+)
+def test_settings_of_competition_and_centre_without_effect_are_refused(preset: str, override: str, reason: str) -> None:
+    overrides = [override] if preset != "edge-32" else ["model.foreground_centre=0", override]
+    with pytest.raises(ConfigError, match=reason):
+        load_config(preset, overrides)

@@ -1,5 +1,7 @@
 """One EM iteration, and what it starts from."""
 
+from math import exp
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,17 @@ def test_the_seed_decides_every_number(tiny_overrides: list[str], tiny_images: t
     )
     assert first == same
     assert all(first[name] != other[name] for name in ("likelihood", "energy_prior", "log_posterior"))
+
+
+def test_the_centre_s_offset_decays_beside_what_is_learned_of_it(
+    tiny_overrides: list[str], tiny_images: torch.Tensor
+) -> None:
+    settings = [*tiny_overrides, "model.foreground_centre=4"]
+    kept = learner(load_config("edge-32", settings), tiny_images)
+    fading = learner(load_config("edge-32", [*settings, "train.centre_decay=10"]), tiny_images)
+    kept.step()
+    fading.step()
+    torch.testing.assert_close(fading.model.foreground_place, kept.model.foreground_place * exp(-0.1))
 
 
 def test_if_all_chains_diverge_nothing_is_learned(tiny_config: Config, tiny_images: torch.Tensor) -> None:

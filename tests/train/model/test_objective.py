@@ -203,6 +203,28 @@ def test_responsibility_sums_the_channels() -> None:
     torch.testing.assert_close(responsibility(regions, image, BOTH), weight / (weight + other))
 
 
+def test_whole_pixels_compete_by_the_responsibility_that_masks_are_read_from() -> None:
+    model = small_model()
+    z, image, _ = batch(model)
+    regions = model(z)
+    whole = BOTH._replace(whole_pixels=True)
+    evidence = mixture_log_likelihood(regions, image, whole)
+    assert evidence.shape == (3, 1, 8, 8)
+    (found,) = torch.autograd.grad(evidence.sum(), regions.slots, retain_graph=True)
+    gamma = responsibility(regions, image, BOTH)
+    torch.testing.assert_close(responsibility(regions, image, whole), gamma)
+    torch.testing.assert_close(found, gamma * (image - regions.slots).sign() / (2 * SIGMA**2))  # Eq. 10
+
+
+def test_the_m_step_of_whole_pixels_is_per_element() -> None:
+    model = small_model()
+    z, image, _ = batch(model)
+    model.config = model.config.model_copy(update={"competition": "pixel"})
+    _, parts = m_step_loss(model, z, image, TRAIN, SIGMA)
+    expected = -mixture_log_likelihood(model(z), image, BOTH._replace(whole_pixels=True)).sum() / image.numel()
+    torch.testing.assert_close(parts["likelihood"], expected.detach())
+
+
 def test_the_map_that_re_assignment_reads_is_detached() -> None:
     model = small_model()
     z, _, _ = batch(model)
@@ -228,6 +250,7 @@ def test_orthogonal_penalty_is_zero_only_for_orthogonal_kernels() -> None:
     assert float(orthogonal_penalty(layer)) == pytest.approx(0, abs=1e-6)
     layer.weight.data[1] = layer.weight.data[0]
     assert float(orthogonal_penalty(layer)) == pytest.approx(2**0.5, rel=1e-5)
+    assert float(orthogonal_penalty(layer, squared=True)) == pytest.approx(2, rel=1e-5)
 
 
 def test_m_step_loss_adds_up_and_reaches_generators_but_not_energies() -> None:
