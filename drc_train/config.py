@@ -123,7 +123,9 @@ class ModelConfig(_Section):
     energy_width: Width = 200
     """Hidden units of the foreground's and background's energy models."""
     reassignment_energy_width: Width = 200
-    """Hidden units of the re-assignment's energy model."""
+    """Hidden units of the re-assignment's energy model: 200 in Table S2, 400 in the released code."""
+    energy_sign: Literal[-1, 1] = -1
+    """Of the log-sum-exp over the logits of y in an energy: -1 is Eq. 2 with p(y | z) its softmax, 1 the released code."""
     classifier_channels: Width = 64
     """Channels of the first layer of the auxiliary classifiers; each further layer doubles them."""
     inference: Literal["langevin", "amortised"] = "langevin"
@@ -207,6 +209,8 @@ class TrainConfig(_Section):
     """Weight of the background's total variation (Eq. 23), in the E-step and the M-step."""
     orthogonal_weight: Weight = 1.0
     """Weight of the orthogonal regularisation (Eq. 24)."""
+    orthogonal_squared: bool = False
+    """Squares the norm of Eq. 24, as the released code does: its gradient then vanishes with the norm."""
     precision: Literal["auto", "float32", "tf32", "float16", "bfloat16"] = "auto"
     """Precision of the E-step's convolutions; everything else is float32. ``auto`` is float32 on a CPU. On a GPU it is the
     fastest whose gradient is close to float32's, measured at the start (``drc_train.sampling.precision``)."""

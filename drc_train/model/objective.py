@@ -105,14 +105,15 @@ def log_posterior(
     return evidence - penalty + log_prior(model, z), regions
 
 
-def orthogonal_penalty(module: nn.Module) -> Tensor:
-    """Sum over all convolutions of the Frobenius norm of the off-diagonal part of W W^T (Eq. 24)."""
+def orthogonal_penalty(module: nn.Module, squared: bool = False) -> Tensor:
+    """Sum over all convolutions of the Frobenius norm of the off-diagonal part of W W^T (Eq. 24), or of its square."""
     total = torch.zeros((), device=next(module.parameters()).device)
     for parameter in module.parameters():
         if parameter.ndim == 4:
             kernel = parameter.flatten(1)
             product = kernel @ kernel.T
-            total = total + (product - torch.diag(product.diagonal())).norm()
+            outside = product - torch.diag(product.diagonal())
+            total = total + (outside.square().sum() if squared else outside.norm())
     return total
 
 
@@ -156,7 +157,8 @@ def m_step_loss(
         parts["pseudo_label"] = train.pseudo_label_weight * pseudo_label_loss(model, z, regions)
     if train.orthogonal_weight:
         penalised = (model.foreground, model.background, model.foreground_classifier, model.background_classifier)
-        parts["orthogonal"] = train.orthogonal_weight * sum(map(orthogonal_penalty, penalised), torch.zeros(()))
+        penalties = [orthogonal_penalty(module, train.orthogonal_squared) for module in penalised]
+        parts["orthogonal"] = train.orthogonal_weight * torch.stack(penalties).sum()
     share = regions.mask.mean()
     if train.share_weight:
         parts["share"] = train.share_weight * share
