@@ -125,7 +125,9 @@ class ModelConfig(_Section):
     energy_width: Width = 200
     """Hidden units of the foreground's and background's energy models."""
     reassignment_energy_width: Width = 200
-    """Hidden units of the re-assignment's energy model."""
+    """Hidden units of the re-assignment's energy model: 200 in Table S2, 400 in the released code."""
+    energy_sign: Literal[-1, 1] = -1
+    """Of the log-sum-exp over the logits of y in an energy: -1 is Eq. 2 with p(y | z) its softmax, 1 the released code."""
     classifier_channels: Width = 64
     """Channels of the first layer of the auxiliary classifiers; each further layer doubles them."""
     inference: Literal["langevin", "amortised"] = "langevin"

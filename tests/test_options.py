@@ -135,6 +135,11 @@ REFUSED: dict[str, dict[str, list[str]]] = {
     },
     "train": {
         "--preset": ["images --out run --resume --preset edge-32"],
+        "--protocol": [
+            "images --out run --resume --protocol released",
+            "images --out out --protocol released",
+            "images --out out --preset edge-32 --protocol paper",
+        ],
         "--set": ["images --out run --resume --set model.image_size=8"],
         "--skip-unreadable": ["tm-dsprites:4 --out out --skip-unreadable"],
     },
@@ -155,6 +160,9 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--truth": ["cub images out --truth labelled/masks"],
         "--margin": ["clevr6 images out --margin 0.1"],
         "--largest": ["dogs images out --largest 0.9"],
+        "--protocol": ["dogs images out --protocol released", "cub images out --protocol released --margin 0.1"],
+        "--split": ["dogs images out --split table3"],
+        "--exclude": ["clevr6 images out --exclude names.txt"],
         "--skip-unreadable": ["clevr6 images out --skip-unreadable"],
     },
     "export": {

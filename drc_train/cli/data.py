@@ -60,6 +60,17 @@ def convert(
             help="Leave out images whose mask covers more than this fraction; the paper: 0.9 for dogs. Default: 1.",
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="paper|released", help="Crops and filters: docs/paper.md. Default: paper's crops."),
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option(metavar="SPLIT", help="download, all (one folder, Table 1), or table3 (cub: 10,000 and 1,000)."),
+    ] = "download",
+    exclude: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Leave out the images named in it, one in each line, no suffix.")
+    ] = None,
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
     ] = False,
@@ -73,7 +84,7 @@ def convert(
     from drc_train.data.downloads.convert import convert_data_set
     from drc_train.data.downloads.options import ConversionOptions
 
-    options = ConversionOptions(size, truth, margin, largest, skip_unreadable)
+    options = ConversionOptions(size, truth, margin, largest, protocol, split, exclude, skip_unreadable)
     with Activity() as progress:
         progress("reading")
         report = convert_data_set(

@@ -24,6 +24,12 @@ def train(
         str | None,
         typer.Option(metavar="P", help="A preset or a YAML file. Default: static-camera for a video, else edge-64."),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="paper|released", help="Settings over a preset of the paper: docs/paper.md. Default: paper."
+        ),
+    ] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as train.batch_size=16; repeatable.")
     ] = None,
@@ -47,14 +53,20 @@ def train(
       drc train images --out runs/mine --preset edge-64 --set train.batch_size=16
       drc train images --out runs/mine --resume --minutes 10
     """
+    from drc_runtime.errors import UsageError
+    from drc_train.protocols import protocol_overrides
     from drc_train.training.loop import FIRST_CHECK
     from drc_train.training.train import Recipe, Reporting
     from drc_train.training.train import train as learn
 
+    if protocol is not None and resume:
+        raise UsageError(
+            "--protocol has no effect with --resume, which continues with the run's own settings: leave it out"
+        )
     report = learn(
         source,
         out,
-        recipe=Recipe(preset, tuple(override or ())),
+        recipe=Recipe(preset, (*protocol_overrides(protocol, preset), *(override or ()))),
         iterations=iterations,
         minutes=minutes,
         resume=resume,

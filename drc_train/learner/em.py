@@ -1,4 +1,4 @@
-"""One iteration of Algorithm 1: the E-step moves both chains, the M-step the energy models and the generators."""
+"""One iteration of Algorithm 1: the E-step moves both chains, the M-step the generators and the energy models."""
 
 from collections.abc import Iterator
 from math import exp
@@ -232,7 +232,7 @@ class Learner:
             ]
 
     def _langevin_step(self, index: Tensor) -> tuple[dict[str, float], bool]:
-        """E-step with both chains, then Eq. 3 and the M-step; the figures, and whether both updates were made."""
+        """E-step with both chains, then the M-step and Eq. 3; the figures, and whether both updates were made."""
         train = self.config.train
         with record_function(PARTS[1]):
             image = self._images_and_prefetch(index)
@@ -251,14 +251,15 @@ class Learner:
         if nothing_left:
             return figures, False
         posterior, image = posterior[rows], image[rows]
-        with record_function(PARTS[4]):
-            energies, energies_moved = self._move_energies(posterior, prior[prior_rows])
+        # before the energies move: Listing 3's labels are those of the step's start
         with record_function(PARTS[5]):
             parts = self.generator_gradient(posterior, image, self.iteration)
             generators_moved = self._move(self.generator_optimiser)
             if train.centre_decay and generators_moved:
                 with torch.no_grad():
                     self.model.foreground_place.mul_(exp(-1 / train.centre_decay))
+        with record_function(PARTS[4]):
+            energies, energies_moved = self._move_energies(posterior, prior[prior_rows])
         figures |= energies | {"log_posterior": float(log_posterior[rows].mean())}
         return {name: float(value) for name, value in parts.items()} | figures, energies_moved and generators_moved
 

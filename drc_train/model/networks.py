@@ -53,8 +53,10 @@ class Energy(nn.Module):
     that p(y | z) is their softmax (section 3.1, Pang et al. [64]). With 1 the output is the energy itself.
     """
 
-    def __init__(self, latent: int, width: int, categories: int, hidden: int) -> None:
+    def __init__(self, latent: int, width: int, categories: int, hidden: int, sign: int = -1) -> None:
+        """``sign`` is that of the log-sum-exp (``ModelConfig.energy_sign``)."""
         super().__init__()
+        self.sign = sign
         sizes = [latent, *[width] * hidden]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
         self.last = nn.Linear(width, categories)
@@ -68,7 +70,7 @@ class Energy(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """``(B, latent)`` to the energies ``(B,)``."""
         logits = self.logits(z)
-        return logits[:, 0] if logits.shape[1] == 1 else -logits.logsumexp(1)
+        return logits[:, 0] if logits.shape[1] == 1 else self.sign * logits.logsumexp(1)
 
 
 class Classifier(nn.Module):

@@ -97,8 +97,9 @@ class RegionModel(nn.Module):
         self.background = Generator(latent.background, *background_shape, outputs=4, upsampling=config.upsampling)
         has_energies = config.inference == "langevin"
         if has_energies:
-            self.foreground_energy = Energy(latent.foreground, config.energy_width, config.foreground_categories, 2)
-            self.background_energy = Energy(latent.background, config.energy_width, config.background_categories, 2)
+            width, sign = config.energy_width, config.energy_sign
+            self.foreground_energy = Energy(latent.foreground, width, config.foreground_categories, 2, sign)
+            self.background_energy = Energy(latent.background, width, config.background_categories, 2, sign)
         if latent.reassignment:
             self.reassignment = Generator(
                 latent.reassignment, *shape, outputs=2, upsampling=config.upsampling, context=config.base_channels

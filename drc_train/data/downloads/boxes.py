@@ -26,8 +26,9 @@ class Square(NamedTuple):
     side: int
 
     def cut(self, image: Image) -> Image:
-        """The square's part of an image ``(H, W)`` or ``(H, W, 3)``."""
-        return image[self.top : self.top + self.side, self.left : self.left + self.side]
+        """The square's part of an image ``(H, W)`` or ``(H, W, 3)``, without what lies outside of it."""
+        rows = slice(max(0, self.top), max(0, self.top + self.side))
+        return image[rows, max(0, self.left) : max(0, self.left + self.side)]
 
 
 def parse_box(values: tuple[Any, Any, Any, Any], where: str) -> Box:
@@ -73,3 +74,13 @@ def square_around(box: Box, height: int, width: int, margin: float = 0.0) -> Squ
         left=max(0, min(round((left + right - side) / 2), width - side)),
         side=side,
     )
+
+
+def released_square(box: Box) -> Square:
+    """The square of 1.5 times a box's longer side at its centre, as the released code takes it for Birds (data/dataset.py).
+
+    It may leave the image; what ``cut`` gives is then no square, and scaling squashes it, as there.
+    """
+    left, top, width, height = (int(value) for value in (box.left, box.top, box.right - box.left, box.bottom - box.top))
+    half = max(1, int(0.75 * max(width, height)))
+    return Square((2 * top + height) // 2 - half, (2 * left + width) // 2 - half, 2 * half)

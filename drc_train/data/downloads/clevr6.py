@@ -25,13 +25,15 @@ FILE = "clevr_with_masks_train.tfrecords"
 HEIGHT, WIDTH, ENTITIES = 240, 320, 11
 MOST_OBJECTS = 6
 CROP = Square(top=24, left=64, side=192)
-"""The centre of an image."""
+"""The centre of an image (Appendix A.4)."""
+RELEASED_CROP = Square(top=29, left=64, side=192)
+"""That of the released code, which took it from IODINE's."""
 SCENES = 70_000
 """Only the first scenes of the file are used."""
 _LARGEST_RECORD = 1 << 23  # bytes; a scene has 3.2 MB
 
 
-def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
+def read_scenes(root: Path, crop: Square = CROP) -> Iterator[tuple[Image, Image]]:
     """Yields images ``(192, 192, 3)`` uint8 RGB and masks ``(192, 192)`` uint8, 0 or 255, of at most 6 objects.
 
     Raises:
@@ -45,7 +47,7 @@ def read_scenes(root: Path) -> Iterator[tuple[Image, Image]]:
         visible = np.asarray(values["visibility"], np.float32) > 0.5
         if visible[1:].sum() <= MOST_OBJECTS:
             objects = values["mask"][1:].max(0)
-            yield CROP.cut(values["image"]), binary(CROP.cut(objects))
+            yield crop.cut(values["image"]), binary(crop.cut(objects))
 
 
 def _records(path: Path) -> Iterator[bytes]:

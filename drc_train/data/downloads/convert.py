@@ -1,13 +1,14 @@
 """Converts downloads to this project's folder form: ``train`` and ``test``, each with ``images`` and ``masks``."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from drc_runtime.errors import SourceError
 from drc_runtime.images import Image, write_png
 from drc_runtime.preprocess import resize
 from drc_train.data.downloads.crops import Crop, ObjectCrops, scene_crops
-from drc_train.data.downloads.options import ConversionOptions, ConversionReport, check_options
+from drc_train.data.downloads.options import PAPER_LARGEST, ConversionOptions, ConversionReport, check_options
 from drc_train.data.folders import staged_folder
 from drc_train.data.masks import binary
 
@@ -36,8 +37,10 @@ def convert_data_set(
     """
     options = options or ConversionOptions()
     check_options(name, options)
+    if options.protocol == "paper" and name == "dogs" and options.truth is not None and options.largest is None:
+        options = replace(options, largest=PAPER_LARGEST)
     report = ConversionReport()
-    crops = scene_crops(download) if name == "clevr6" else ObjectCrops(name, download, options, report)
+    crops = scene_crops(download, options) if name == "clevr6" else ObjectCrops(name, download, options, report)
     with staged_folder(Path(folder)) as stage:
         for seen, crop in enumerate(crops, 1):
             _write(stage, crop, options, report)
@@ -65,7 +68,8 @@ def _write(stage: Path, crop: Crop, options: ConversionOptions, report: Conversi
             return
         _write_new(stage / crop.split / "masks" / f"{crop.name}.png", mask)
     _write_new(stage / crop.split / "images" / f"{crop.name}.png", resize(crop.image, shape))
-    setattr(report, crop.split, getattr(report, crop.split) + 1)
+    counted = crop.split or "train"
+    setattr(report, counted, getattr(report, counted) + 1)
 
 
 def _write_new(path: Path, image: Image) -> None:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from drc_runtime.errors import SourceError
 from drc_runtime.images import Image, read_image
-from drc_train.data.downloads.boxes import square_around
+from drc_train.data.downloads.boxes import released_square, square_around
 from drc_train.data.downloads.cars import list_cars
-from drc_train.data.downloads.clevr6 import read_scenes
+from drc_train.data.downloads.clevr6 import CROP, RELEASED_CROP, read_scenes
 from drc_train.data.downloads.cub import list_birds
 from drc_train.data.downloads.dogs import list_dogs
 from drc_train.data.downloads.files import Item
-from drc_train.data.downloads.options import ConversionOptions, ConversionReport
+from drc_train.data.downloads.options import ConversionOptions, ConversionReport, names_to_exclude
 from drc_train.data.masks import read_probabilities
 
 TEST_SCENES = 1000
@@ -24,19 +24,22 @@ class Crop(NamedTuple):
     """One image and its mask, before they are scaled."""
 
     split: str
+    """``train``, ``test``, or empty where there is no split."""
     name: str
     image: Image
     mask: Image | None
 
 
-def scene_crops(download: Path) -> Iterator[Crop]:
+def scene_crops(download: Path, options: ConversionOptions) -> Iterator[Crop]:
     """The crops of CLEVR6.
 
     Raises:
         SourceError: as ``clevr6.read_scenes``.
     """
-    for index, (image, mask) in enumerate(read_scenes(download)):
-        yield Crop("test" if index < TEST_SCENES else "train", f"{index:05d}", image, mask)
+    crop = RELEASED_CROP if options.protocol == "released" else CROP
+    for index, (image, mask) in enumerate(read_scenes(download, crop)):
+        split = "" if options.split == "all" else "test" if index < TEST_SCENES else "train"
+        yield Crop(split, f"{index:05d}", image, mask)
 
 
 @dataclass
@@ -63,8 +66,18 @@ class ObjectCrops:
 
     def _wanted(self) -> Iterator[tuple[Item, Path | None]]:
         """The images to crop, each with its mask's file; None where no masks are written."""
+        excluded = names_to_exclude(self.options)
+        for item, path in self._listed():
+            if str(item.mask) in excluded:
+                self.report.excluded += 1
+            elif item.split == "validation":
+                self.report.validation += 1
+            else:
+                yield item, path
+
+    def _listed(self) -> Iterator[tuple[Item, Path | None]]:
         if self.name == "cub":
-            items, masks = list_birds(self.download)
+            items, masks = list_birds(self.download, self.options.split == "table3")
             yield from ((item, masks / f"{item.mask}.png") for item in items)
             return
         for item in (list_dogs if self.name == "dogs" else list_cars)(self.download):
@@ -85,7 +98,9 @@ def _crop(item: Item, mask_path: Path | None, options: ConversionOptions) -> Cro
     image = read_image(item.image)
     height, width = image.shape[:2]
     try:
-        square = square_around(item.box, height, width, options.margin or 0.0)
+        square = square_around(item.box, height, width, options.margin or 0.0)  # also checks the box
+        if options.protocol == "released":
+            square = released_square(item.box)
     except SourceError as error:
         raise SourceError(f"{item.image}: {error}") from error
     mask = None
@@ -97,4 +112,6 @@ def _crop(item: Item, mask_path: Path | None, options: ConversionOptions) -> Cro
             raise SourceError(
                 f"{mask_path} is {mask.shape[1]}x{mask.shape[0]} but its image {width}x{height}; masks must have its size"
             )
+    if options.split == "all":  # names are unique within a split alone
+        return Crop("", f"{item.split}-{item.image.stem}", square.cut(image), mask)
     return Crop(item.split, item.image.stem, square.cut(image), mask)

@@ -11,12 +11,16 @@ LAYOUT = (
     "in it or beside it"
 )
 _SPLITS = {"0": "test", "1": "train"}
+_SPLITS_OF_TABLE_3 = {"0": "train", "1": "validation", "2": "test"}
+TABLE_3 = "train_val_test_split.txt"
+"""The split of Chen et al. [27], which is in their repository (mickaelChen/ReDO, datasplits/cub)."""
 
 
-def list_birds(root: Path) -> tuple[list[Item], Path]:
+def list_birds(root: Path, table3: bool = False) -> tuple[list[Item], Path]:
     """The images of the download, and the folder of its masks.
 
-    The split is that of the download (5,994 for training, 5,794 for testing), not Table 3's 10,000 and 1,000.
+    The split is that of the download (5,994 for training, 5,794 for testing), or with ``table3`` that of Table 3 (10,000 and
+    1,000, and 788 for validation), whose file must lie beside the download's.
 
     Raises:
         SourceError: a file is missing or damaged, or the tables list different images.
@@ -27,15 +31,18 @@ def list_birds(root: Path) -> tuple[list[Item], Path]:
         raise SourceError(f"no segmentations/ in {folder} or beside it; expected {LAYOUT}")
     names = _table(folder / "images.txt", 1)
     boxes = _table(folder / "bounding_boxes.txt", 4, like=names)
-    splits = _table(folder / "train_test_split.txt", 1, like=names)
+    file, meanings = (TABLE_3, _SPLITS_OF_TABLE_3) if table3 else ("train_test_split.txt", _SPLITS)
+    if table3 and not (folder / file).is_file():
+        raise SourceError(f"{folder} has no {file}; put the one of github.com/mickaelChen/ReDO, datasplits/cub, there")
+    splits = _table(folder / file, 1, like=names)
     items = []
     for key, (name,) in names.items():
         image = path_within(folder / "images", name, folder / "images.txt")
         where = f"{folder / 'bounding_boxes.txt'}, image {key}"
         left, top, width, height = parse_box(tuple(boxes[key]), where)  # type: ignore[arg-type]
-        split = _SPLITS.get(splits[key][0])
+        split = meanings.get(splits[key][0])
         if split is None:
-            raise SourceError(f"{folder / 'train_test_split.txt'}, image {key}: expected 0 or 1; download it again")
+            raise SourceError(f"{folder / file}, image {key}: expected {' or '.join(meanings)}; download it again")
         box = parse_box((left, top, left + width, top + height), where)
         items.append(Item(split, image, box, PurePosixPath(name).with_suffix("")))
     return items, masks

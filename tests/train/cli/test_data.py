@@ -41,8 +41,10 @@ def test_every_option_of_a_conversion_reaches_the_function(
 
     monkeypatch.setattr(module, "convert_data_set", converted)
     options = ["--size", 64, "--truth", tmp_path, "--margin", 0.5, "--largest", 0.9, "--skip-unreadable"]
+    options += ["--protocol", "paper", "--split", "all", "--exclude", tmp_path / "names"]
     typed(convert, "dogs", tmp_path / "in", tmp_path / "out", *options)
-    assert calls == [("dogs", tmp_path / "in", tmp_path / "out", ConversionOptions(64, tmp_path, 0.5, 0.9, True))]
+    expected = ConversionOptions(64, tmp_path, 0.5, 0.9, "paper", "all", tmp_path / "names", True)
+    assert calls == [("dogs", tmp_path / "in", tmp_path / "out", expected)]
     assert capsys.readouterr().out == f"{tmp_path / 'out'}: 2 images in train, 1 in test\n"
     typed(convert, "cub", tmp_path / "in", tmp_path / "out", "--json")
     assert calls[1][3] == ConversionOptions()

@@ -117,3 +117,18 @@ def test_slots_learn_as_one_region_does(tiny_overrides: list[str], tiny_images: 
     assert learning.chains.posterior.shape[1] == config.model.latent.total == 3 * 5 + 8 + 32
     figures = learning.step()
     assert all(np.isfinite(value) for value in figures.values())
+
+
+def test_labels_are_those_before_the_energies_move(
+    tiny_config: Config, tiny_images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing 3 takes the logits of y before it updates the energies."""
+    order: list[str] = []
+    learning = learner(tiny_config, tiny_images)
+    energies, gradient = learning._move_energies, learning.generator_gradient
+    monkeypatch.setattr(learning, "_move_energies", lambda *given: (order.append("energies"), energies(*given))[1])
+    monkeypatch.setattr(
+        learning, "generator_gradient", lambda *given: (order.append("generators"), gradient(*given))[1]
+    )
+    learning.step()
+    assert order == ["generators", "energies"]

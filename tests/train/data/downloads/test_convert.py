@@ -9,7 +9,7 @@ import pytest
 
 from drc_runtime.errors import OutputError, SourceError, UsageError
 from drc_runtime.images import read_image
-from drc_train.data.downloads import clevr6, crops
+from drc_train.data.downloads import boxes, clevr6, crops
 from drc_train.data.downloads.convert import convert_data_set
 from drc_train.data.downloads.options import DOWNLOADS, ConversionOptions
 from drc_train.data.evaluation import load_evaluation
@@ -211,3 +211,59 @@ def test_clevr_s_filter_by_size(tmp_path: Path, scenes: dict[int, bytes], monkey
     assert convert_data_set("clevr6", tmp_path / "in", tmp_path / "a", ConversionOptions(largest=0.05)).train == 1
     with pytest.raises(SourceError, match="1 too large"):
         convert_data_set("clevr6", tmp_path / "in", tmp_path / "b", ConversionOptions(largest=0.04))
+
+
+def test_the_released_crop_of_birds(cub: Path, tmp_path: Path) -> None:
+    """Half side int(0.75 * 30) = 22 around (65, 30): rows 8 to 52, columns 43 to 87."""
+    options = ConversionOptions(44, protocol="released")
+    convert_data_set("cub", cub, tmp_path / "out", options)
+    truth = np.zeros((44, 44), np.uint8)
+    truth[12:32, 7:37] = 255
+    assert np.array_equal(next(iter(load_evaluation(str(tmp_path / "out" / "train")))).mask, truth)
+
+
+def test_a_released_crop_that_leaves_the_image_is_squashed() -> None:
+    square = boxes.released_square(boxes.Box(80, 10, 100, 50))
+    assert square == boxes.Square(0, 60, 60)
+    assert square.cut(np.zeros((60, 100))).shape == (60, 40)
+    assert boxes.released_square(boxes.Box(0, 0, 20, 20)).cut(np.zeros((60, 100))).shape == (25, 25)
+
+
+def test_the_split_of_table_3(cub: Path, tmp_path: Path) -> None:
+    options = ConversionOptions(30, split="table3")
+    with pytest.raises(SourceError, match="mickaelChen/ReDO"):
+        convert_data_set("cub", cub, tmp_path / "out", options)
+    (cub / "train_val_test_split.txt").write_text("1 2\n2 0\n3 1\n")
+    report = convert_data_set("cub", cub, tmp_path / "out", options)
+    assert (report.train, report.test, report.validation) == (1, 1, 1)
+    check(tmp_path / "out", ["A_2"], ["A_1"])
+
+
+def test_all_images_in_one_folder(cars: Path, tmp_path: Path) -> None:
+    options = ConversionOptions(30, truth=tmp_path / "car-masks", split="all")
+    assert convert_data_set("cars", cars, tmp_path / "out", options).train == 3
+    found = [item.name for item in load_evaluation(str(tmp_path / "out"))]
+    assert found == ["test-00001", "train-00001", "train-00002"]
+
+
+def test_images_that_a_list_excludes(dogs: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("n1-Pug/n1_2\n\n")
+    report = convert_data_set("dogs", dogs, tmp_path / "out", ConversionOptions(30, exclude=tmp_path / "names.txt"))
+    assert (report.train, report.test, report.excluded) == (1, 1, 1)
+    with pytest.raises(SourceError, match="cannot read the list"):
+        convert_data_set("dogs", dogs, tmp_path / "no", ConversionOptions(30, exclude=tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize(("protocol", "left"), [(None, 2), ("paper", 1)])
+def test_the_papers_filter_of_dogs(dogs: Path, tmp_path: Path, protocol: str | None, left: int) -> None:
+    cv2.imwrite(str(tmp_path / "dog-masks" / "n1-Pug" / "n1_2.png"), np.full((HEIGHT, WIDTH), 255, np.uint8))
+    options = ConversionOptions(30, truth=tmp_path / "dog-masks", protocol=protocol)
+    assert convert_data_set("dogs", dogs, tmp_path / "out", options).train == left
+
+
+def test_the_released_crop_of_scenes(tmp_path: Path, scenes: dict[int, bytes]) -> None:
+    (tmp_path / clevr6.FILE).write_bytes(scenes[3])
+    options = ConversionOptions(192, protocol="released", split="all")
+    assert convert_data_set("clevr6", tmp_path, tmp_path / "out", options).train == 1
+    mask = next(iter(load_evaluation(str(tmp_path / "out")))).mask
+    assert np.flatnonzero(mask[:, 80]).min() == 100 - 29
