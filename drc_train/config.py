@@ -104,8 +104,7 @@ class ModelConfig(_Section):
     foreground_bias: float = Field(0.0, ge=-100, le=100)
     """Initial mask logit of the foreground. Below 0 favours the background."""
     foreground_centre: float = Field(0.0, ge=0, le=100)
-    """Initial offset of the foreground's mask logit: +this in the image's centre, -this in the corners. Learned afterwards.
-    For objects in the middle."""
+    """Initial offset of the foreground's mask logit, then learned: +this in the image's centre, -this in the corners."""
     background_image: bool = False
     """Adds a learned image under changing light to the background generator. Starts at the scene without
     what stands in it for a while, see ``drc_runtime.inference.empty_scene``."""
@@ -116,8 +115,7 @@ class ModelConfig(_Section):
     """With ``background_input``: weight of a uniform density in the foreground's, p_f = (1 - e) p_generator + e / volume, so that
     what no region can draw is foreground. With 1 the generator's picture has no effect."""
     shadow: float = Field(0.0, ge=0, lt=1)
-    """With ``background_input``: weight of a density around the background times the darkening that fits the pixel's
-    neighbourhood best, see ``drc_train.model.camera``. 0 leaves it out."""
+    """With ``background_input``: weight of the background's density in shadow: see ``drc_train.model.camera``, 0 for none."""
     foreground_categories: Width
     """Length of the foreground's symbolic vector y (section 3.1)."""
     background_categories: Width
@@ -137,8 +135,7 @@ class ModelConfig(_Section):
     sigma: Sigma = 0.25
     """Sigma of the likelihood; images are in [-1, 1]."""
     competition: Literal["channel", "pixel"] = "channel"
-    """What regions compete for while they learn: each channel by itself, as in Listing 2 and the released code, or the whole
-    pixel, as in Eqs. 5 to 7. Masks are read by pixels in both cases."""
+    """What regions compete for while they learn: each channel (Listing 2) or the whole pixel (Eqs. 5 to 7)."""
     foreground_spread: float = Field(1.0, ge=1, le=100)
     """Foreground sigma / background sigma. Above 1, only close matches go to the background; for static cameras."""
 
@@ -208,8 +205,7 @@ class TrainConfig(_Section):
     beta2: float = Field(0.999, ge=0, lt=1)
     """Adam's second decay rate, of both optimisers."""
     m_step_sigma: Sigma
-    """Sigma in the M-step's loss; amortised inference does not use it. 0.25 is Listing 3; 0.7071 drops the factor
-    1 / (2 sigma^2), as the released code does."""
+    """Sigma in the M-step's loss, not of amortised inference. 0.25 is Listing 3; 0.7071, no factor, is the released code."""
     final_m_step_sigma: Sigma | None = None
     """Final m_step_sigma after geometric decay over ``annealing`` iterations. None keeps m_step_sigma."""
     annealing: Count = 1000

@@ -24,7 +24,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAME,...",
-            help="Baselines as well: grabcut, constant; for clips plain, online, mog2, knn, cnt, gsoc, lsbp.",
+            help="Baselines as well: grabcut, iem, iem-cut, constant; for clips plain, online, mog2, knn, cnt, gsoc, lsbp.",
         ),
     ] = "",
     truth: Annotated[

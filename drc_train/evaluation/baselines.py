@@ -1,4 +1,4 @@
-"""Baselines by name: OpenCV's GrabCut, the best constant mask, and those of ``camera_baselines``."""
+"""Baselines by name: GrabCut, IEM with and without a cut, the best constant mask, and those of ``camera_baselines``."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
+from drc_runtime.inference.cut import refine
 from drc_runtime.preprocess import resize
 from drc_train.data.masks import binary
 from drc_train.evaluation.camera_baselines import SUBTRACTORS, online, subtractor
+from drc_train.evaluation.iem import iem
 
 Segmenter = Callable[[Image], NDArray[np.uint8]]
 """An image ``(H, W, 3)`` uint8 RGB to a mask ``(H, W)`` uint8, 0 or 255."""
 
-BASELINES = ("grabcut", "constant", "plain", "online", *SUBTRACTORS)
+BASELINES = ("grabcut", "iem", "iem-cut", "constant", "plain", "online", *SUBTRACTORS)
 """All names; ``constant`` and ``plain`` see the whole data first, and the former its truth."""
 GRABCUT_INSET = 0.05
 """Margin between GrabCut's initial rectangle and each side of the image, as a fraction of the image."""
@@ -46,15 +48,21 @@ def grabcut(image: Image) -> NDArray[np.uint8]:
     return np.where((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
 
 
+def iem_cut(image: Image) -> NDArray[np.uint8]:
+    """The mask of ``iem``, cut again by the image's colours where the cut agrees with it: no model and no training."""
+    return binary(refine(image, iem(image)))
+
+
 def baseline(name: str) -> Segmenter:
-    """A new segmenter: ``grabcut`` for single images; ``online`` or one of ``SUBTRACTORS`` for the frames of a static camera.
+    """A new segmenter by its name in ``BASELINES``, for images or for the frames of a static camera in order.
 
     Raises:
         UsageError: the baseline is unknown.
         MissingDependencyError: this OpenCV lacks it.
     """
-    if name == "grabcut":
-        return grabcut
+    for_images: dict[str, Segmenter] = {"grabcut": grabcut, "iem": iem, "iem-cut": iem_cut}
+    if name in for_images:
+        return for_images[name]
     if name == "online":
         return online()
     if name in SUBTRACTORS:

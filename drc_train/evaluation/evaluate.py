@@ -52,8 +52,9 @@ def evaluate(
         model: a run's folder, a bundle, or a folder of masks as in ``external_masks.read_masks``; None measures the
             baselines alone.
         data: as in ``drc_train.data.evaluation.load_evaluation``.
-        baselines: of ``baselines.BASELINES``: ``grabcut`` (images), ``constant`` (the best constant mask, which is chosen by
-            the ground truth), and for clips ``plain``, ``online``, ``mog2``, ``knn``, ``cnt``, ``gsoc``, ``lsbp``.
+        baselines: of ``baselines.BASELINES``: ``grabcut``, ``iem``, ``iem-cut`` (images), ``constant`` (the best
+            constant mask, which is chosen by the ground truth), and for clips
+            ``plain``, ``online``, ``mog2``, ``knn``, ``cnt``, ``gsoc``, ``lsbp``.
         options: how; None takes the defaults.
         progress: called with the number of images done.
 

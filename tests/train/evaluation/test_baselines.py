@@ -37,6 +37,16 @@ def test_grabcut_finds_a_disc() -> None:
     assert np.array_equal(mask, grabcut(image))
 
 
+def test_iem_and_its_cut_find_a_disc_that_the_centred_square_is_not() -> None:
+    down, across = np.mgrid[:96, :96]
+    disc = (down - 40) ** 2 + (across - 54) ** 2 < 20**2
+    image = np.random.default_rng(0).integers(0, 60, (96, 96, 3), np.uint8)
+    image[disc] += 150
+    for name, least in (("iem", 0.85), ("iem-cut", 0.95)):
+        mask = baseline(name)(image) > 0
+        assert (mask & disc).sum() / (mask | disc).sum() > least
+
+
 def test_grabcut_of_one_colour_is_empty() -> None:
     assert not grabcut(np.full((16, 16, 3), 90, np.uint8)).any()
 
@@ -55,5 +65,7 @@ def test_subtractors_find_what_appears(name: str) -> None:
 
 
 def test_no_such_baseline() -> None:
-    with pytest.raises(UsageError, match="choose from grabcut, constant, plain, online, mog2, knn, cnt, gsoc, lsbp"):
+    with pytest.raises(
+        UsageError, match="choose from grabcut, iem, iem-cut, constant, plain, online, mog2, knn, cnt, gsoc, lsbp"
+    ):
         baseline("otsu")

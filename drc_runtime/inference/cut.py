@@ -1,0 +1,76 @@
+"""A mask cut anew by the colours of its own image: GrabCut (Rother et al., 2004) that starts from the model's mask."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drc_runtime.images import Image
+from drc_runtime.preprocess import resize
+
+SIZE = 128
+"""Pixels of the image's longer side, at most, at which it is cut."""
+ROUNDS = 5
+"""Of the colour models and the cut in turn."""
+GATE = 0.3
+"""Least IoU of the mask before and after: below it the colours tell the regions apart elsewhere than the model does."""
+
+
+def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> NDArray[np.uint8]:
+    """Cuts the image again with a colour model of each side of the mask; no label is needed.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        probability: ``(H, W)`` uint8, of the foreground; the two sides are above and below one half.
+        gate: least agreement with ``probability``, in [0, 1].
+
+    Returns:
+        ``(H, W)`` uint8, soft only along the outline; ``probability`` itself where the cut does not agree with it.
+    """
+    shape = working_shape(image)
+    small = np.asarray(resize(image, shape), np.uint8)
+    seed = resize(probability, shape) > 127
+    found = cut(small, seed)
+    if agreement(found, seed) < gate:
+        return probability
+    scaled = cv2.resize(np.where(found, 255, 0).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(scaled, np.uint8)
+
+
+def working_shape(image: Image) -> tuple[int, int]:
+    """Height and width at which ``image (H, W, 3)`` is cut: its own, or with its longer side scaled to ``SIZE``."""
+    height, width = image.shape[:2]
+    scale = min(1.0, SIZE / max(height, width))
+    return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def cut(image: Image, seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """GrabCut from a mask, every pixel of which may change sides.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        seed: ``(H, W)``, the foreground to start from.
+
+    Returns:
+        The foreground ``(H, W)``; the seed if it leaves one side without colours.
+    """
+    labels = np.where(seed, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    try:
+        cv2.setRNGSeed(0)  # of the k-means that starts the colour models
+        cv2.grabCut(
+            cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+            labels,
+            (0, 0, 1, 1),
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+            ROUNDS,
+            cv2.GC_INIT_WITH_MASK,
+        )
+    except cv2.error:  # raised where one side has no pixels or only one colour
+        return seed
+    return np.asarray(labels == cv2.GC_PR_FGD)
+
+
+def agreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """IoU of two masks ``(H, W)``; 1 where both are empty."""
+    union = int((first | second).sum())
+    return int((first & second).sum()) / union if union else 1.0
