@@ -7,10 +7,10 @@ from math import log2
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from drc_runtime.errors import ConfigError
+from drc_train.plain_yaml import parse_yaml
 
 SMALLEST_MAP = 4
 """Height and width of the first map of a generator, after its fully connected layer (Table S2)."""
@@ -296,7 +296,7 @@ def load_config(preset: str, overrides: Sequence[str] = ()) -> Config:
         text = (resources.files("drc_train") / "presets" / f"{preset}.yaml").read_text()
     else:
         text = _read_recipe(Path(preset))
-    values = _parse_yaml(text, preset)
+    values = parse_yaml(text, preset)
     if not isinstance(values, dict):
         raise ConfigError(f"{preset} is not a configuration: expected the sections model, train and sampler")
     return parse_config(values, preset, overrides)
@@ -321,23 +321,6 @@ def _read_recipe(path: Path) -> str:
     nearest = get_close_matches(str(path), preset_names(), 1)
     meant = f"; did you mean {nearest[0]}?" if nearest else ""
     raise ConfigError(f"no preset {str(path)!r}{meant} Choose one of {names}, or give a YAML file")
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Without aliases: a recipe needs none, and a few lines of them make billions of values."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read in recipes")
-        return super().compose_node(parent, index)
-
-
-def _parse_yaml(text: str, name: str) -> Any:
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        reason = (str(error).splitlines() or ["too deep"])[0]
-        raise ConfigError(f"{name} is not YAML that can be read: {reason[:200]}") from error
 
 
 def parse_config(values: dict[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:
@@ -399,4 +382,4 @@ def _apply(values: dict[str, Any], override: str) -> None:
         section = section.setdefault(key, {})
         if not isinstance(section, dict):
             raise ConfigError(f"--set {override!r}: {key} is a value, not a section")
-    section[keys[-1]] = _parse_yaml(text, f"--set {override[:80]!r}: the value")
+    section[keys[-1]] = parse_yaml(text, f"--set {override[:80]!r}: the value")

@@ -6,7 +6,6 @@ It writes ``manifests.json`` and ``graphs.json`` (damaged inputs, and whether Py
 folder with its bundle, its images and their masks.
 """
 
-import copy
 import json
 import shutil
 import sys
@@ -26,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conftest import toy_manifest, toy_posterior_step  # noqa: E402 - after the path is set
 from native.hostile_graphs import hostile_graphs  # noqa: E402
+from native.odd_manifests import fixed_camera_manifests, manifests, verdict_on_manifest  # noqa: E402
 
 from drc_runtime.bundle.bundle import write_bundle  # noqa: E402
 from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler  # noqa: E402
@@ -39,15 +39,6 @@ from drc_runtime.sources.open import open_source  # noqa: E402
 
 SEED = 0x1_2345_6789  # more than 32 bits
 FRAME_SIZES = ((24, 40), (1, 1), (90, 61), (11, 200), (480, 640), (720, 1280))
-ODD_VALUES: tuple[Any, ...] = (
-    *(None, True, 0, -1, 1, 3, 1.0, 1.5, 1e9, 65537, 16384, 10**19, 10**20, -(10**30), 10**400),
-    *(1e-200, 1e-20, 1e-10, 1e-9, 1e6, 1000001, 9e8, -1e-3),
-    *("", " ", "x", "a\nb", "Käfer 虫 🪲", "a\u00a0b", "\u200b", "\u2028", "../x", "manifest.json", ".x"),
-    *("x" * 129, "0" * 64, "A" * 64, "x" * 1024, "x" * 1025, "\u00e4" * 1025, "\u00e4" * 4096, "\u00e4" * 4097),
-    *([1] * 8, [1] * 9, [65536, 1024], [65536, 1025], [65536] * 8, [16384, 16384]),
-    *({str(index): index for index in range(count)} for count in (64, 65)),
-    *([], [0], [8, 12], [1, 4], [1, 4.0], [True], [1, [1]], {}, {"z": [1, 4]}),
-)
 
 
 def main(folder: Path) -> None:
@@ -315,101 +306,6 @@ def random_manifest(graph: bytes, slots: int = 1) -> Manifest:
         sampler=Sampler(step_size=0.1, sigma=0.3, cold_steps=7, track_steps=2, foreground_spread=1.3),
         graphs={"posterior_step": GraphEntry.of("posterior_step.onnx", graph, inputs, outputs)},
     )
-
-
-def manifests(text: str) -> Iterator[str]:
-    """The manifest and its variations: each key removed, doubled, or with each of the odd values."""
-    yield text
-    whole = json.loads(text)
-    graph = whole["graphs"]["posterior_step"]
-    whole["torchscript"] = {"posterior_step": {"file": "posterior_step.pt", "sha256": graph["sha256"]}}
-    whole["sampler"]["likelihood"] = "gaussian"
-    whole["latent"]["foreground_slots"] = 2
-    yield json.dumps(whole)
-    for path in paths(whole):
-        changed = copy.deepcopy(whole)
-        parent = changed
-        for key in path[:-1]:
-            parent = parent[key]
-        del parent[path[-1]]
-        yield json.dumps(changed)
-        for value in ODD_VALUES:
-            parent[path[-1]] = value
-            yield json.dumps(changed)
-    for cut in range(0, len(text), 97):
-        yield text[:cut]
-    yield text.replace('"name"', '"name": "a", "name"', 1)
-    yield text.replace('"iou"', '"iou": 0, "iou"', 1)
-    yield text.replace('"posterior_step.onnx"', '"posterior_step.onnx", "more": 3', 1)
-    for key in ("", " ", "a\\u0000", "a\\u001b[2J", "a\\nb", "x" * 128, "x" * 129, "\u00e4" * 128, "\u00e4" * 129):
-        yield text.replace('"iou"', f'"{key}"', 1)
-    yield from (text + end for end in ("\0", "\0garbage", " \0", "\0{}"))
-    many = json.loads(text)
-    for count in (31, 32, 63, 64, 65):
-        entries = {f"g{index}": graph | {"file": f"g{index}.onnx"} for index in range(count)}
-        yield json.dumps(many | {"graphs": many["graphs"] | entries})
-    scripts = {name: {"file": f"{name}.pt", "sha256": graph["sha256"]} for name in ("posterior_step", "more")}
-    yield json.dumps(many | {"torchscript": scripts})
-    yield json.dumps(many | {"torchscript": scripts | {"posterior_step": {**scripts["more"], "file": graph["file"]}}})
-    for number in ("NaN", "Infinity", "-Infinity", "1e999", "1e-999", "01", "+1", ".5", "1.", "-0", "0x1", "1e5"):
-        yield text.replace("0.5", number, 1)
-    for string in (r"\ud800", r"\udc00x", r"\ud83d\ude00", r"\u0000", r"\x", "\t", r"\t", "\x7f"):
-        yield text.replace('"toy"', f'"{string}"', 1)
-    yield from (
-        "\ufeff" + text,
-        text + "x",
-        text + " \n",
-        "// c\n" + text,
-        "[]",
-        "3",
-        "null",
-        text.replace("}", ",}", 1),
-    )
-    for depth in (10, 100, 100_000):
-        yield text.replace("0.5", "[" * depth + "]" * depth, 1)
-    other = copy.deepcopy(whole)
-    for name in ("render", "prior_step", "posterior_step_fp16", "render_fp16", "mine"):
-        other["graphs"] = whole["graphs"] | {name: graph}
-        yield json.dumps(other)
-        other["graphs"] = whole["graphs"] | {name: graph | {"file": f"{name}.onnx"}}
-        yield json.dumps(other)
-
-
-def fixed_camera_manifests() -> Iterator[str]:
-    """Format 2: the bundled manifest, with each tensor of its graph removed or odd, and other formats and backgrounds."""
-    whole = json.loads((sample_bundle("fixed-camera") / "manifest.json").read_text(encoding="utf-8"))
-    for version in ("drc-bundle-1", "drc-bundle-2", "drc-bundle-3"):
-        for background in (None, "input", "generated", "learned", 3, "", [], {}):
-            yield json.dumps(whole | {"format": version, "background": background})
-        yield json.dumps({key: value for key, value in whole.items() if key != "background"} | {"format": version})
-    for side in ("inputs", "outputs"):
-        for tensor in (*whole["graphs"]["posterior_step"][side], "background", "more"):
-            for value in (None, [1], [1, 3, 64, 64], [1, 1, 64, 64], [2, 34], "x"):
-                changed = copy.deepcopy(whole)
-                changed["graphs"]["posterior_step"][side][tensor] = value
-                yield json.dumps(changed)
-            del changed["graphs"]["posterior_step"][side][tensor]
-            yield json.dumps(changed)
-    graph = whole["graphs"]["posterior_step"]
-    for name in ("posterior_step_fp16", "render", "mine"):
-        yield json.dumps(whole | {"graphs": {"posterior_step": graph, name: graph | {"file": "more.onnx"}}})
-
-
-def paths(value: Any) -> Iterator[tuple[str, ...]]:
-    """The path of every value in nested objects."""
-    for key, child in value.items():
-        yield (key,)
-        if isinstance(child, dict):
-            yield from ((key, *path) for path in paths(child))
-
-
-def verdict_on_manifest(text: str) -> dict[str, str | None]:
-    """``refusal`` is Python's message, or None."""
-    try:
-        Manifest.parse(text)
-    except BundleError as error:
-        return {"text": text, "refusal": str(error)}
-    return {"text": text, "refusal": None}
 
 
 def damaged_graphs(graph: bytes) -> Iterator[tuple[int, int, bool]]:
