@@ -252,6 +252,10 @@ class SamplerConfig(_Section):
     """Steps for a single image, from noise."""
     track_steps: Steps = 8
     """Steps for a frame of a video, from the previous frame's latent."""
+    hold: Annotated[float, Field(ge=0, le=0.99)] = 0.5
+    """Share of ``cold_steps`` that are whole, at the start."""
+    end: Annotated[float, Field(ge=1e-6, le=1)] = 0.1
+    """What the last of ``cold_steps`` is multiplied by; after ``hold`` the steps fall geometrically to it. 1 keeps all whole."""
 
 
 class Config(_Section):

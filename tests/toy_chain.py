@@ -23,11 +23,13 @@ class ToyChain:
     def noise(self) -> np.ndarray:
         return np.array([[100.0]], np.float32)
 
-    def run(self, image: np.ndarray, z: np.ndarray, steps: int) -> PosteriorSample:
+    def run(self, image: np.ndarray, z: np.ndarray, steps: int, sizes: np.ndarray | None = None) -> PosteriorSample:
         target = float(image)
         z = z.copy()
-        for _ in range(steps):
-            z += 0.1 * (target - z) if abs(target - z[0, 0]) < self.reach else 0
+        assert sizes is None or len(sizes) == steps
+        for step in range(steps):
+            factor = 0.1 if sizes is None else 0.1 * sizes[step]
+            z += factor * (target - z) if abs(target - z[0, 0]) < self.reach else 0
         empty = np.zeros((1, 1, 1, 1), np.float32)
         return PosteriorSample(z, np.array([-100 - (target - z[0, 0]) ** 2]), empty, empty, empty)
 

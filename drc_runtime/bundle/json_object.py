@@ -102,6 +102,13 @@ class JsonObject:
             self.refuse(key, "must be a number from 1e-9 to 1e6")
         return float(value)
 
+    def number(self, key: str, least: float, most: float) -> float:
+        """A number from ``least`` to ``most``."""
+        value = self._value(key)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            self.refuse(key, f"must be a number from {least:g} to {most:g}")
+        return float(value)
+
     def size(self, key: str, least: int = 1) -> int:
         """An integer from ``least`` to ``LARGEST_SIZE``."""
         value = self._value(key)

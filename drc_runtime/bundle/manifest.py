@@ -109,6 +109,16 @@ class LatentSizes:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """How the steps of a chain that starts cold become smaller, see ``drc_runtime.inference.schedule``."""
+
+    hold: float
+    """Share of the steps at the start that are whole, in [0, 1)."""
+    end: float
+    """What the last step is multiplied by, in [1e-6, 1]."""
+
+
+@dataclass(frozen=True)
 class Sampler:
     """The Langevin sampler of the posterior (Eq. 13, Listing 2)."""
 
@@ -125,6 +135,8 @@ class Sampler:
     likelihood: str = "laplace"
     """log p of each channel up to a constant. ``laplace``: -|x - g| / (2 sigma^2). ``gaussian``: -(x - g)^2 / (2 sigma^2). If the
     manifest lacks the key: ``laplace``."""
+    schedule: Schedule | None = None
+    """Of chains that start cold: an image, the first frame of a video, a changed scene. None: all steps are whole."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,8 @@ class Manifest:
     def to_json(self) -> str:
         """The text of ``manifest.json``; ``parse`` returns an equal manifest.
 
-        ``torchscript`` and the likelihood are left out where they have their defaults, for readers that do not know them.
+        ``torchscript``, the likelihood and the schedule are left out where they have their defaults, for readers that do not
+        know them.
 
         Raises:
             BundleError: a number is infinite or NaN, which JSON does not have.
@@ -163,6 +176,8 @@ class Manifest:
                 del values["torchscript"]
             if self.sampler.likelihood == "laplace":
                 del values["sampler"]["likelihood"]
+            if self.sampler.schedule is None:
+                del values["sampler"]["schedule"]
             if self.latent.foreground_slots == 1:
                 del values["latent"]["foreground_slots"]
             return json.dumps(values, indent=2, allow_nan=False) + "\n"
@@ -204,6 +219,7 @@ class Manifest:
                 sampler.size("track_steps"),
                 sampler.scale("foreground_spread") if "foreground_spread" in sampler else 1.0,
                 sampler.choice("likelihood", LIKELIHOODS) if "likelihood" in sampler else LIKELIHOODS[0],
+                _schedule(sampler.child("schedule")) if "schedule" in sampler else None,
             ),
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
@@ -213,6 +229,10 @@ class Manifest:
         )
         _check_graphs(manifest)
         return manifest
+
+
+def _schedule(node: JsonObject) -> Schedule:
+    return Schedule(node.number("hold", 0, 0.99), node.number("end", 1e-6, 1))
 
 
 def _background(root: JsonObject, version: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drc_runtime.cli.options import MODEL, OUTPUT, EngineName, Json, Mask, Model, Precision, Seed, Soft
+from drc_runtime.cli.options import MODEL, OUTPUT, EngineName, Json, Mask, Model, Precision, Seed, Soft, Temperature
 from drc_runtime.cli.printing import print_json, print_problems, print_rows
 from drc_runtime.cli.progress import reporting
 from drc_runtime.pipeline.options import ModelOptions
@@ -34,6 +34,7 @@ def batch(
         typer.Option(help="Langevin steps an image or frame. Default: the bundle's.", rich_help_panel=MODEL),
     ] = None,
     seed: Seed = 0,
+    temperature: Temperature = 0.0,
     address: Annotated[
         str,
         typer.Option(
@@ -62,7 +63,7 @@ def batch(
         report = run_batch(
             folder,
             masks,
-            model=ModelOptions(model, engine, precision, mask, steps=steps, seed=seed),
+            model=ModelOptions(model, engine, precision, mask, steps=steps, seed=seed, temperature=temperature),
             soft=soft,
             address=address,
             workers=workers,

@@ -41,5 +41,15 @@ Threads = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the Langevin noise.", rich_help_panel=MODEL)]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature",
+        min=0,
+        max=10,
+        help="Scale of the noise in the steps: 0 climbs to a mode of the posterior, 1 samples it.",
+        rich_help_panel=MODEL,
+    ),
+]
 Soft = Annotated[bool, typer.Option("--soft", help="Masks hold probabilities, 0 to 255.", rich_help_panel=OUTPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

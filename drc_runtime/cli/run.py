@@ -18,6 +18,7 @@ from drc_runtime.cli.options import (
     Precision,
     Seed,
     Soft,
+    Temperature,
     Threads,
 )
 from drc_runtime.cli.printing import print_json, print_problems, print_rows
@@ -58,6 +59,7 @@ def run(
     ] = None,
     threads: Threads = None,
     seed: Seed = 0,
+    temperature: Temperature = 0.0,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -214,6 +216,7 @@ def run(
                 rate=fps,
                 threads=threads,
                 seed=seed,
+                temperature=temperature,
                 adapt=adapt,
                 absorb=absorb,
             ),

@@ -13,6 +13,7 @@ from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
 from drc_runtime.inference.mask import MaskReader, needs_responsibility
+from drc_runtime.inference.schedule import relative_steps
 from drc_runtime.inference.tracking import Track
 
 
@@ -34,6 +35,7 @@ class Extractor:
         seed: int = 0,
         engine: str = "onnxruntime",
         precision: str = "fp32",
+        temperature: float = 0.0,
     ) -> None:
         """Loads and checks a bundle.
 
@@ -44,30 +46,40 @@ class Extractor:
             seed: of the noise that cold starts begin from, from 0 to 2^64 - 1.
             engine: the backend, one of ``drc_runtime.engines.ENGINES``.
             precision: ``fp32``, or ``fp16`` if the bundle has it.
+            temperature: scale of the noise in the steps: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13).
 
         Raises:
             BundleError: the bundle is damaged, or lacks what the backend or the precision needs.
             EngineError: the backend cannot run it.
             MissingDependencyError: the backend's package is not installed.
-            UsageError: the mask, backend or precision is unknown, or the seed is out of range.
+            UsageError: the mask, backend or precision is unknown, or the seed or the temperature is out of range.
         """
         loaded = Bundle.load(Path(bundle)).at_precision(precision)
-        self._set_up(load_engine(engine, loaded, threads), loaded.manifest, mask, seed)
+        self._set_up(load_engine(engine, loaded, threads), loaded.manifest, mask, seed, temperature)
 
     @classmethod
-    def over(cls, engine: Engine, manifest: Manifest, *, mask: str = "responsibility", seed: int = 0) -> "Extractor":
+    def over(
+        cls,
+        engine: Engine,
+        manifest: Manifest,
+        *,
+        mask: str = "responsibility",
+        seed: int = 0,
+        temperature: float = 0.0,
+    ) -> "Extractor":
         """An Extractor with an engine that is already loaded; arguments and errors as in the constructor."""
         extractor = cls.__new__(cls)
-        extractor._set_up(engine, manifest, mask, seed)
+        extractor._set_up(engine, manifest, mask, seed, temperature)
         return extractor
 
-    def _set_up(self, engine: Engine, manifest: Manifest, mask: str, seed: int) -> None:
+    def _set_up(self, engine: Engine, manifest: Manifest, mask: str, seed: int, temperature: float) -> None:
         self.manifest = manifest
         self.reader = MaskReader(manifest, mask)
         self.sampler = LangevinSampler(
             engine,
             responsibility=needs_responsibility(manifest),
             given_background=manifest.background == "input",
+            temperature=temperature,
             seed=seed,
         )
 
@@ -92,6 +104,10 @@ class Extractor:
             raise UsageError(f"{steps} steps are too few: give 1 or more")
         return self.trial(image, count)
 
+    def skip(self, steps: int | None = None) -> None:
+        """Uses up the noise of one call of ``extract``, so that the next image gets what it would get after it."""
+        self.sampler.skip(self.manifest.sampler.cold_steps if steps is None else steps)
+
     def trial(self, image: Image, steps: int) -> Extraction:
         """``steps`` steps from noise, as ``extract``; of a model of a fixed camera only the time they take has a meaning.
 
@@ -99,9 +115,10 @@ class Extractor:
             EngineError: the chain diverged or the backend failed.
             UsageError: the image is not ``(H, W, 3)`` uint8.
         """
+        sizes = relative_steps(self.manifest.sampler.schedule, steps)
 
         def chain(tensor: Array) -> tuple[PosteriorSample, int]:
-            return self.sampler.run(tensor, self.sampler.noise(), steps), steps
+            return self.sampler.run(tensor, self.sampler.noise(), steps, sizes), steps
 
         return self.reader.read(image, chain)
 

@@ -7,11 +7,13 @@ import numpy as np
 
 from drc_runtime.bundle.manifest import LIT
 from drc_runtime.engines.protocol import Array, Engine
-from drc_runtime.errors import EngineError
+from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.inference.noise import NormalNoise
 
 MAPS = ("log_posterior", "mask", "foreground", "background")
 """Outputs of ``posterior_step`` that every sample has."""
+
+HIGHEST_TEMPERATURE = 10
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,12 @@ class LangevinSampler:
 
         Raises:
             EngineError: the engine has no graph ``posterior_step``.
-            UsageError: the seed is out of range.
+            UsageError: the seed is out of range, or the temperature not in [0, 10].
         """
+        if not 0 <= temperature <= HIGHEST_TEMPERATURE:
+            raise UsageError(
+                f"--temperature {temperature:g} is out of range; use a number from 0 to {HIGHEST_TEMPERATURE}"
+            )
         maps = (*MAPS[:-1], LIT) if given_background else MAPS
         self._maps = (*maps, "responsibility") if responsibility else maps
         self._moving = engine.bind("posterior_step", ("z_next",))
@@ -89,18 +95,26 @@ class LangevinSampler:
         """A latent ``(B, D)`` from N(0, I), where a cold start begins."""
         return self._random.draw(self._inputs["z"].shape)
 
+    def skip(self, steps: int) -> None:
+        """Uses up the noise of a chain of ``steps`` steps from noise."""
+        for _ in range(1 + steps if self._temperature else 1):
+            self.noise()
+
     def give(self, **inputs: Array) -> None:
         """Sets further inputs of the graph, by name, for the runs that follow: a given background and its scale."""
         for name, value in inputs.items():
             np.copyto(self._inputs[name], value)
 
-    def run(self, image: Array, z: Array, steps: int) -> PosteriorSample:
+    def run(self, image: Array, z: Array, steps: int, sizes: Array | None = None) -> PosteriorSample:
         """``steps`` steps from ``z (B, D)`` towards the posterior of ``image``.
 
         Args:
             image: ``(B, 3, H, W)`` or ``(3, H, W)``, float32 in [-1, 1].
             z: ``(B, D)`` float32.
             steps: 1 or more.
+            sizes: ``(steps,)`` the factors a_k of the steps (``schedule.relative_steps``); None: all are 1. The graph's step has
+                size s: z_next - z = s^2 / 2 gradient + s noise. Times a_k it is Langevin's step of size sqrt(a_k) s (Eq. 13) if
+                the noise that goes in is divided by sqrt(a_k).
 
         Raises:
             EngineError: the chain left the range of float32, or the backend failed.
@@ -111,9 +125,13 @@ class LangevinSampler:
         for step in range(steps):
             graph = self._last if step == steps - 1 else self._moving
             if self._temperature:
-                np.multiply(self.noise(), np.float32(self._temperature), out=noise)
+                spread = self._temperature if sizes is None else self._temperature / np.sqrt(sizes[step])
+                np.multiply(self.noise(), np.float32(spread), out=noise)
             graph.run()
-            np.copyto(latent, graph.outputs["z_next"])
+            if sizes is None:
+                np.copyto(latent, graph.outputs["z_next"])
+            else:
+                latent += sizes[step] * (graph.outputs["z_next"] - latent)
         # the log-posterior is checked as well: it is not finite as soon as a frame or a map is not, and z only later
         if not (np.isfinite(latent).all() and np.isfinite(self._last.outputs["log_posterior"]).all()):
             raise EngineError(f"the Langevin chain diverged within {steps} steps: the model's step size is too large")

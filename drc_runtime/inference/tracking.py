@@ -9,6 +9,7 @@ from drc_runtime.bundle.manifest import Sampler
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
+from drc_runtime.inference.schedule import relative_steps
 
 if TYPE_CHECKING:
     from drc_runtime.images import Image
@@ -72,6 +73,7 @@ class Track:
         self.restarts = 0
         self._sampler, self._reader = sampler, reader
         self._cold = max(settings.cold_steps, self.steps)
+        self._sizes = relative_steps(settings.schedule, self._cold)
         self.budget = None if budget is None else max(self.steps, budget)
         self._baseline = Baseline()
         self._low = 0
@@ -103,7 +105,7 @@ class Track:
     def sample(self, image: Array, seconds: float = FRAME_SECONDS) -> tuple[PosteriorSample, int]:
         """The posterior sample of the next frame, ``(3, h, w)`` in [-1, 1], and the number of steps that it took."""
         if self._z is None:
-            sample, taken = self._sampler.run(image, self._sampler.noise(), self._cold), self._cold
+            sample, taken = self._sampler.run(image, self._sampler.noise(), self._cold, self._sizes), self._cold
         elif self._second is not None:
             sample, taken = self._race(image, self._z, self._second)
         else:
@@ -135,7 +137,10 @@ class Track:
         budget = self._cold + self.steps if self.budget is None else max(self.budget, 2)
         first_steps = max(1, min(self.steps, budget // 2))
         second_steps = min(budget - first_steps, self._left)
-        cold = self._sampler.run(image, second, second_steps).copy()
+        # the second chain's steps become smaller over all of the frames among which they are spread
+        done = self._cold - self._left
+        sizes = None if self._sizes is None else self._sizes[done : done + second_steps]
+        cold = self._sampler.run(image, second, second_steps, sizes).copy()
         warm = self._sampler.run(image, z, first_steps)
         self._second, self._left = cold.z, self._left - second_steps
         won = bool(cold.log_posterior[0] > warm.log_posterior[0])

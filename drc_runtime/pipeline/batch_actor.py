@@ -36,6 +36,7 @@ class ExtractionActor:
             seed=model.seed,
             engine=model.engine,
             precision=model.precision,
+            temperature=model.temperature,
         )
         self._model, self._soft, self._job = model, soft, job
         self._writer = uuid.uuid4().hex

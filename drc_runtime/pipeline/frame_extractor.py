@@ -122,7 +122,7 @@ class FrameExtractor:
     def _extract_still(self, frame: Frame) -> "Extraction":
         # Skipped images use up their noise too, so that a resumed folder gets the results of an uninterrupted run.
         while self._skipped < self._source.skipped:
-            self._extractor.sampler.noise()
+            self._extractor.skip(self._steps)
             self._skipped += 1
         return self._extractor.extract(frame.image, steps=self._controls.settings.steps or self._steps)
 

@@ -49,6 +49,8 @@ class ModelOptions:
     """Processor threads of the network. None takes all cores that this process may use."""
     seed: int = 0
     """Of the Langevin noise."""
+    temperature: float = 0.0
+    """Scale of the noise in the steps, in [0, 10]: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13)."""
     adapt: str | None = None
     """What of a fixed camera's state may change, see ``Adaptation.what``. None takes its default."""
     absorb: str | None = None

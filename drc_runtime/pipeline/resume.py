@@ -154,7 +154,10 @@ def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: Outpu
     """
     read_manifest(bundle)
     background = outputs.background or DEFAULT_BACKGROUND
+    # left out at its default, so that runs from before the setting go on
+    noise = {"temperature": model.temperature} if model.temperature else {}
     return {
+        **noise,
         "command": command,
         "bundle": digest(bundle / MANIFEST),  # it holds the graphs' hashes
         "version": __version__,

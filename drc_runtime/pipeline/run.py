@@ -296,4 +296,5 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
         seed=model.seed,
         engine=model.engine,
         precision=model.precision,
+        temperature=model.temperature,
     )

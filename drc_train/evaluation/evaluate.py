@@ -150,7 +150,9 @@ def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gall
         return lambda batch: [read_masks(model, labelled) for labelled in batch]
     if options.chains:
         return chain_segmenter(model, Path(data), gallery)
-    return model_segmenter(model, is_sequence(data), options.steps, options.seed or 0, gallery)
+    return model_segmenter(
+        model, is_sequence(data), options.steps, options.seed or 0, gallery, options.temperature or 0.0
+    )
 
 
 def _baseline_segmenter(name: str, data: str, truth: Path | None) -> BatchSegmenter:

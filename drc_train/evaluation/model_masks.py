@@ -15,6 +15,7 @@ from drc_runtime.images import Image, list_images
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MASKS, MaskReader
+from drc_runtime.inference.schedule import relative_steps
 from drc_runtime.preprocess import to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.data.source import image_folder
@@ -51,7 +52,7 @@ def load_extractor(model: Path, seed: int = 0) -> Extractor:
 
 
 def model_segmenter(
-    model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None
+    model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None, temperature: float = 0.0
 ) -> BatchSegmenter:
     """Masks of a run or a bundle. Chains start from noise, or in a sequence from the last frame's latent.
 
@@ -61,9 +62,10 @@ def model_segmenter(
         steps: Langevin steps for each image or frame; None takes the model's own.
         seed: seed of the noise.
         gallery: draws every image.
+        temperature: scale of the noise in the steps.
     """
     run = _Run(model) if is_run(model) else None
-    extractor = run.extractor(1 if sequence else BATCH, seed) if run else Extractor(model, seed=seed)
+    extractor = _extractor(model, run, 1 if sequence else BATCH, seed, temperature)
     single = run.extractor(1, seed) if run else extractor  # an image's noise does not depend on the batch
     settings, size = extractor.manifest.sampler, extractor.manifest.image_size
     rows = BATCH if run and not sequence else 1
@@ -74,12 +76,13 @@ def model_segmenter(
     def sample(images: Sequence[Image]) -> PosteriorSample:
         nonlocal last
         tensors = np.concatenate([to_tensor(image, size)[None] for image in images])
-        start, count = last, steps or settings.track_steps
+        start, count, sizes = last, steps or settings.track_steps, None
         if start is None or not sequence:
             start = np.concatenate([single.sampler.noise() for _ in images])
             count = max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps
+            sizes = relative_steps(settings.schedule, count)
         padded = [*range(len(images)), *[0] * (rows - len(images))]  # the batch has a fixed size
-        found = extractor.sampler.run(tensors[padded], start[padded], count)
+        found = extractor.sampler.run(tensors[padded], start[padded], count, sizes)
         last = found.z
         return found
 
@@ -92,6 +95,10 @@ def model_segmenter(
         return results
 
     return segment
+
+
+def _extractor(model: Path, run: "_Run | None", batch: int, seed: int, temperature: float) -> Extractor:
+    return run.extractor(batch, seed, temperature) if run else Extractor(model, seed=seed, temperature=temperature)
 
 
 def _camera_segmenter(
@@ -164,11 +171,11 @@ class _Run:
         self.config: Config
         self.model, self.config, _ = load_model(folder)
 
-    def extractor(self, batch: int, seed: int) -> Extractor:
+    def extractor(self, batch: int, seed: int, temperature: float = 0.0) -> Extractor:
         from drc_train.sampling.torch_engine import TorchEngine, manifest_of
 
         engine = TorchEngine(self.model, self.config, batch)
-        return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed)
+        return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed, temperature=temperature)
 
     def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
         """Responsibilities ``(1 + K, H, W)`` in [0, 1] of background and slots at the network's size; None where K is 1."""

@@ -22,6 +22,8 @@ class EvaluationOptions:
     """Frames at the start of a clip that are not counted; default 20."""
     seed: int | None = None
     """Seed of the noise from which chains start; default 0."""
+    temperature: float | None = None
+    """Scale of the noise in the steps, in [0, 10]; default 0, which climbs to a mode of the posterior."""
     size: int | None = None
     """Height and width to which images and masks are scaled first; default: their own size."""
     chains: bool = False
@@ -55,5 +57,7 @@ def check_options(
         raise UsageError("--steps has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.seed is not None and not (sampled and (not options.chains or options.gallery)):
         raise UsageError("--seed has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
+    if options.temperature is not None and (options.chains or not sampled):
+        raise UsageError("--temperature has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.skip is not None and not any(is_sequence(name) for name in data):
         raise UsageError("--skip has no effect: it is for the first frames of a clip, not for images; leave it out")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drc_runtime.bundle.manifest import LIT, LatentSizes, Manifest, Sampler
+from drc_runtime.bundle.manifest import LIT, LatentSizes, Manifest, Sampler, Schedule
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_train.config import Config
@@ -20,8 +20,10 @@ def manifest_of(config: Config, name: str) -> Manifest:
     """What a bundle of this configuration says about itself, before it has graphs."""
     latent, size = config.model.latent, config.model.image_size
     steps = config.sampler.cold_steps, config.sampler.track_steps
+    schedule = Schedule(config.sampler.hold, config.sampler.end) if config.sampler.end < 1 else None
     if config.model.inference == "amortised":
         steps = ENCODER_STEPS, ENCODER_STEPS
+        schedule = None  # its step is no gradient but a draw of the encoders
     return Manifest(
         name=name,
         image_size=(size, size),
@@ -32,6 +34,7 @@ def manifest_of(config: Config, name: str) -> Manifest:
             *steps,
             config.model.foreground_spread,
             config.model.likelihood,
+            schedule,
         ),
         graphs={},
         background="input" if config.model.background_input else "generated",

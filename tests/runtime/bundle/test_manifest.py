@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.bundle.manifest import Manifest
+from drc_runtime.bundle.manifest import Manifest, Schedule
 from drc_runtime.errors import BundleError
 from drc_runtime.samples import sample_bundle
+from tests.conftest import toy_manifest
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -231,3 +233,20 @@ def test_any_value_anywhere_is_accepted_or_refused_by_name(path: tuple[str, ...]
     except BundleError:
         return
     assert Manifest.parse(manifest.to_json()) == manifest
+
+
+def test_a_schedule_is_kept_and_left_out_where_there_is_none(toy_graph: bytes) -> None:
+    plain = toy_manifest(toy_graph)
+    assert "schedule" not in plain.to_json() and Manifest.parse(plain.to_json()).sampler.schedule is None
+    annealed = replace(plain, sampler=replace(plain.sampler, schedule=Schedule(0.5, 0.1)))
+    assert Manifest.parse(annealed.to_json()) == annealed
+
+
+@pytest.mark.parametrize(
+    "schedule", [{"hold": 1, "end": 0.1}, {"hold": 0.5, "end": 0}, {"hold": 0.5}, {"hold": True, "end": 1}]
+)
+def test_a_schedule_out_of_range_is_refused(toy_graph: bytes, schedule: dict[str, float]) -> None:
+    values = json.loads(toy_manifest(toy_graph).to_json())
+    values["sampler"]["schedule"] = schedule
+    with pytest.raises(BundleError, match="sampler.schedule.(hold|end)"):
+        Manifest.parse(json.dumps(values))

@@ -7,7 +7,7 @@ import pytest
 
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
-from drc_runtime.errors import EngineError
+from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
 
 KEEP = 1 - 0.1**2 / 2
@@ -77,3 +77,34 @@ def test_a_row_of_a_batch_is_a_sample_of_batch_1() -> None:
     row = PosteriorSample(*arrays).row(1)
     assert np.array_equal(row.z, arrays[0][1:2]) and np.array_equal(row.background, arrays[4][1:2])
     assert row.responsibility is None
+
+
+def test_smaller_steps_go_a_share_of_the_way(toy_bundle: Path) -> None:
+    chain, sizes = sampler(toy_bundle), np.array([1, 0.5, 0.1], np.float32)
+    start = chain.noise()
+    found = chain.run(tensor(toy_bundle), start, 3, sizes).z
+    np.testing.assert_allclose(found, start * np.prod(1 - (1 - KEEP) * sizes), rtol=1e-5)
+
+
+def test_the_noise_of_a_smaller_step_is_that_of_a_langevin_step_of_its_size(toy_bundle: Path) -> None:
+    """A step of a has the variance a s^2: s' = sqrt(a) s in Eq. 13."""
+    zero = np.zeros((1, 4), np.float32)
+    ends = [
+        sampler(toy_bundle, temperature=1.0, seed=seed).run(tensor(toy_bundle), zero, 1, np.array([0.25], np.float32)).z
+        for seed in range(200)
+    ]
+    assert abs(np.std(ends) / (0.5 * 0.1) - 1) < 0.1
+
+
+def test_a_skipped_chain_uses_up_its_noise(toy_bundle: Path) -> None:
+    for temperature in (0.0, 1.0):
+        one, other = (sampler(toy_bundle, temperature=temperature) for _ in range(2))
+        one.run(tensor(toy_bundle), one.noise(), 3)
+        other.skip(3)
+        assert np.array_equal(one.noise(), other.noise())
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 10.5, float("nan")])
+def test_a_temperature_out_of_range_is_refused(toy_bundle: Path, temperature: float) -> None:
+    with pytest.raises(UsageError, match="--temperature"):
+        sampler(toy_bundle, temperature=temperature)

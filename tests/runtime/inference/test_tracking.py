@@ -1,14 +1,18 @@
 """Tracking: the number of steps is fixed, a changed scene is noticed, nothing costs more than the budget."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from drc_runtime.bundle.manifest import Schedule
 from drc_runtime.errors import EngineError, UsageError
-from drc_runtime.inference.tracking import LOW_FRAMES, Baseline
-from tests.toy_chain import SETTINGS, ToyChain, toy_track
+from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.inference.schedule import relative_steps
+from drc_runtime.inference.tracking import LOW_FRAMES, Baseline, Track
+from tests.toy_chain import SETTINGS, ToyChain, ToyReader, toy_track
 
 VECTORS = json.loads((Path(__file__).parents[2] / "native" / "tracking_vectors.json").read_text())
 
@@ -105,3 +109,21 @@ def test_the_baseline_needs_frames_tolerates_noise_and_can_be_cleared() -> None:
     assert baseline.is_low(-1400) and not baseline.is_low(-100)
     baseline.clear()
     assert not baseline.is_low(-1400)
+
+
+def test_a_second_chain_goes_through_the_schedule_over_all_its_frames() -> None:
+    class Recorded(ToyChain):
+        def run(self, image: np.ndarray, z: np.ndarray, steps: int, sizes: np.ndarray | None = None) -> PosteriorSample:
+            if sizes is not None:
+                cold.append(sizes)
+            return super().run(image, z, steps, sizes)
+
+    cold: list[np.ndarray] = []
+    settings = replace(SETTINGS, schedule=Schedule(0.5, 0.1))
+    # from the target, the second chain starts further away than the first, so it never wins and runs to its end
+    track = Track(Recorded(), ToyReader(), settings, 4, 24)
+    whole = relative_steps(settings.schedule, settings.cold_steps)
+    for target in [0.0] * 10 + [-200.0] * 8:
+        track.step(target)
+    assert np.array_equal(cold[0], whole) and track.restarts >= 1
+    assert np.array_equal(np.concatenate(cold[1:4]), whole)
