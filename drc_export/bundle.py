@@ -20,9 +20,11 @@ from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, M
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import UsageError
+from drc_runtime.inference.golden import record_golden
 from drc_runtime.pipeline.fit_check import LOG_POSTERIOR
 from drc_runtime.version import __version__
 from drc_train.config import Config
+from drc_train.model.regions import RegionModel
 from drc_train.sampling.torch_engine import manifest_of
 from drc_train.training.checkpoint import load_model
 from drc_train.training.record import RunState
@@ -73,7 +75,7 @@ def export(
     _check_precisions(precisions)
     check_bundle_folder(bundle, overwrite)
     model, config, state = load_model(run)
-    functions = graphs(config)
+    functions = graphs(config, model.initialiser is not None)
     traced, files = {}, {}
     for number, graph in enumerate(functions):
         progress("exporting graphs", number, len(functions))
@@ -89,13 +91,15 @@ def export(
         progress("exporting TorchScript")
     scripts = {graph.name: to_torchscript(graph, traced[graph.name]) for graph in functions if torchscript}
     manifest = replace(
-        _manifest(config, name or bundle.name, state),
+        _manifest(config, name or bundle.name, state, model),
         graphs={
             graph.name: GraphEntry.of(f"{graph.name}.onnx", files[graph.name], graph.inputs, graph.shapes(model))
             for graph in [*functions, *halves]
         },
         torchscript={key: FileEntry.of(f"{key}.pt", data) for key, data in scripts.items()},
     )
+    exact = OnnxRuntimeEngine(Bundle(bundle, manifest, files), threads=1)
+    manifest = replace(manifest, golden=record_golden(exact, manifest))
     checks: list[Check] = []
     if verified:
         exported = Bundle(bundle, manifest, files, scripts)
@@ -117,10 +121,10 @@ def _check_precisions(precisions: Sequence[str]) -> None:
         raise UsageError("a bundle needs its fp32 graphs: give --precision fp32,fp16")
 
 
-def _manifest(config: Config, name: str, state: RunState) -> Manifest:
+def _manifest(config: Config, name: str, state: RunState, model: RegionModel) -> Manifest:
     about, score = state.about, state.about.score
     return replace(
-        manifest_of(config, name),
+        manifest_of(config, name, model),
         training={
             "data": about.source,
             "preset": about.preset,

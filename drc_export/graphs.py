@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from drc_runtime.bundle.manifest import LIT
+from drc_runtime.bundle.manifest import INITIAL_LATENT, LIT
 from drc_train.config import Config
 from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
@@ -52,12 +52,16 @@ class Graph:
         return {name: tuple(tensor.shape) for name, tensor in zip(self.outputs, found, strict=True)}
 
 
-def graphs(config: Config) -> list[Graph]:
-    """The graphs of a bundle of version 1 for ``config``, at batch size 1.
+def graphs(config: Config, initialised: bool = False) -> list[Graph]:
+    """The graphs of a bundle for ``config``, at batch size 1.
+
+    Args:
+        config: of the run.
+        initialised: whether the model has an initialiser.
 
     Returns:
-        ``posterior_step`` (Eq. 13 with the image), ``render``, and ``prior_step``; the last one is absent with amortised
-        inference, whose prior N(0, I) needs no chain.
+        ``posterior_step`` (Eq. 13 with the image), ``render``, ``prior_step`` and ``initial_latent``; ``prior_step`` is absent
+        with amortised inference, whose prior N(0, I) needs no chain, ``initial_latent`` without an initialiser.
     """
     size = config.model.image_size
     latent, image = (1, config.model.latent.total), (1, 3, size, size)
@@ -83,6 +87,10 @@ def graphs(config: Config) -> list[Graph]:
     def prior(model: RegionModel, z: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         return prior_step(model, z, noise, config.train)
 
+    def initial(model: RegionModel, image: Tensor) -> tuple[Tensor, ...]:
+        assert model.initialiser is not None
+        return (model.initialiser(image),)
+
     found = [
         Graph(
             "posterior_step",
@@ -102,4 +110,6 @@ def graphs(config: Config) -> list[Graph]:
         given = {"background": image, "background_scale": (1, 1, size, size)}
         outputs = (*found[0].outputs[:-1], LIT)
         return [replace(found[0], function=camera_step, inputs=found[0].inputs | given, outputs=outputs)]
-    return found if config.model.inference == "langevin" else found[:2]
+    if config.model.inference == "amortised":
+        return found[:2]
+    return [*found, Graph(INITIAL_LATENT, initial, {"image": image}, ("z",))] if initialised else found

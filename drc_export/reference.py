@@ -127,7 +127,7 @@ class Reference:
         tensors = dict(zip(graph.inputs, graph.random_inputs(random), strict=True))
         if "noise" in tensors and index % 2 == 0:
             tensors["noise"] = torch.zeros_like(tensors["noise"])
-        if "image" in tensors and index == INPUTS - 1:
+        if "image" in tensors and "z" in tensors and index == INPUTS - 1:
             return self._late(graph, tensors, random)
         return tensors
 

@@ -14,11 +14,12 @@ import onnxruntime
 from drc_runtime.activity import Report, silent
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
-from drc_runtime.engines import load_engine
+from drc_runtime.engines import PROCESSOR, load_engine
 from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.inference.extractor import Extractor
+from drc_runtime.inference.golden import check_golden
 from drc_runtime.machine import available_cores, check_threads, machine_name
 from drc_runtime.preprocess import resize
 from drc_runtime.samples import sample_bundle, sample_path
@@ -110,6 +111,8 @@ def bench(
     try:
         progress("loading the bundle")
         backend = load_engine(engine, loaded, threads)
+        if engine != PROCESSOR:
+            check_golden(backend, loaded.manifest, engine, loaded.precision != "fp32")
         latencies = _measure_bundle(backend, loaded.manifest, _images(clip, frames, "measuring the bundle", progress))
         latencies |= _measure_subtractors(_images(clip, frames, "measuring OpenCV's subtractors", progress))
     finally:

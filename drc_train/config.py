@@ -229,6 +229,9 @@ class TrainConfig(_Section):
     """Weight of KL(q(z | x) | N(0, I)) with amortised inference; 1 is the evidence lower bound."""
     mirror: bool = False
     """Learns also from the mirror image (left to right) of each image, with a chain of its own."""
+    initialiser_steps: int = Field(2, ge=0, le=1000)
+    """Steps in which the initialiser learns when the EM iterations have ended, for each of those. 0: none, so that chains of
+    inference begin at noise. Amortised inference and ``background_input`` have none."""
     averaging: float = Field(0.0, ge=0, lt=1)
     """Decay of an exponential moving average of the weights, for evaluation and export. 0 uses the newest weights."""
 
@@ -248,14 +251,21 @@ class TrainConfig(_Section):
 class SamplerConfig(_Section):
     """Langevin steps of inference."""
 
+    initial_steps: Steps = 10
+    """Steps for a single image, from the initialiser's latent."""
+    initial_start: Annotated[float, Field(ge=1e-6, le=16)] = 1.0
+    """As ``start``, of ``initial_steps``."""
+    initial_end: Annotated[float, Field(ge=1e-6, le=1)] = 0.1
+    """As ``end``, of ``initial_steps``."""
+
     cold_steps: Steps = 300
     """Steps for a single image, from noise."""
     track_steps: Steps = 8
     """Steps for a frame of a video, from the previous frame's latent."""
-    hold: Annotated[float, Field(ge=0, le=0.99)] = 0.5
-    """Share of ``cold_steps`` that are whole, at the start."""
+    start: Annotated[float, Field(ge=1e-6, le=16)] = 1.0
+    """What the first of ``cold_steps`` is multiplied by."""
     end: Annotated[float, Field(ge=1e-6, le=1)] = 0.1
-    """What the last of ``cold_steps`` is multiplied by; after ``hold`` the steps fall geometrically to it. 1 keeps all whole."""
+    """What the last of them is multiplied by; between both in a straight line. With both 1 all steps are whole."""
 
 
 class Config(_Section):

@@ -152,6 +152,7 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--skip": ["labelled --baseline constant --skip 3"],
         "--seed": ["labelled --baseline constant --seed 3", "labelled --model labelled/masks --seed 3"],
         "--temperature": ["labelled --baseline constant --temperature 1"],
+        "--from-noise": ["labelled --baseline constant --from-noise", "labelled --model toy-bundle --from-noise"],
         "--overwrite": ["labelled --baseline constant --overwrite"],
         "--chains": ["labelled --baseline constant --chains", "labelled --model toy-bundle --chains"],
     },

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from drc_runtime.bundle.manifest import Sampler
+from drc_runtime.inference.cold_start import ColdStart
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.tracking import Track
 
@@ -42,6 +43,8 @@ class ToyReader:
         return float(sample.z[0, 0]), steps
 
 
-def toy_track(steps: int | None, budget: int | None = None, chain: ToyChain | None = None) -> Track:
+def toy_track(
+    steps: int | None, budget: int | None = None, chain: ToyChain | None = None, cold: ColdStart | None = None
+) -> Track:
     """A Track over a toy chain; its ``step`` takes a target and returns z and the steps taken."""
-    return Track(chain or ToyChain(), ToyReader(), SETTINGS, steps, budget)
+    return Track(chain or ToyChain(), ToyReader(), SETTINGS, steps, budget, cold)

@@ -33,6 +33,8 @@ class Bundle:
     _graphs: Mapping[str, bytes]
     _torchscript: Mapping[str, bytes] = field(default_factory=dict)
     """Only for a bundle that is not on the disk; otherwise ``torchscript_bytes`` reads the file."""
+    precision: str = "fp32"
+    """Of the graphs, one of ``PRECISIONS``."""
 
     @classmethod
     def load(cls, folder: Path | str) -> "Bundle":
@@ -94,7 +96,7 @@ class Bundle:
         entries, graphs = dict(self.manifest.graphs), dict(self._graphs)
         for plain, half in halves.items():
             entries[plain], graphs[plain] = entries[half], graphs[half]
-        return Bundle(self.folder, replace(self.manifest, graphs=entries, torchscript={}), graphs)
+        return Bundle(self.folder, replace(self.manifest, graphs=entries, torchscript={}), graphs, precision=precision)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -109,6 +109,17 @@ class JsonObject:
             self.refuse(key, f"must be a number from {least:g} to {most:g}")
         return float(value)
 
+    def numbers(self, key: str, most: int, largest: float) -> tuple[float, ...]:
+        """A list of 1 to ``most`` numbers from ``-largest`` to ``largest``."""
+        value = self._value(key)
+        if (
+            not isinstance(value, list)
+            or not 1 <= len(value) <= most
+            or not all(_is_within(it, largest) for it in value)
+        ):
+            self.refuse(key, f"must be a list of 1 to {most} numbers from -{largest:g} to {largest:g}")
+        return tuple(float(item) for item in value)
+
     def size(self, key: str, least: int = 1) -> int:
         """An integer from ``least`` to ``LARGEST_SIZE``."""
         value = self._value(key)
@@ -158,6 +169,10 @@ class JsonObject:
 
     def _where(self, key: str) -> str:
         return f"{self._path}.{key}" if self._path else key
+
+
+def _is_within(value: Any, largest: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -largest <= value <= largest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from drc_runtime.bundle.golden import Golden
 from drc_runtime.bundle.json_object import JsonObject, Scalar
 from drc_runtime.errors import BundleError
 
@@ -26,6 +27,9 @@ Shape = tuple[int, ...]
 # Valid on every operating system, not hidden, and without a separator: the file cannot lie outside the folder.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+INITIAL_LATENT = "initial_latent"
+"""The graph that takes an image to the z where its chain begins."""
 
 # Name -> axes of the inputs, axes of the outputs. B: batch, D: latent vector, H and W: image.
 _VECTOR, _SCALAR, _PLANE, _IMAGE = "BD", "B", "B1HW", "B3HW"
@@ -52,6 +56,7 @@ GRAPHS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         },
     ),
     "prior_step": ({"z": _VECTOR, "noise": _VECTOR}, {"z_next": _VECTOR, "energy": _SCALAR}),
+    INITIAL_LATENT: ({"image": _IMAGE}, {"z": _VECTOR}),
 }
 """The graphs. A bundle must have ``posterior_step``; graphs of other names are not checked."""
 
@@ -110,12 +115,22 @@ class LatentSizes:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the steps of a chain that starts cold become smaller, see ``drc_runtime.inference.schedule``."""
+    """How the steps of a chain change from the first to the last, see ``drc_runtime.inference.schedule``."""
 
-    hold: float
-    """Share of the steps at the start that are whole, in [0, 1)."""
+    start: float
+    """What the first step is multiplied by, in [1e-6, 16]."""
     end: float
     """What the last step is multiplied by, in [1e-6, 1]."""
+
+
+@dataclass(frozen=True)
+class InitialChain:
+    """The chain that starts where the graph ``initial_latent`` puts it, in the place of the one from noise."""
+
+    steps: int
+    """Its Langevin steps."""
+    schedule: Schedule | None = None
+    """Their sizes. None: all steps are whole."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +151,9 @@ class Sampler:
     """log p of each channel up to a constant. ``laplace``: -|x - g| / (2 sigma^2). ``gaussian``: -(x - g)^2 / (2 sigma^2). If the
     manifest lacks the key: ``laplace``."""
     schedule: Schedule | None = None
-    """Of chains that start cold: an image, the first frame of a video, a changed scene. None: all steps are whole."""
+    """Of chains that start from noise: an image, the first frame of a video, a changed scene. None: all steps are whole."""
+    initial: InitialChain | None = None
+    """Of chains that start from ``initial_latent``; None where the bundle does not have that graph."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +173,15 @@ class Manifest:
     background: str = "generated"
     """Where the background comes from. ``generated``: the model draws it. ``input``: the runtime learns it while it runs, for any
     fixed camera (format 2)."""
+    golden: Golden | None = None
+    """Known steps by which engines are checked; None in bundles from before."""
     torchscript: dict[str, FileEntry] = field(default_factory=dict)
     """TorchScript files by the names of ``graphs``: same function, inputs and outputs in the order that the graph's entry has."""
 
     def to_json(self) -> str:
         """The text of ``manifest.json``; ``parse`` returns an equal manifest.
 
-        ``torchscript``, the likelihood and the schedule are left out where they have their defaults, for readers that do not
-        know them.
+        What has its default is left out, for readers that do not know it.
 
         Raises:
             BundleError: a number is infinite or NaN, which JSON does not have.
@@ -178,6 +196,14 @@ class Manifest:
                 del values["sampler"]["likelihood"]
             if self.sampler.schedule is None:
                 del values["sampler"]["schedule"]
+            if self.sampler.initial is None:
+                del values["sampler"]["initial"]
+            elif self.sampler.initial.schedule is None:
+                del values["sampler"]["initial"]["schedule"]
+            if self.golden is None:
+                del values["golden"]
+            else:
+                values["golden"] = self.golden.to_values()
             if self.latent.foreground_slots == 1:
                 del values["latent"]["foreground_slots"]
             return json.dumps(values, indent=2, allow_nan=False) + "\n"
@@ -219,20 +245,29 @@ class Manifest:
                 sampler.size("track_steps"),
                 sampler.scale("foreground_spread") if "foreground_spread" in sampler else 1.0,
                 sampler.choice("likelihood", LIKELIHOODS) if "likelihood" in sampler else LIKELIHOODS[0],
-                _schedule(sampler.child("schedule")) if "schedule" in sampler else None,
+                _schedule(sampler),
+                _initial(sampler.child("initial")) if "initial" in sampler else None,
             ),
             graphs={name: _graph(node) for name, node in root.child("graphs").children()},
             training=root.child("training").scalars(),
             metrics=root.child("metrics").any_values(),
             background=_background(root, version),
+            golden=Golden.parse(root.child("golden")) if "golden" in root else None,
             torchscript={name: _file(node) for name, node in _optional(root, "torchscript")},
         )
         _check_graphs(manifest)
         return manifest
 
 
-def _schedule(node: JsonObject) -> Schedule:
-    return Schedule(node.number("hold", 0, 0.99), node.number("end", 1e-6, 1))
+def _schedule(node: JsonObject) -> Schedule | None:
+    if "schedule" not in node:
+        return None
+    schedule = node.child("schedule")
+    return Schedule(schedule.number("start", 1e-6, 16), schedule.number("end", 1e-6, 1))
+
+
+def _initial(node: JsonObject) -> InitialChain:
+    return InitialChain(node.size("steps"), _schedule(node))
 
 
 def _background(root: JsonObject, version: str) -> str:
@@ -264,6 +299,8 @@ def _check_graphs(manifest: Manifest) -> None:
     """The graphs of ``GRAPHS`` must have the tensors and shapes that ``image_size`` and ``latent`` imply."""
     if "posterior_step" not in manifest.graphs:
         raise BundleError(f"{MANIFEST}: graphs.posterior_step is missing")
+    if (manifest.sampler.initial is None) != (INITIAL_LATENT not in manifest.graphs):
+        raise BundleError(f"{MANIFEST}: of sampler.initial and graphs.{INITIAL_LATENT} one is missing")
     files = [graph.file for graph in manifest.graphs.values()] + [it.file for it in manifest.torchscript.values()]
     if len(files) > MOST_FILES or len(set(files)) < len(files):
         raise BundleError(f"{MANIFEST}: it names more than {MOST_FILES} files, or one file twice")
@@ -282,7 +319,7 @@ def _check_graphs(manifest: Manifest) -> None:
         unknown = sorted(graph.inputs.keys() - inputs.keys())
         if unknown:
             raise BundleError(f"{MANIFEST}: graphs.{name}.inputs.{unknown[0]} is not an input of version 1")
-        batch = graph.inputs.get("z", (1,))[0]
+        batch = graph.inputs.get("z", graph.inputs.get("image", (1,)))[0]
         for side, known, given in (("inputs", inputs, graph.inputs), ("outputs", outputs, graph.outputs)):
             for tensor, axes in known.items():
                 where = f"{MANIFEST}: graphs.{name}.{side}.{tensor}"

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from drc_runtime.cli.options import MODEL, OUTPUT, EngineName, Json, Mask, Model, Precision, Seed, Soft, Temperature
+from drc_runtime.cli.options import (
+    MODEL,
+    OUTPUT,
+    EngineName,
+    FromNoise,
+    Json,
+    Mask,
+    Model,
+    Precision,
+    Seed,
+    Soft,
+    Temperature,
+)
 from drc_runtime.cli.printing import print_json, print_problems, print_rows
 from drc_runtime.cli.progress import reporting
 from drc_runtime.pipeline.options import ModelOptions
@@ -35,6 +47,7 @@ def batch(
     ] = None,
     seed: Seed = 0,
     temperature: Temperature = 0.0,
+    from_noise: FromNoise = False,
     address: Annotated[
         str,
         typer.Option(
@@ -63,7 +76,16 @@ def batch(
         report = run_batch(
             folder,
             masks,
-            model=ModelOptions(model, engine, precision, mask, steps=steps, seed=seed, temperature=temperature),
+            model=ModelOptions(
+                model,
+                engine,
+                precision,
+                mask,
+                steps=steps,
+                seed=seed,
+                temperature=temperature,
+                from_noise=from_noise,
+            ),
             soft=soft,
             address=address,
             workers=workers,

@@ -51,5 +51,11 @@ Temperature = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+FromNoise = Annotated[
+    bool,
+    typer.Option(
+        "--from-noise", help="Begin chains at noise although the model has an initialiser.", rich_help_panel=MODEL
+    ),
+]
 Soft = Annotated[bool, typer.Option("--soft", help="Masks hold probabilities, 0 to 255.", rich_help_panel=OUTPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -12,6 +12,7 @@ from drc_runtime.cli.options import (
     OUTPUT,
     WATCHING,
     EngineName,
+    FromNoise,
     Json,
     Mask,
     Model,
@@ -60,6 +61,7 @@ def run(
     threads: Threads = None,
     seed: Seed = 0,
     temperature: Temperature = 0.0,
+    from_noise: FromNoise = False,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -217,6 +219,7 @@ def run(
                 threads=threads,
                 seed=seed,
                 temperature=temperature,
+                from_noise=from_noise,
                 adapt=adapt,
                 absorb=absorb,
             ),

@@ -8,8 +8,10 @@ from drc_runtime.engines.protocol import Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.machine import check_threads
 
+PROCESSOR = "onnxruntime"
+"""The engine that the others are compared with: onnxruntime's own processor code, which the export verified."""
 ENGINES = {
-    "onnxruntime": "drc_runtime.engines.onnxruntime:OnnxRuntimeEngine",
+    PROCESSOR: "drc_runtime.engines.onnxruntime:OnnxRuntimeEngine",
     "onnxruntime-cuda": "drc_runtime.engines.onnxruntime:OnnxRuntimeCudaEngine",
     "onnxruntime-tensorrt": "drc_runtime.engines.onnxruntime:OnnxRuntimeTensorRTEngine",
     "torchscript": "drc_runtime.engines.torchscript:TorchScriptEngine",

@@ -5,15 +5,16 @@ from pathlib import Path
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
 from drc_runtime.camera.adaptation import Adaptation
-from drc_runtime.engines import load_engine
+from drc_runtime.engines import PROCESSOR, load_engine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.inference.camera_track import CameraTrack
+from drc_runtime.inference.cold_start import ColdStart
 from drc_runtime.inference.extraction import Extraction
+from drc_runtime.inference.golden import check_golden
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
 from drc_runtime.inference.mask import MaskReader, needs_responsibility
-from drc_runtime.inference.schedule import relative_steps
 from drc_runtime.inference.tracking import Track
 
 
@@ -36,6 +37,7 @@ class Extractor:
         engine: str = "onnxruntime",
         precision: str = "fp32",
         temperature: float = 0.0,
+        from_noise: bool = False,
     ) -> None:
         """Loads and checks a bundle.
 
@@ -47,15 +49,20 @@ class Extractor:
             engine: the backend, one of ``drc_runtime.engines.ENGINES``.
             precision: ``fp32``, or ``fp16`` if the bundle has it.
             temperature: scale of the noise in the steps: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13).
+            from_noise: begin chains at noise although the bundle has an initialiser.
 
         Raises:
             BundleError: the bundle is damaged, or lacks what the backend or the precision needs.
-            EngineError: the backend cannot run it.
+            EngineError: the backend cannot run it, or does not compute what the bundle's golden steps say.
             MissingDependencyError: the backend's package is not installed.
-            UsageError: the mask, backend or precision is unknown, or the seed or the temperature is out of range.
+            UsageError: the mask, backend or precision is unknown, the seed or the temperature is out of range, or ``from_noise``
+                for a bundle without an initialiser.
         """
         loaded = Bundle.load(Path(bundle)).at_precision(precision)
-        self._set_up(load_engine(engine, loaded, threads), loaded.manifest, mask, seed, temperature)
+        backend = load_engine(engine, loaded, threads)
+        if engine != PROCESSOR:
+            check_golden(backend, loaded.manifest, engine, loaded.precision != "fp32")
+        self._set_up(backend, loaded.manifest, mask, seed, temperature, from_noise)
 
     @classmethod
     def over(
@@ -66,13 +73,16 @@ class Extractor:
         mask: str = "responsibility",
         seed: int = 0,
         temperature: float = 0.0,
+        from_noise: bool = False,
     ) -> "Extractor":
         """An Extractor with an engine that is already loaded; arguments and errors as in the constructor."""
         extractor = cls.__new__(cls)
-        extractor._set_up(engine, manifest, mask, seed, temperature)
+        extractor._set_up(engine, manifest, mask, seed, temperature, from_noise)
         return extractor
 
-    def _set_up(self, engine: Engine, manifest: Manifest, mask: str, seed: int, temperature: float) -> None:
+    def _set_up(
+        self, engine: Engine, manifest: Manifest, mask: str, seed: int, temperature: float, from_noise: bool
+    ) -> None:
         self.manifest = manifest
         self.reader = MaskReader(manifest, mask)
         self.sampler = LangevinSampler(
@@ -82,13 +92,14 @@ class Extractor:
             temperature=temperature,
             seed=seed,
         )
+        self.cold = ColdStart.of(engine, manifest, self.sampler, from_noise)
 
     def extract(self, image: Image, *, steps: int | None = None) -> Extraction:
-        """Extracts the foreground of one image, starting from noise.
+        """Extracts the foreground of one image, starting where ``cold`` begins.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB of any size.
-            steps: Langevin steps; None takes the manifest's ``cold_steps``.
+            steps: Langevin steps; None takes the manifest's, of chains that start so.
 
         Raises:
             EngineError: the chain diverged or the backend failed.
@@ -99,26 +110,26 @@ class Extractor:
                 f"the model {self.manifest.name!r} is for the video of a fixed camera, whose background it learns while it runs; "
                 "for a picture alone take another model"
             )
-        count = self.manifest.sampler.cold_steps if steps is None else steps
+        count = self.cold.steps if steps is None else steps
         if count < 1:
             raise UsageError(f"{steps} steps are too few: give 1 or more")
         return self.trial(image, count)
 
     def skip(self, steps: int | None = None) -> None:
         """Uses up the noise of one call of ``extract``, so that the next image gets what it would get after it."""
-        self.sampler.skip(self.manifest.sampler.cold_steps if steps is None else steps)
+        self.sampler.skip(self.cold.steps if steps is None else steps, start=not self.cold.is_learned)
 
     def trial(self, image: Image, steps: int) -> Extraction:
-        """``steps`` steps from noise, as ``extract``; of a model of a fixed camera only the time they take has a meaning.
+        """``steps`` steps, as ``extract``; of a model of a fixed camera only the time they take has a meaning.
 
         Raises:
             EngineError: the chain diverged or the backend failed.
             UsageError: the image is not ``(H, W, 3)`` uint8.
         """
-        sizes = relative_steps(self.manifest.sampler.schedule, steps)
+        sizes = self.cold.sizes(steps)
 
         def chain(tensor: Array) -> tuple[PosteriorSample, int]:
-            return self.sampler.run(tensor, self.sampler.noise(), steps, sizes), steps
+            return self.sampler.run(tensor, self.cold.z(tensor), steps, sizes), steps
 
         return self.reader.read(image, chain)
 
@@ -141,4 +152,4 @@ class Extractor:
         """
         if self.manifest.background == "input":
             return CameraTrack(self.sampler, self.reader, self.manifest, steps, budget, adaptation)
-        return Track(self.sampler, self.reader, self.manifest.sampler, steps, budget)
+        return Track(self.sampler, self.reader, self.manifest.sampler, steps, budget, self.cold)

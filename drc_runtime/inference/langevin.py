@@ -95,9 +95,9 @@ class LangevinSampler:
         """A latent ``(B, D)`` from N(0, I), where a cold start begins."""
         return self._random.draw(self._inputs["z"].shape)
 
-    def skip(self, steps: int) -> None:
-        """Uses up the noise of a chain of ``steps`` steps from noise."""
-        for _ in range(1 + steps if self._temperature else 1):
+    def skip(self, steps: int, start: bool = True) -> None:
+        """Uses up the noise of a chain of ``steps`` steps, and that of its start if it begins there."""
+        for _ in range(start + (steps if self._temperature else 0)):
             self.noise()
 
     def give(self, **inputs: Array) -> None:

@@ -1,4 +1,4 @@
-"""The step sizes of a chain that starts cold: large steps first, which find the mode, then small ones, which settle in it."""
+"""The step sizes of a chain: large steps first, which find the mode, then small ones, which settle in it."""
 
 import numpy as np
 
@@ -9,18 +9,17 @@ from drc_runtime.engines.protocol import Array
 def relative_steps(schedule: Schedule | None, steps: int) -> Array | None:
     """The factors a_k of a chain's ``steps`` steps: z += a_k (z_next - z).
 
-    The first ``hold`` of the steps have a_k = 1; after them a_k falls geometrically and ends at ``schedule.end``.
+    a_k goes in a straight line from ``schedule.start`` at k = 1 to ``schedule.end`` at k = K; a chain of one step has the end.
 
     Args:
         schedule: of the bundle; None: constant steps.
         steps: K, 1 or more.
 
     Returns:
-        ``(K,)`` float32 in (0, 1]; None where all are 1.
+        ``(K,)`` float32 above 0; None where all are 1.
     """
     if schedule is None:
         return None
-    held = schedule.hold * steps
     # in float64, as the other languages compute it
-    fallen = np.clip((np.arange(1, steps + 1) - held) / max(steps - held, 1e-9), 0, 1)
-    return np.asarray(schedule.end**fallen, np.float32)
+    done = np.arange(steps) / (steps - 1) if steps > 1 else np.ones(1)
+    return np.asarray(schedule.start + (schedule.end - schedule.start) * done, np.float32)

@@ -8,8 +8,8 @@ import numpy as np
 from drc_runtime.bundle.manifest import Sampler
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import EngineError, UsageError
+from drc_runtime.inference.cold_start import ColdStart
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
-from drc_runtime.inference.schedule import relative_steps
 
 if TYPE_CHECKING:
     from drc_runtime.images import Image
@@ -54,6 +54,7 @@ class Track:
         settings: Sampler,
         steps: int | None = None,
         budget: int | None = None,
+        cold: ColdStart | None = None,
     ) -> None:
         """Starts without a latent: the first frame is a cold start.
 
@@ -63,6 +64,7 @@ class Track:
             settings: the model's own numbers of steps.
             steps: for an ordinary frame; None takes the model's ``track_steps``.
             budget: the most steps for a frame after the first; None sets no limit.
+            cold: begins the chains that have no frame before them; None begins them at the sampler's noise.
 
         Raises:
             UsageError: ``steps`` is below 1.
@@ -72,8 +74,9 @@ class Track:
             raise UsageError(f"{steps} steps a frame are too few: give 1 or more")
         self.restarts = 0
         self._sampler, self._reader = sampler, reader
-        self._cold = max(settings.cold_steps, self.steps)
-        self._sizes = relative_steps(settings.schedule, self._cold)
+        self._start = cold or ColdStart(sampler, settings)
+        self._cold = max(self._start.steps, self.steps)
+        self._sizes = self._start.sizes(self._cold)
         self.budget = None if budget is None else max(self.steps, budget)
         self._baseline = Baseline()
         self._low = 0
@@ -105,9 +108,9 @@ class Track:
     def sample(self, image: Array, seconds: float = FRAME_SECONDS) -> tuple[PosteriorSample, int]:
         """The posterior sample of the next frame, ``(3, h, w)`` in [-1, 1], and the number of steps that it took."""
         if self._z is None:
-            sample, taken = self._sampler.run(image, self._sampler.noise(), self._cold, self._sizes), self._cold
+            sample, taken = self._sampler.run(image, self._start.z(image), self._cold, self._sizes), self._cold
         elif self._second is not None:
-            sample, taken = self._race(image, self._z, self._second)
+            sample, taken = self._race(image, self._z, self._second, self.budget)
         else:
             sample, taken = self._sampler.run(image, self._z, self.steps), self.steps
             if self._baseline.is_low(float(sample.log_posterior[0])):
@@ -119,7 +122,16 @@ class Track:
         return sample, taken
 
     def _take_more(self, image: Array, sample: PosteriorSample) -> tuple[PosteriorSample, int]:
-        """More steps for a low frame; after ``LOW_FRAMES`` of them, prepares the second chain."""
+        """More steps for a low frame; after ``LOW_FRAMES`` of them, prepares the second chain.
+
+        A second chain that starts at the initialiser's latent is short: it runs at once.
+        """
+        if self._start.is_learned:
+            self.restarts += 1
+            self._second, self._left = self._start.z(image), self._cold
+            left = None if self.budget is None else self.budget - self.steps
+            sample, taken = self._race(image, sample.z, self._second, left)
+            return sample, self.steps + taken
         self._low += 1
         more = (MORE * self.steps if self.budget is None else self.budget) - self.steps
         if more > 0:
@@ -129,12 +141,12 @@ class Track:
         if self._low >= LOW_FRAMES:
             self._low = 0
             self.restarts += 1
-            self._second, self._left = self._sampler.noise(), self._cold
+            self._second, self._left = self._start.z(image), self._cold
         return sample, self.steps + max(more, 0)
 
-    def _race(self, image: Array, z: Array, second: Array) -> tuple[PosteriorSample, int]:
-        """Runs both chains within the budget; the sample with the higher log-posterior."""
-        budget = self._cold + self.steps if self.budget is None else max(self.budget, 2)
+    def _race(self, image: Array, z: Array, second: Array, budget: int | None) -> tuple[PosteriorSample, int]:
+        """Runs both chains within the budget of steps, at least one each; the sample with the higher log-posterior."""
+        budget = self._cold + self.steps if budget is None else max(budget, 2)
         first_steps = max(1, min(self.steps, budget // 2))
         second_steps = min(budget - first_steps, self._left)
         # the second chain's steps become smaller over all of the frames among which they are spread

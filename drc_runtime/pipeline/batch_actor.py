@@ -37,6 +37,7 @@ class ExtractionActor:
             engine=model.engine,
             precision=model.precision,
             temperature=model.temperature,
+            from_noise=model.from_noise,
         )
         self._model, self._soft, self._job = model, soft, job
         self._writer = uuid.uuid4().hex

@@ -51,6 +51,8 @@ class ModelOptions:
     """Of the Langevin noise."""
     temperature: float = 0.0
     """Scale of the noise in the steps, in [0, 10]: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13)."""
+    from_noise: bool = False
+    """Chains begin at noise although the bundle has an initialiser."""
     adapt: str | None = None
     """What of a fixed camera's state may change, see ``Adaptation.what``. None takes its default."""
     absorb: str | None = None

@@ -155,7 +155,9 @@ def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: Outpu
     read_manifest(bundle)
     background = outputs.background or DEFAULT_BACKGROUND
     # left out at its default, so that runs from before the setting go on
-    noise = {"temperature": model.temperature} if model.temperature else {}
+    noise: dict[str, object] = {"temperature": model.temperature} if model.temperature else {}
+    if model.from_noise:
+        noise["from_noise"] = True
     return {
         **noise,
         "command": command,

@@ -297,4 +297,5 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
         engine=model.engine,
         precision=model.precision,
         temperature=model.temperature,
+        from_noise=model.from_noise,
     )

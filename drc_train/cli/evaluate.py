@@ -50,6 +50,9 @@ def evaluate(
         float | None,
         typer.Option(min=0, max=10, help="Scale of the noise in the steps. Default: 0, a mode of the posterior."),
     ] = None,
+    from_noise: Annotated[
+        bool, typer.Option("--from-noise", help="Begin chains at noise although the model has an initialiser.")
+    ] = False,
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
     ] = None,
@@ -72,7 +75,7 @@ def evaluate(
     from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
 
     models = [Path(name) for name in _names(model)]
-    options = EvaluationOptions(truth, steps, skip, seed, temperature, size, chains, gallery)
+    options = EvaluationOptions(truth, steps, skip, seed, temperature, from_noise, size, chains, gallery)
     with claim_outputs(table, gallery, data, overwrite=overwrite):
         with Activity() as progress:
             progress("measuring")

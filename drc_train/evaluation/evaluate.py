@@ -20,14 +20,13 @@ from drc_train.evaluation.gallery import Gallery, draw_run
 from drc_train.evaluation.metrics import Mask, Score
 from drc_train.evaluation.model_masks import (
     BATCH,
-    BatchSegmenter,
-    Segmentation,
     chain_segmenter,
-    is_run,
     model_segmenter,
 )
 from drc_train.evaluation.options import EvaluationOptions, check_options
+from drc_train.evaluation.segmentation import BatchSegmenter, Segmentation
 from drc_train.figures.dataset_statistics import write_statistics
+from drc_train.training.record import is_run
 
 SUBTRACTOR_WARM_UP = 20
 """Frames at the start of a clip that are not counted, because a background subtractor needs them to adapt."""
@@ -150,9 +149,7 @@ def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gall
         return lambda batch: [read_masks(model, labelled) for labelled in batch]
     if options.chains:
         return chain_segmenter(model, Path(data), gallery)
-    return model_segmenter(
-        model, is_sequence(data), options.steps, options.seed or 0, gallery, options.temperature or 0.0
-    )
+    return model_segmenter(model, is_sequence(data), options, gallery)
 
 
 def _baseline_segmenter(name: str, data: str, truth: Path | None) -> BatchSegmenter:

@@ -10,7 +10,7 @@ from drc_runtime.preprocess import resize
 from drc_train.data.evaluation import Labelled
 from drc_train.data.masks import read_probabilities
 from drc_train.evaluation.metrics import Mask, all_but_the_background, all_slots, best_permutation, partition_figures
-from drc_train.evaluation.model_masks import Segmentation
+from drc_train.evaluation.segmentation import Segmentation
 from drc_train.training.record import STATE_FILE
 
 

@@ -1,27 +1,27 @@
 """Masks that a run or a bundle gives labelled images: sampled from noise, tracked, or read from the training chains."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.images import Image, list_images
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MASKS, MaskReader
-from drc_runtime.inference.schedule import relative_steps
 from drc_runtime.preprocess import to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.data.source import image_folder
 from drc_train.evaluation.gallery import Gallery
-from drc_train.evaluation.metrics import Mask, partition_figures
-from drc_train.training.record import STATE_FILE
+from drc_train.evaluation.metrics import partition_figures
+from drc_train.evaluation.options import EvaluationOptions
+from drc_train.evaluation.segmentation import BatchSegmenter, Segmentation
+from drc_train.training.record import is_run
 
 if TYPE_CHECKING:
     from drc_train.config import Config
@@ -29,19 +29,6 @@ if TYPE_CHECKING:
 
 BATCH = 16
 """Chains of a run that are sampled together, because most of PyTorch's time in a step is overhead of the call."""
-
-
-class Segmentation(NamedTuple):
-    """One image's masks and what else was measured on it."""
-
-    masks: dict[str, Mask]
-    """Masks ``(H, W)`` uint8 by the name of their reading."""
-    figures: dict[str, float]
-    """Figures that belong to no single mask, such as ``ari``."""
-
-
-BatchSegmenter = Callable[[Sequence[Labelled]], list[Segmentation]]
-"""Images to their segmentations. The truth is given for readings and figures that need it."""
 
 
 def load_extractor(model: Path, seed: int = 0) -> Extractor:
@@ -52,22 +39,20 @@ def load_extractor(model: Path, seed: int = 0) -> Extractor:
 
 
 def model_segmenter(
-    model: Path, sequence: bool, steps: int | None, seed: int, gallery: Gallery | None = None, temperature: float = 0.0
+    model: Path, sequence: bool, options: EvaluationOptions, gallery: Gallery | None = None
 ) -> BatchSegmenter:
-    """Masks of a run or a bundle. Chains start from noise, or in a sequence from the last frame's latent.
+    """Masks of a run or a bundle. Chains start cold, or in a sequence from the last frame's latent.
 
     Args:
         model: the run's or the bundle's folder.
         sequence: whether the images are consecutive frames; the batches must then have one image.
-        steps: Langevin steps for each image or frame; None takes the model's own.
-        seed: seed of the noise.
+        options: steps, seed, temperature and start of the chains.
         gallery: draws every image.
-        temperature: scale of the noise in the steps.
     """
     run = _Run(model) if is_run(model) else None
-    extractor = _extractor(model, run, 1 if sequence else BATCH, seed, temperature)
-    single = run.extractor(1, seed) if run else extractor  # an image's noise does not depend on the batch
-    settings, size = extractor.manifest.sampler, extractor.manifest.image_size
+    extractor = _extractor(model, run, 1 if sequence else BATCH, options)
+    single = _extractor(model, run, 1, options) if run else extractor  # an image's noise does not depend on the batch
+    settings, size, steps = extractor.manifest.sampler, extractor.manifest.image_size, options.steps
     rows = BATCH if run and not sequence else 1
     if extractor.manifest.background == "input":
         return _camera_segmenter(extractor, run, sequence, steps, gallery)
@@ -78,9 +63,9 @@ def model_segmenter(
         tensors = np.concatenate([to_tensor(image, size)[None] for image in images])
         start, count, sizes = last, steps or settings.track_steps, None
         if start is None or not sequence:
-            start = np.concatenate([single.sampler.noise() for _ in images])
-            count = max(settings.cold_steps, steps or 0) if sequence else steps or settings.cold_steps
-            sizes = relative_steps(settings.schedule, count)
+            start = np.concatenate([single.cold.z(tensor) for tensor in tensors])
+            count = max(single.cold.steps, steps or 0) if sequence else steps or single.cold.steps
+            sizes = single.cold.sizes(count)
         padded = [*range(len(images)), *[0] * (rows - len(images))]  # the batch has a fixed size
         found = extractor.sampler.run(tensors[padded], start[padded], count, sizes)
         last = found.z
@@ -97,8 +82,11 @@ def model_segmenter(
     return segment
 
 
-def _extractor(model: Path, run: "_Run | None", batch: int, seed: int, temperature: float) -> Extractor:
-    return run.extractor(batch, seed, temperature) if run else Extractor(model, seed=seed, temperature=temperature)
+def _extractor(model: Path, run: "_Run | None", batch: int, options: EvaluationOptions) -> Extractor:
+    seed, temperature = options.seed or 0, options.temperature or 0.0
+    if run:
+        return run.extractor(batch, seed, temperature, options.from_noise)
+    return Extractor(model, seed=seed, temperature=temperature, from_noise=options.from_noise)
 
 
 def _camera_segmenter(
@@ -171,11 +159,12 @@ class _Run:
         self.config: Config
         self.model, self.config, _ = load_model(folder)
 
-    def extractor(self, batch: int, seed: int, temperature: float = 0.0) -> Extractor:
+    def extractor(self, batch: int, seed: int, temperature: float = 0.0, from_noise: bool = False) -> Extractor:
         from drc_train.sampling.torch_engine import TorchEngine, manifest_of
 
         engine = TorchEngine(self.model, self.config, batch)
-        return Extractor.over(engine, manifest_of(self.config, self.name), seed=seed, temperature=temperature)
+        manifest = manifest_of(self.config, self.name, self.model)
+        return Extractor.over(engine, manifest, seed=seed, temperature=temperature, from_noise=from_noise)
 
     def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
         """Responsibilities ``(1 + K, H, W)`` in [0, 1] of background and slots at the network's size; None where K is 1."""
@@ -191,11 +180,6 @@ class _Run:
             regions = self.model(torch.from_numpy(z))
             shares = slot_responsibilities(regions, tensor, self.config.model.region_likelihood())
         return np.asarray(shares[0].numpy(), np.float32)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether ``folder`` is the ``--out`` folder of ``drc train`` (or a checkpoint in it), and not a bundle."""
-    return folder.suffix == ".safetensors" or (folder / STATE_FILE).is_file() and not (folder / MANIFEST).is_file()
 
 
 def _read(

@@ -7,7 +7,7 @@ from pathlib import Path
 from drc_runtime.errors import UsageError
 from drc_train.data.source import is_sequence
 from drc_train.evaluation.external_masks import is_masks
-from drc_train.evaluation.model_masks import is_run
+from drc_train.training.record import is_run
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class EvaluationOptions:
     """Seed of the noise from which chains start; default 0."""
     temperature: float | None = None
     """Scale of the noise in the steps, in [0, 10]; default 0, which climbs to a mode of the posterior."""
+    from_noise: bool = False
+    """Begin chains at noise although the model has an initialiser."""
     size: int | None = None
     """Height and width to which images and masks are scaled first; default: their own size."""
     chains: bool = False
@@ -59,5 +61,7 @@ def check_options(
         raise UsageError("--seed has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.temperature is not None and (options.chains or not sampled):
         raise UsageError("--temperature has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
+    if options.from_noise and (options.chains or not sampled):
+        raise UsageError("--from-noise has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.skip is not None and not any(is_sequence(name) for name in data):
         raise UsageError("--skip has no effect: it is for the first frames of a clip, not for images; leave it out")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from drc_runtime.camera.plain import DARKEST
 from drc_train.config import ModelConfig
+from drc_train.model.initialiser import Initialiser
 from drc_train.model.layers import grid_sample
 from drc_train.model.networks import Classifier, Encoder, Energy, Generator, initialise
 
@@ -106,6 +107,8 @@ class RegionModel(nn.Module):
             )
         if latent.reassignment and has_energies:
             self.reassignment_energy = Energy(latent.reassignment, config.reassignment_energy_width, 1, 3)
+        self.initialiser: Initialiser | None = None
+        """Set by ``load_model`` where the run has one; the learner's model does not hold it."""
         size, channels = config.image_size, config.classifier_channels
         if not has_energies:
             parts = (latent.all_foreground, latent.background, latent.reassignment)

@@ -108,6 +108,11 @@ class Sampler:
         with tensor_float32(self.precision == "tf32"):
             return self._run(self._step("posterior"), z, (image,), noise)
 
+    def climb(self, z: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``posterior`` without noise: one step, or on a GPU, whose chains are captured whole, ``posterior_steps`` of them."""
+        steps = self._config.train.posterior_steps if isinstance(self._step("posterior"), CapturedChain) else 1
+        return self.posterior(z, image, [torch.zeros_like(z)] * steps)
+
     @torch.no_grad()
     def prior(self, z: Tensor, noise: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """Runs a prior chain: as ``posterior``, but returns the energy instead of the log-posterior."""

@@ -6,24 +6,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drc_runtime.bundle.manifest import LIT, LatentSizes, Manifest, Sampler, Schedule
+from drc_runtime.bundle.manifest import INITIAL_LATENT, LIT, InitialChain, LatentSizes, Manifest, Sampler, Schedule
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_train.config import Config
 from drc_train.model.amortised import ENCODER_STEPS
+from drc_train.model.initialiser import Initialiser
 from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
 from drc_train.sampling.langevin import posterior_step
 
 
-def manifest_of(config: Config, name: str) -> Manifest:
-    """What a bundle of this configuration says about itself, before it has graphs."""
+def manifest_of(config: Config, name: str, model: RegionModel | None = None) -> Manifest:
+    """What a bundle of this configuration says about itself, before it has graphs.
+
+    Args:
+        config: of the run.
+        name: of the bundle.
+        model: says whether there is an initialiser; None: there is none.
+    """
     latent, size = config.model.latent, config.model.image_size
     steps = config.sampler.cold_steps, config.sampler.track_steps
-    schedule = Schedule(config.sampler.hold, config.sampler.end) if config.sampler.end < 1 else None
+    sampler = config.sampler
+    schedule, initial = _schedule(sampler.start, sampler.end), None
+    if model is not None and model.initialiser is not None:
+        initial = InitialChain(sampler.initial_steps, _schedule(sampler.initial_start, sampler.initial_end))
     if config.model.inference == "amortised":
         steps = ENCODER_STEPS, ENCODER_STEPS
-        schedule = None  # its step is no gradient but a draw of the encoders
+        schedule = None  # an encoder's step is no gradient but a draw
     return Manifest(
         name=name,
         image_size=(size, size),
@@ -35,14 +45,19 @@ def manifest_of(config: Config, name: str) -> Manifest:
             config.model.foreground_spread,
             config.model.likelihood,
             schedule,
+            initial,
         ),
         graphs={},
         background="input" if config.model.background_input else "generated",
     )
 
 
+def _schedule(start: float, end: float) -> Schedule | None:
+    return None if start == end == 1 else Schedule(start, end)
+
+
 class TorchEngine:
-    """Runs ``posterior_step`` with PyTorch's autograd."""
+    """Runs ``posterior_step`` with PyTorch's autograd, and ``initial_latent`` if the run has an initialiser."""
 
     def __init__(self, model: RegionModel, config: Config, batch: int = 1) -> None:
         self._model, self._config = model, config
@@ -55,9 +70,22 @@ class TorchEngine:
 
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
+        if graph == INITIAL_LATENT and self._model.initialiser is not None:
+            return _InitialBinding(self._model.initialiser, self._inputs["image"].copy())
         if graph != "posterior_step":
             raise EngineError(f"a run has no graph {graph!r}; export it to a bundle")
         return _Binding(self._model, self._config, self._inputs, outputs)
+
+
+class _InitialBinding:
+    def __init__(self, network: Initialiser, image: Array) -> None:
+        self._network = network
+        self.inputs = {"image": image}
+        self.outputs: dict[str, Array] = {}
+
+    @torch.no_grad()
+    def run(self) -> None:
+        self.outputs["z"] = self._network(torch.from_numpy(self.inputs["image"])).numpy()
 
 
 class _Binding:

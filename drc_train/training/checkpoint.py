@@ -23,6 +23,7 @@ from drc_train.config import Config
 from drc_train.learner.em import Learner
 from drc_train.learner.state import LearnerState, check_tensors
 from drc_train.model.regions import RegionModel
+from drc_train.training.initialiser import load_initialiser
 from drc_train.training.legacy import translate_tensors
 from drc_train.training.record import STATE_FILE, Best, NewerVersionError, RunRecord, RunState
 
@@ -154,7 +155,8 @@ def load_model(run: Path) -> tuple[RegionModel, Config, RunState]:
         run: a run's folder, whose newest checkpoint is read, or one of the ``.safetensors`` files in it.
 
     Returns:
-        The networks in evaluation mode (their moving average if the run keeps one), the configuration, the state.
+        The networks in evaluation mode (their moving average if the run keeps one), with the run's initialiser if it has one; the
+        configuration, the state.
 
     Raises:
         TrainingError: no checkpoint, a damaged one, or one that a newer version of drc wrote.
@@ -169,6 +171,7 @@ def load_model(run: Path) -> tuple[RegionModel, Config, RunState]:
     except TrainingError as error:
         raise TrainingError(f"{run}: {error}") from error
     model.load_state_dict(weights)
+    model.initialiser = load_initialiser(run if run.is_dir() else run.parent, state.config)
     return model.eval(), state.config, state
 
 

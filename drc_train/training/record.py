@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.errors import TrainingError
 from drc_runtime.version import __version__
 from drc_train.config import Config
@@ -125,3 +127,8 @@ class RunState:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             raise TrainingError(f"{name} is damaged: {place}: {first['msg']}") from error
+
+
+def is_run(folder: Path) -> bool:
+    """Whether ``folder`` is the ``--out`` folder of ``drc train`` (or a checkpoint in it), and not a bundle."""
+    return folder.suffix == ".safetensors" or (folder / STATE_FILE).is_file() and not (folder / MANIFEST).is_file()

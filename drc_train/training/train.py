@@ -17,6 +17,7 @@ from drc_train.learner.distributed import ProcessGroup, join_process_group
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import read_run, restore
 from drc_train.training.folder import check_run_folder, claim_run
+from drc_train.training.initialiser import SHARE, is_learned, learn_initialiser
 from drc_train.training.loop import OnIteration, TrainingLoop, collect_interrupts
 from drc_train.training.profile import TRACE_FILE, profile_iterations
 from drc_train.training.progress import Progress
@@ -142,7 +143,10 @@ def train(
         with Progress(out, console, records=group.is_first) as progress, collect_interrupts() as interrupted:
             loop = TrainingLoop(learner, out, about, progress)
             seconds = 60 * minutes if minutes is not None else float("inf")
-            loop.run(iterations or config.train.iterations, seconds, interrupted, reporting.on_iteration)
+            share = SHARE if is_learned(config) else 0.0
+            loop.run(iterations or config.train.iterations, (1 - share) * seconds, interrupted, reporting.on_iteration)
+            if share and group.is_first and not interrupted:
+                _learn_initialiser(learner, out, share * seconds, interrupted, console, progress)
         if group.is_first:
             write_report(out, loop.collapsed)
     return TrainReport(
@@ -157,6 +161,19 @@ def train(
         loop.about.best.iteration,
         bool(interrupted),
     )
+
+
+def _learn_initialiser(
+    learner: Learner, out: Path, seconds: float, interrupted: list[int], console: Console, progress: Progress
+) -> None:
+    with Activity(console) as report:
+
+        def proceed(done: int, steps: int) -> bool:
+            report("learning the initialiser", done, steps)
+            return not interrupted
+
+        line = learn_initialiser(learner, out, seconds, proceed)
+    progress.say(line or "no initialiser: it was not learned to its end")
 
 
 def _configuration(source: str, out: Path, recipe: Recipe, iterations: int | None, resume: bool) -> tuple[Config, str]:

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from drc_runtime.bundle.manifest import FORMAT, GRAPHS, FileEntry, GraphEntry, LatentSizes, Manifest, Sampler
+from drc_runtime.bundle.golden import Golden, GoldenStep
+from drc_runtime.bundle.manifest import (
+    FORMAT,
+    GRAPHS,
+    FileEntry,
+    GraphEntry,
+    InitialChain,
+    LatentSizes,
+    Manifest,
+    Sampler,
+    Schedule,
+)
 from drc_runtime.engines.tensorrt_files import EngineRecord
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "bundle.md").read_text()
@@ -27,8 +38,16 @@ def names(kind: type) -> set[str]:
 
 def test_the_keys_of_the_manifest_are_exactly_those_of_the_code() -> None:
     nested = {"latent": LatentSizes, "sampler": Sampler}
-    keys = {f"{key}.{name}" for key, kind in nested.items() for name in names(kind)}
+    optional = {
+        "sampler.schedule": Schedule,
+        "sampler.initial": InitialChain,
+        "golden": Golden,
+        "golden.first": GoldenStep,
+    }
+    keys = {f"{key}.{name}" for key, kind in (nested | optional).items() for name in names(kind)}
+    keys -= {"golden.first", "golden.second"}  # one row for both
     assert keys_of(section("Manifest")) == {"format"} | (names(Manifest) - nested.keys()) | keys
+    assert "`golden.first`, `golden.second`" in section("Manifest")
     assert f"`{FORMAT}`" in section("Manifest")
 
 

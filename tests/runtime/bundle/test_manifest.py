@@ -238,15 +238,15 @@ def test_any_value_anywhere_is_accepted_or_refused_by_name(path: tuple[str, ...]
 def test_a_schedule_is_kept_and_left_out_where_there_is_none(toy_graph: bytes) -> None:
     plain = toy_manifest(toy_graph)
     assert "schedule" not in plain.to_json() and Manifest.parse(plain.to_json()).sampler.schedule is None
-    annealed = replace(plain, sampler=replace(plain.sampler, schedule=Schedule(0.5, 0.1)))
+    annealed = replace(plain, sampler=replace(plain.sampler, schedule=Schedule(4, 0.1)))
     assert Manifest.parse(annealed.to_json()) == annealed
 
 
 @pytest.mark.parametrize(
-    "schedule", [{"hold": 1, "end": 0.1}, {"hold": 0.5, "end": 0}, {"hold": 0.5}, {"hold": True, "end": 1}]
+    "schedule", [{"start": 17, "end": 0.1}, {"start": 0.5, "end": 0}, {"start": 0.5}, {"start": True, "end": 1}]
 )
 def test_a_schedule_out_of_range_is_refused(toy_graph: bytes, schedule: dict[str, float]) -> None:
     values = json.loads(toy_manifest(toy_graph).to_json())
     values["sampler"]["schedule"] = schedule
-    with pytest.raises(BundleError, match="sampler.schedule.(hold|end)"):
+    with pytest.raises(BundleError, match="sampler.schedule.(start|end)"):
         Manifest.parse(json.dumps(values))

@@ -57,9 +57,9 @@ def test_a_real_extractor_takes_a_bounded_number_of_steps(toy_bundle: Path, monk
     extractor, taken = Extractor(toy_bundle, threads=1), []
     run = extractor.sampler.run
 
-    def counted(image: np.ndarray, z: np.ndarray, steps: int) -> object:
+    def counted(image: np.ndarray, z: np.ndarray, steps: int, sizes: np.ndarray | None = None) -> object:
         taken.append(steps)
-        return run(image, z, steps)
+        return run(image, z, steps, sizes)
 
     monkeypatch.setattr(extractor.sampler, "run", counted)
     found = calibrate(extractor, np.zeros((48, 64, 3), np.uint8), 25, lambda: 0.01 * sum(taken))

@@ -119,7 +119,7 @@ def test_a_second_chain_goes_through_the_schedule_over_all_its_frames() -> None:
             return super().run(image, z, steps, sizes)
 
     cold: list[np.ndarray] = []
-    settings = replace(SETTINGS, schedule=Schedule(0.5, 0.1))
+    settings = replace(SETTINGS, schedule=Schedule(1, 0.1))
     # from the target, the second chain starts further away than the first, so it never wins and runs to its end
     track = Track(Recorded(), ToyReader(), settings, 4, 24)
     whole = relative_steps(settings.schedule, settings.cold_steps)
