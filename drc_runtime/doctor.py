@@ -63,6 +63,22 @@ def examine() -> list[Check]:
     ]
 
 
+def examine_engines(bundle: Path) -> list[Check]:
+    """Repeats a bundle's golden steps on every engine (``drc_runtime.inference.golden``).
+
+    Raises:
+        BundleError: the bundle is damaged, or has no golden steps.
+    """
+    from drc_runtime.inference.engine_checks import check_engines
+
+    found = []
+    for check in check_engines(bundle):
+        status: Status = "absent" if check.is_absent else "broken" if check.problem else "ok"
+        detail = check.problem or f"repeats the bundle's known steps within {check.error:.1e}"
+        found.append(Check(check.name, status, detail))
+    return found
+
+
 def is_healthy(checks: list[Check]) -> bool:
     """Whether nothing that the runtime needs is broken."""
     return all(check.status != "broken" for check in checks)

@@ -1,6 +1,8 @@
 """The ``drc doctor`` command, over ``drc_runtime.doctor.examine``."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -8,11 +10,17 @@ from drc_runtime.cli.options import Json
 from drc_runtime.cli.printing import print_json, print_rows
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(help="Repeat this bundle's known steps on every engine.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show what this machine can run and what clashes; exit code 1 if something that drc run needs is broken."""
-    from drc_runtime.doctor import examine, is_healthy
+    from drc_runtime.doctor import examine, examine_engines, is_healthy
 
-    checks = examine()
+    checks = examine() if bundle is None else examine_engines(bundle)
     if as_json:
         print_json({"healthy": is_healthy(checks), "checks": [asdict(check) for check in checks]})
     else:

@@ -52,7 +52,6 @@ class InitialiserLearner:
         pull = (reached - start) * (2 / learner.config.train.posterior_step_size**2) + CHAIN_PULL * (target - start)
         self._optimiser.zero_grad(set_to_none=True)
         z.backward(torch.where(finite, -pull, 0) / len(z))
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1e4)
         self._optimiser.step()
         self._done += 1
         return float(log_posterior[finite[:, 0]].mean())
@@ -64,12 +63,9 @@ class InitialiserLearner:
         image, target = learner.images(index), learner.chains.take(index)[0]
         if not drawn:
             return image, target
-        latent = learner.config.model.latent
-        parts = torch.split(target, [latent.all_foreground, latent.background, latent.reassignment], 1)
-        others = [
-            torch.split(learner.chains.take(self._draw(drawn))[0], [it.shape[1] for it in parts], 1) for _ in parts
-        ]
-        mixed = torch.cat([other[number] for number, other in enumerate(others)], 1)
+        sizes = self._network.parts
+        others = [torch.split(learner.chains.take(self._draw(drawn))[0], sizes, 1) for _ in sizes]
+        mixed = torch.cat([other[part] for part, other in enumerate(others)], 1)
         regions = learner.model(mixed)
         scene = regions.mask * regions.foreground + (1 - regions.mask) * regions.background
         return torch.cat((image[drawn:], scene)), torch.cat((target[drawn:], mixed))

@@ -11,6 +11,7 @@ from drc_runtime.errors import OutputError, TrainingError, UsageError
 from drc_runtime.marks import is_marked
 from drc_runtime.outputs import NOT_OURS, State, check_place, claim_folder, state_of, visible
 from drc_train.training.checkpoint import BEST_FILE, checkpoints, is_checkpoint, read_run
+from drc_train.training.initialiser import INITIALISER_FILE, is_initialiser
 from drc_train.training.profile import TRACE_FILE
 from drc_train.training.record import STATE_FILE
 from drc_train.training.report import REPORT_FILE, is_report
@@ -20,7 +21,7 @@ _RESULTS = re.compile(
     "|".join(
         (
             r"checkpoint-[0-9]{8,}\.safetensors",
-            *map(re.escape, (STATE_FILE, BEST_FILE, REPORT_FILE, TRACE_FILE, *GRIDS)),
+            *map(re.escape, (STATE_FILE, BEST_FILE, INITIALISER_FILE, REPORT_FILE, TRACE_FILE, *GRIDS)),
         )
     )
 )
@@ -86,6 +87,8 @@ def _is_legacy(out: Path) -> bool:
 
 
 def _is_own(path: Path) -> bool:
+    if path.name == INITIALISER_FILE:
+        return is_initialiser(path) or _is_damaged(path)
     if path.suffix == ".safetensors":
         return is_checkpoint(path) or _is_damaged(path)
     if path.name == STATE_FILE:

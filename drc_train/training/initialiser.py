@@ -17,6 +17,10 @@ from drc_train.learner.state import check_tensors
 from drc_train.model.initialiser import Initialiser
 
 INITIALISER_FILE = "initialiser.safetensors"
+MEASURED = 1000
+"""Chains whose length is measured."""
+MARK = "drc-initialiser"
+"""Key in the file's header, by which it is recognised; its value is the EM iteration after which it was learned."""
 SHARE = 0.1
 """Of a time limit, what is kept for the initialiser."""
 
@@ -35,7 +39,7 @@ def learn_initialiser(learner: Learner, out: Path, seconds: float, proceed: Call
 
     Args:
         learner: at the end of its EM iterations.
-        out: the run's folder. If it has an initialiser already, learning goes on from that.
+        out: the run's folder. If it has an initialiser already, and it is not damaged, learning goes on from that.
         seconds: ends it earlier.
         proceed: called before each step with its number and their count; False ends it without a file.
 
@@ -49,8 +53,9 @@ def learn_initialiser(learner: Learner, out: Path, seconds: float, proceed: Call
     steps = config.train.initialiser_steps * learner.iteration
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        network = load_initialiser(out, config) or Initialiser(config.model)
+        network = _go_on(out, config) or Initialiser(config.model)
     network.to(learner.device).train()
+    network.measure(learner.chains.take(learner.chains.spread_images(MEASURED))[0])
     learning = InitialiserLearner(learner, network, steps, config.train.seed + learner.iteration)
     begun = time.monotonic()
     done = 0
@@ -61,12 +66,29 @@ def learn_initialiser(learner: Learner, out: Path, seconds: float, proceed: Call
         done += 1
     if not done:
         return None
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    data = save(tensors, {MARK: str(learner.iteration)})
     atomic_write(out / INITIALISER_FILE, data)
     return (
         f"initialiser learned in {done} steps, {time.monotonic() - begun:.0f} s: log-posterior {value:.1f} before any "
         "Langevin step"
     )
+
+
+def is_initialiser(path: Path) -> bool:
+    """Whether a file is an initialiser that drc wrote; a damaged one is none."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return MARK in (file.metadata() or {})
+    except (OSError, safetensors.SafetensorError):
+        return False
+
+
+def _go_on(run: Path, config: Config) -> Initialiser | None:
+    try:
+        return load_initialiser(run, config)
+    except TrainingError:
+        return None
 
 
 def load_initialiser(run: Path, config: Config) -> Initialiser | None:

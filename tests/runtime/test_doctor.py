@@ -4,14 +4,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drc_runtime import doctor
+from drc_runtime.bundle.bundle import Bundle, write_bundle
 from drc_runtime.doctor import Check, examine, is_healthy
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.errors import BundleError
+from drc_runtime.inference.golden import record_golden
 from drc_runtime.packages import install_command
+
+Drc = Callable[..., tuple[int, str, str]]
 
 
 def found() -> dict[str, Check]:
@@ -90,3 +97,21 @@ def test_no_display_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert found()["display"].status == "absent"
+
+
+def test_every_engine_repeats_a_bundle_s_known_steps(toy_bundle: Path, tmp_path: Path, drc: Drc) -> None:
+    status, _, error = drc("doctor", str(toy_bundle))
+    assert status == 1 and "no golden steps" in error
+    bundle = Bundle.load(toy_bundle)
+    golden = record_golden(OnnxRuntimeEngine(bundle, 1), bundle.manifest)
+    known = tmp_path / "known"
+    graphs = {"posterior_step": bundle.graph_bytes("posterior_step")}
+    write_bundle(known, replace(bundle.manifest, golden=golden), graphs)
+    status, printed, _ = drc("doctor", str(known), "--json")
+    checks = {check["name"]: check["status"] for check in json.loads(printed)["checks"]}
+    assert (status, checks["onnxruntime fp32"], checks["torchscript fp32"]) == (0, "ok", "absent")
+    other = replace(golden.second, log_posterior=golden.second.log_posterior + 1)
+    wrong = tmp_path / "wrong"
+    write_bundle(wrong, replace(bundle.manifest, golden=replace(golden, second=other)), graphs)
+    status, printed, _ = drc("doctor", str(wrong))
+    assert status == 1 and "a known step is off by" in printed
