@@ -229,7 +229,7 @@ class TrainConfig(_Section):
     """Weight of KL(q(z | x) | N(0, I)) with amortised inference; 1 is the evidence lower bound."""
     mirror: bool = False
     """Learns also from the mirror image (left to right) of each image, with a chain of its own."""
-    initialiser_steps: int = Field(2, ge=0, le=1000)
+    initialiser_steps: int = Field(3, ge=0, le=1000)
     """Steps in which the initialiser learns when the EM iterations have ended, for each of those. 0: none, so that chains of
     inference begin at noise. Amortised inference and ``background_input`` have none."""
     averaging: float = Field(0.0, ge=0, lt=1)

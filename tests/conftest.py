@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,23 @@ def toy_posterior_step() -> bytes:
     return model.SerializeToString()
 
 
+def toy_initial_latent() -> bytes:
+    """z as sums of the mean colour's channels, with known weights."""
+    height, width = SIZE
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["colour"]),
+        helper.make_node("MatMul", ["colour", "weights"], ["z"]),
+    ]
+    weights = numpy_helper.from_array(np.arange(3 * LATENT, dtype=np.float32).reshape(3, LATENT) / 5, "weights")
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, height, width])
+    z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, LATENT])
+    graph = helper.make_graph(nodes, "initial_latent", [image], [z], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
 def toy_manifest(graph: bytes) -> Manifest:
     height, width = SIZE
     image, plane = (1, 3, height, width), (1, 1, height, width)
@@ -141,3 +159,22 @@ def drc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(exit_.value.code or 0), captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def initialised_bundle(tmp_path: Path, toy_graph: bytes) -> Path:
+    """The toy bundle with an initialiser, schedules and golden steps."""
+    from drc_runtime.bundle.bundle import Bundle
+    from drc_runtime.bundle.manifest import InitialChain, Schedule
+    from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+    from drc_runtime.inference.golden import record_golden
+
+    plain, initial = toy_manifest(toy_graph), toy_initial_latent()
+    height, width = SIZE
+    entry = GraphEntry.of("initial_latent.onnx", initial, {"image": (1, 3, height, width)}, {"z": (1, LATENT)})
+    sampler = replace(plain.sampler, schedule=Schedule(2, 0.5), initial=InitialChain(3, Schedule(1.5, 0.25)))
+    manifest = replace(plain, sampler=sampler, graphs=plain.graphs | {"initial_latent": entry})
+    graphs = {"posterior_step": toy_graph, "initial_latent": initial}
+    golden = record_golden(OnnxRuntimeEngine(Bundle(tmp_path, manifest, graphs), 1), manifest)
+    write_bundle(tmp_path / "initialised", replace(manifest, golden=golden), graphs)
+    return tmp_path / "initialised"

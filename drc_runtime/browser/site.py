@@ -9,7 +9,7 @@ from pathlib import Path
 from drc_runtime.atomic import atomic_folder, write_synced
 from drc_runtime.browser.onnxruntime_web import onnxruntime_web
 from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.bundle.manifest import MANIFEST
+from drc_runtime.bundle.manifest import INITIAL_LATENT, MANIFEST
 from drc_runtime.errors import OutputError
 from drc_runtime.outputs import NOT_OURS, check_replaced_folder
 from drc_runtime.samples import SAMPLES, bundle_folder, sample_bundle, sample_path
@@ -18,7 +18,7 @@ from drc_runtime.sinks.web.app import ICON, PAGE
 SOURCES = Path(__file__).with_name("site")
 INVENTORY = "files.json"
 """Lists every other file of the folder with its SHA-256: by it a folder is known as ours before it is replaced."""
-USED_GRAPHS = ("posterior_step",)
+USED_GRAPHS = ("posterior_step", INITIAL_LATENT)
 HEADERS = """/*
   Cross-Origin-Opener-Policy: same-origin
   Cross-Origin-Embedder-Policy: require-corp

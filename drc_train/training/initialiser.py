@@ -21,7 +21,7 @@ MEASURED = 1000
 """Chains whose length is measured."""
 MARK = "drc-initialiser"
 """Key in the file's header, by which it is recognised; its value is the EM iteration after which it was learned."""
-SHARE = 0.1
+SHARE = 0.2
 """Of a time limit, what is kept for the initialiser."""
 
 

@@ -20,7 +20,11 @@ export class UsageError extends DRCError {}
  * @property {number} track_steps Langevin steps for a frame of a video
  * @property {number} foreground_spread
  * @property {string} likelihood `laplace` or `gaussian`
+ * @property {Schedule} [schedule] of chains from noise
+ * @property {{steps: number, schedule?: Schedule}} [initial] of chains that start at `initial_latent`
  */
+/** @typedef {{start: number, end: number}} Schedule factors of a chain's first and last step, in a straight line between */
+/** @typedef {{seed: number, z_next: number[], mask: number[], log_posterior: number}} GoldenStep */
 /**
  * @typedef {object} Manifest
  * @property {string} name
@@ -29,6 +33,7 @@ export class UsageError extends DRCError {}
  * @property {LatentSizes} latent
  * @property {Sampler} sampler
  * @property {Record<string, GraphEntry>} graphs
+ * @property {{tolerance: number, first: GoldenStep, second: GoldenStep}} [golden]
  */
 // ------------------------------------------------------------------------------------------------------------------ manifest
 
@@ -41,6 +46,8 @@ const LARGEST_GRAPH = 2 ** 31 - 1;
 const LARGEST_SIZE = 1 << 16;
 const LARGEST_TENSOR = 1 << 26;
 const LARGEST_NUMBER = 1e20;
+const MOST_VALUES = 16;
+const LARGEST_VALUE = 1e19;
 
 /** Name -> axes of the inputs, axes of the outputs. B: batch, D: latent vector, H and W: image. */
 const GRAPHS = /** @type {Record<string, [Record<string, string>, Record<string, string>]>} */ ({
@@ -53,6 +60,7 @@ const GRAPHS = /** @type {Record<string, [Record<string, string>, Record<string,
     { mask: "B1HW", foreground: "B3HW", background: "B3HW", background_before_reassignment: "B3HW", image: "B3HW" },
   ],
   prior_step: [{ z: "BD", noise: "BD" }, { z_next: "BD", energy: "B" }],
+  initial_latent: [{ image: "B3HW" }, { z: "BD" }],
 });
 
 /** `posterior_step` where the background is an input: it gives back the background under the local gain that the model draws. */
@@ -141,6 +149,23 @@ class JsonObject {
     return value;
   }
 
+  /** @param {string} key @param {number} least @param {number} most @returns {number} */
+  number(key, least, most) {
+    const value = this.value(key);
+    if (typeof value !== "number" || !(value >= least && value <= most)) this.refuse(key, `must be a number from ${least} to ${most}`);
+    return value;
+  }
+
+  /** @param {string} key @returns {number[]} */
+  numbers(key) {
+    const value = this.value(key);
+    const isList = Array.isArray(value) && value.length >= 1 && value.length <= MOST_VALUES;
+    if (!isList || !value.every((it) => typeof it === "number" && Math.abs(it) <= LARGEST_VALUE)) {
+      this.refuse(key, `must be a list of 1 to ${MOST_VALUES} numbers from -${LARGEST_VALUE} to ${LARGEST_VALUE}`);
+    }
+    return value;
+  }
+
   /** @param {string} key @param {number} least @returns {number} */
   size(key, least = 1) {
     const value = this.value(key);
@@ -223,11 +248,38 @@ export function parseManifest(text) {
       track_steps: sampler.size("track_steps"),
       foreground_spread: sampler.has("foreground_spread") ? sampler.scale("foreground_spread") : 1,
       likelihood: sampler.has("likelihood") ? sampler.choice("likelihood", ["laplace", "gaussian"]) : "laplace",
+      schedule: readSchedule(sampler),
+      initial: sampler.has("initial") ? readInitial(sampler.child("initial")) : undefined,
     },
+    golden: root.has("golden") ? readGolden(root.child("golden")) : undefined,
     graphs: Object.fromEntries(root.child("graphs").children().map(([name, node]) => [name, readGraphEntry(node)])),
   };
   checkGraphs(manifest);
   return manifest;
+}
+
+/** @param {JsonObject} node @returns {Schedule | undefined} */
+function readSchedule(node) {
+  if (!node.has("schedule")) return undefined;
+  const schedule = node.child("schedule");
+  return { start: schedule.number("start", 1e-6, 16), end: schedule.number("end", 1e-6, 1) };
+}
+
+/** @param {JsonObject} node */
+const readInitial = (node) => ({ steps: node.size("steps"), schedule: readSchedule(node) });
+
+/** @param {JsonObject} node */
+function readGolden(node) {
+  /** @param {JsonObject} step @returns {GoldenStep} */
+  const read = (step) => ({
+    seed: step.size("seed", 0),
+    z_next: step.numbers("z_next"),
+    mask: step.numbers("mask"),
+    log_posterior: step.number("log_posterior", -LARGEST_VALUE, LARGEST_VALUE),
+  });
+  const golden = { tolerance: node.number("tolerance", 1e-6, 1), first: read(node.child("first")), second: read(node.child("second")) };
+  if (golden.first.seed === golden.second.seed) node.child("second").refuse("seed", "is that of golden.first");
+  return golden;
 }
 
 /** @param {JsonObject} node @returns {GraphEntry} */
@@ -241,8 +293,11 @@ function readGraphEntry(node) {
 }
 
 /** The graphs of `GRAPHS` must have the tensors and shapes that `image_size` and `latent` imply. @param {Manifest} manifest */
-function checkGraphs({ graphs, latent, background, image_size: [H, W] }) {
+function checkGraphs({ graphs, latent, background, sampler, image_size: [H, W] }) {
   if (!graphs.posterior_step) throw new BundleError(`${MANIFEST}: graphs.posterior_step is missing`);
+  if ((sampler.initial === undefined) !== (graphs.initial_latent === undefined)) {
+    throw new BundleError(`${MANIFEST}: of sampler.initial and graphs.initial_latent one is missing`);
+  }
   const files = Object.values(graphs).map((graph) => graph.file);
   if (files.length > MOST_FILES || new Set(files).size < files.length) {
     throw new BundleError(`${MANIFEST}: it names more than ${MOST_FILES} files, or one file twice`);
@@ -254,7 +309,7 @@ function checkGraphs({ graphs, latent, background, image_size: [H, W] }) {
     if (known === undefined) continue;
     const unknown = Object.keys(graph.inputs).filter((input) => !(input in known[0])).sort();
     if (unknown.length) throw new BundleError(`${MANIFEST}: graphs.${name}.inputs.${unknown[0]} is not an input of this graph`);
-    const sizes = /** @type {Record<string, number>} */ ({ B: graph.inputs.z?.[0] ?? 1, D, H, W, 1: 1, 3: 3 });
+    const sizes = /** @type {Record<string, number>} */ ({ B: (graph.inputs.z ?? graph.inputs.image)?.[0] ?? 1, D, H, W, 1: 1, 3: 3 });
     for (const side of /** @type {const} */ (["inputs", "outputs"])) {
       for (const [tensor, axes] of Object.entries(known[side === "inputs" ? 0 : 1])) {
         const [found, expected] = [graph[side][tensor], [...axes].map((axis) => sizes[axis])];
@@ -382,7 +437,7 @@ async function readGraph(folder, entry) {
   return data;
 }
 
-/** Fetches and checks a bundle's manifest and the graph that runs here. @param {URL} folder */
+/** Fetches and checks a bundle's manifest and the graphs that run here. @param {URL} folder */
 export async function readBundle(folder) {
   const data = await read(new URL(MANIFEST, folder), LARGEST_MANIFEST);
   let text;
@@ -392,5 +447,10 @@ export async function readBundle(folder) {
     throw new BundleError(`${MANIFEST} is not UTF-8 text`);
   }
   const manifest = parseManifest(text);
-  return { manifest, graph: await readGraph(folder, manifest.graphs.posterior_step) };
+  /** @type {Record<string, Uint8Array>} */
+  const graphs = {};
+  for (const name of ["posterior_step", "initial_latent"]) {
+    if (name in manifest.graphs) graphs[name] = await readGraph(folder, manifest.graphs[name]);
+  }
+  return { manifest, graphs };
 }

@@ -11,9 +11,11 @@
  */
 import { BundleError, DRCError, EngineError, UsageError, product, readBundle } from "./bundle.js";
 import { FixedCamera } from "./camera.js";
+import { NormalNoise } from "./noise.js";
 import * as ort from "./onnxruntime-web/ort.wasm.min.mjs";
+import { ColdStart, checkGolden } from "./start.js";
 
-export { BundleError, DRCError, EngineError, UsageError };
+export { BundleError, DRCError, EngineError, NormalNoise, UsageError };
 
 /** @typedef {import("./bundle.js").Manifest} Manifest */
 /** @typedef {import("./bundle.js").Sampler} Sampler */
@@ -21,49 +23,6 @@ export { BundleError, DRCError, EngineError, UsageError };
 /** @typedef {{data: Uint8ClampedArray | Uint8Array, width: number, height: number}} RGBA */
 /** @typedef {{data: Uint8Array, width: number, height: number}} RGB */
 /** @typedef {{data: Float32Array, width: number, height: number}} Plane */
-
-// --------------------------------------------------------------------------------------------------------------------- noise
-
-/** Draws from N(0, I) that depend only on the seed: Philox4x32-10 and Box-Muller, as docs/noise.md says. */
-export class NormalNoise {
-  /** @param {bigint | number} seed from 0 to 2^64 - 1 */
-  constructor(seed) {
-    const whole = BigInt(seed);
-    if (whole < 0n || whole >= 1n << 64n) throw new UsageError(`the seed ${seed} is not a whole number from 0 to 2^64 - 1`);
-    this.key = [Number(whole & 0xffffffffn), Number(whole >> 32n)];
-    this.draws = 0;
-  }
-
-  /** The next draw. @param {number} count */
-  draw(count) {
-    const values = new Float32Array(count);
-    for (let block = 0; 4 * block < count; block++) {
-      const words = philox([block >>> 0, Math.floor(block / 2 ** 32), this.draws >>> 0, Math.floor(this.draws / 2 ** 32)], this.key);
-      for (let pair = 0; pair < 2; pair++) {
-        const radius = Math.sqrt(-2 * Math.log((words[2 * pair] + 1) * 2 ** -32));
-        const angle = 2 * Math.PI * (words[2 * pair + 1] * 2 ** -32);
-        const at = 4 * block + 2 * pair;
-        if (at < count) values[at] = radius * Math.cos(angle);
-        if (at + 1 < count) values[at + 1] = radius * Math.sin(angle);
-      }
-    }
-    this.draws++;
-    return values;
-  }
-}
-
-/** @param {number[]} counter four words of 32 bits @param {number[]} key two words */
-function philox([c0, c1, c2, c3], [k0, k1]) {
-  for (let round = 0; round < 10; round++) {
-    const [p, q] = [BigInt(c0) * 0xd2511f53n, BigInt(c2) * 0xcd9e8d57n];
-    [c0, c1, c2, c3] = [
-      (Number(q >> 32n) ^ c1 ^ k0) >>> 0, Number(q & 0xffffffffn),
-      (Number(p >> 32n) ^ c3 ^ k1) >>> 0, Number(p & 0xffffffffn),
-    ];
-    [k0, k1] = [(k0 + 0x9e3779b9) >>> 0, (k1 + 0xbb67ae85) >>> 0];
-  }
-  return [c0, c1, c2, c3];
-}
 
 // ---------------------------------------------------------------------------------------------------------------- preprocessing
 
@@ -396,9 +355,10 @@ export class LangevinSampler {
    * @param {Float32Array} image
    * @param {Float32Array} z
    * @param {number} steps 1 or more
+   * @param {Float32Array | null} [sizes] the factors a_k of the steps: z += a_k (z_next - z); null: all are 1
    * @returns {Promise<PosteriorSample>}
    */
-  async run(image, z, steps) {
+  async run(image, z, steps, sizes = null) {
     const picture = new ort.Tensor("float32", image, this.inputs.image);
     /** @type {Record<string, ort.Tensor>} */
     let outputs = {};
@@ -412,7 +372,12 @@ export class LangevinSampler {
       } catch (error) {
         throw new EngineError(`onnxruntime failed: ${firstLine(error)}`);
       }
-      z = outputs.z_next.data;
+      const next = /** @type {Float32Array} */ (outputs.z_next.data);
+      if (sizes === null) z = next;
+      else {
+        const [from, size] = [z, sizes[step - 1]];
+        z = next.map((value, i) => from[i] + Math.fround(size * Math.fround(value - from[i])));
+      }
     }
     if (!z.every(Number.isFinite) || !Number.isFinite(outputs.log_posterior.data[0])) {
       throw new EngineError(`the Langevin chain diverged within ${steps} steps: the model's step size is too large`);
@@ -449,18 +414,21 @@ export class Track {
    * @param {Sampler} settings
    * @param {number} [steps] for an ordinary frame
    * @param {number} [budget] the most steps for a frame after the first
+   * @param {ColdStart} [start] begins the chains that have no frame before them
    */
-  constructor(sampler, reader, settings, steps = settings.track_steps, budget = undefined) {
+  constructor(sampler, reader, settings, steps = settings.track_steps, budget = undefined, start = new ColdStart(sampler, settings)) {
     if (!(steps >= 1)) throw new UsageError(`${steps} steps a frame are too few: give 1 or more`);
     /** Langevin steps for an ordinary frame; may be changed between two frames. */
     this.steps = steps;
     /** The most steps for a frame after the first; undefined: no limit. */
     this.budget = budget === undefined ? undefined : Math.max(steps, budget);
-    /** Number of chains that were started from noise after the first. */
+    /** Number of cold chains after the first. */
     this.restarts = 0;
     this.sampler = sampler;
     this.reader = reader;
-    this.cold = Math.max(settings.cold_steps, steps);
+    this.start = start;
+    this.cold = Math.max(start.steps, steps);
+    this.sizes = start.sizes(this.cold);
     /** @type {number[]} log-posteriors of the latest ordinary frames */
     this.baseline = [];
     this.low = 0;
@@ -490,9 +458,9 @@ export class Track {
     let sample;
     let taken;
     if (this.z === null) {
-      [sample, taken] = [await this.sampler.run(image, this.sampler.noise(), this.cold), this.cold];
+      [sample, taken] = [await this.sampler.run(image, await this.start.z(image), this.cold, this.sizes), this.cold];
     } else if (this.second !== null) {
-      [sample, taken] = await this.race(image, this.z, this.second);
+      [sample, taken] = await this.race(image, this.z, this.second, this.budget);
     } else {
       [sample, taken] = [await this.sampler.run(image, this.z, this.steps), this.steps];
       if (this.isLow(sample.log_posterior[0])) {
@@ -508,6 +476,13 @@ export class Track {
 
   /** @param {Float32Array} image @param {PosteriorSample} sample @returns {Promise<[PosteriorSample, number]>} */
   async takeMore(image, sample) {
+    if (this.start.isLearned) {
+      this.restarts++;
+      [this.second, this.left] = [await this.start.z(image), this.cold];
+      const left = this.budget === undefined ? undefined : this.budget - this.steps;
+      const [better, taken] = await this.race(image, sample.z, this.second, left);
+      return [better, this.steps + taken];
+    }
     this.low++;
     const more = (this.budget ?? MORE * this.steps) - this.steps;
     if (more > 0) {
@@ -517,17 +492,18 @@ export class Track {
     if (this.low >= LOW_FRAMES) {
       this.low = 0;
       this.restarts++;
-      [this.second, this.left] = [this.sampler.noise(), this.cold];
+      [this.second, this.left] = [await this.start.z(image), this.cold];
     }
     return [sample, this.steps + Math.max(more, 0)];
   }
 
-  /** Runs both chains within the budget. @param {Float32Array} image @param {Float32Array} z @param {Float32Array} second @returns {Promise<[PosteriorSample, number]>} */
-  async race(image, z, second) {
-    const budget = this.budget === undefined ? this.cold + this.steps : Math.max(this.budget, 2);
+  /** Runs both chains within a budget of steps. @param {Float32Array} image @param {Float32Array} z @param {Float32Array} second @param {number | undefined} most @returns {Promise<[PosteriorSample, number]>} */
+  async race(image, z, second, most) {
+    const budget = most === undefined ? this.cold + this.steps : Math.max(most, 2);
     const first = Math.max(1, Math.min(this.steps, budget >> 1));
     const others = Math.min(budget - first, this.left);
-    const cold = await this.sampler.run(image, second, others);
+    const done = this.cold - this.left;
+    const cold = await this.sampler.run(image, second, others, this.sizes && this.sizes.subarray(done, done + others));
     const warm = await this.sampler.run(image, z, first);
     this.second = cold.z;
     this.left -= others;
@@ -584,11 +560,12 @@ export function threads() {
 
 /** A bundle whose files have all been checked, and its loaded graph. Use it in one place at a time. */
 export class Extractor {
-  /** @param {Manifest} manifest @param {LangevinSampler} sampler @param {MaskReader} reader */
-  constructor(manifest, sampler, reader) {
+  /** @param {Manifest} manifest @param {LangevinSampler} sampler @param {MaskReader} reader @param {ColdStart} start */
+  constructor(manifest, sampler, reader, start) {
     this.manifest = manifest;
     this.sampler = sampler;
     this.reader = reader;
+    this.start = start;
   }
 
   /**
@@ -603,31 +580,32 @@ export class Extractor {
     }
     const folder = new URL(String(bundle).replace(/\/?$/, "/"), globalThis.location?.href ?? import.meta.url);
     progress("fetching the model");
-    const { manifest, graph } = await readBundle(folder);
+    const { manifest, graphs } = await readBundle(folder);
     const reader = new MaskReader(manifest, mask);
     progress("starting onnxruntime");
     ort.env.wasm.numThreads = options.threads ?? threads().count;
     ort.env.logLevel = "error";
-    const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 4 }).catch((error) => {
-      throw new EngineError(`onnxruntime cannot load graph posterior_step: ${firstLine(error)}`);
-    });
-    checkTensors(session, manifest.graphs.posterior_step);
-    return new Extractor(manifest, new LangevinSampler(session, manifest, seed), reader);
+    const session = await load(graphs.posterior_step, "posterior_step", manifest);
+    await checkGolden(session, manifest);
+    const initial = graphs.initial_latent && (await load(graphs.initial_latent, "initial_latent", manifest));
+    const sampler = new LangevinSampler(session, manifest, seed);
+    return new Extractor(manifest, sampler, reader, new ColdStart(sampler, manifest.sampler, initial, manifest.graphs.initial_latent));
   }
 
-  /** Extracts the foreground of one image, starting from noise. @param {RGBA} image @param {number} [steps] */
-  async extract(image, steps = this.manifest.sampler.cold_steps) {
+  /** Extracts the foreground of one image, starting where `start` begins. @param {RGBA} image @param {number} [steps] */
+  async extract(image, steps = this.start.steps) {
     if (!(steps >= 1)) throw new UsageError(`${steps} steps are too few: give 1 or more`);
     if (this.manifest.background === "input") {
       throw new UsageError(`the model '${this.manifest.name}' is for the video of a fixed camera, whose background it learns while it runs; for a picture alone take another model`);
     }
-    return this.reader.read(image, async (tensor) => [await this.sampler.run(tensor, this.sampler.noise(), steps), steps]);
+    const sizes = this.start.sizes(steps);
+    return this.reader.read(image, async (tensor) => [await this.sampler.run(tensor, await this.start.z(tensor), steps, sizes), steps]);
   }
 
   /** A track for one video. @param {{steps?: number, budget?: number}} [options] */
   track({ steps, budget } = {}) {
     const Kind = this.manifest.background === "input" ? CameraTrack : Track;
-    return new Kind(this.sampler, this.reader, this.manifest.sampler, steps, budget);
+    return new Kind(this.sampler, this.reader, this.manifest.sampler, steps, budget, this.start);
   }
 }
 
@@ -636,8 +614,17 @@ const hasSimd = () => WebAssembly.validate(new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]));
 
-/** Refuses a graph whose tensors differ from the manifest. @param {ort.InferenceSession} session @param {GraphEntry} entry */
-function checkTensors(session, entry) {
+/** Loads a graph and checks its tensors. @param {Uint8Array} data @param {string} name @param {Manifest} manifest */
+async function load(data, name, manifest) {
+  const session = await ort.InferenceSession.create(data, { executionProviders: ["wasm"], logSeverityLevel: 4 }).catch((error) => {
+    throw new EngineError(`onnxruntime cannot load graph ${name}: ${firstLine(error)}`);
+  });
+  checkTensors(session, name, manifest.graphs[name]);
+  return session;
+}
+
+/** Refuses a graph whose tensors differ from the manifest. @param {ort.InferenceSession} session @param {string} name @param {GraphEntry} entry */
+function checkTensors(session, name, entry) {
   for (const [kind, found, declared] of /** @type {const} */ ([
     ["input", session.inputMetadata, entry.inputs],
     ["output", session.outputMetadata, entry.outputs],
@@ -646,6 +633,6 @@ function checkTensors(session, entry) {
     const listed = (pairs) => pairs.map(([name, what]) => `${name} ${what}`).sort().join(", ");
     const actual = listed(found.map((it) => [it.name, `${it.type} [${it.shape}]`]));
     const expected = listed(Object.entries(declared).map(([name, shape]) => [name, `float32 [${shape}]`]));
-    if (actual !== expected) throw new EngineError(`graph posterior_step: its ${kind}s are ${actual}, but the manifest says ${expected}`);
+    if (actual !== expected) throw new EngineError(`graph ${name}: its ${kind}s are ${actual}, but the manifest says ${expected}`);
   }
 }
