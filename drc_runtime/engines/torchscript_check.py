@@ -14,7 +14,7 @@ from typing import Any
 from drc_runtime.errors import BundleError
 
 OPERATORS = frozenset(
-    "_convolution _softmax _to_copy abs add addmm alias amax bitwise_or cat clamp clone constant_pad_nd div eq exp"
+    "_convolution _softmax _to_copy abs add addmm alias amax avg_pool2d bitwise_or cat clamp clone constant_pad_nd div eq exp"
     " expand floor full_like gather ge gt leaky_relu log log1p lt matmul mean mm mul neg permute pow rsqrt scatter_add"
     " select sigmoid sign slice split_with_sizes squeeze sub sum tanh unsqueeze view where".split()
 )

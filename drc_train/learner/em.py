@@ -97,7 +97,7 @@ class Learner:
         """Waits for the process that compiles, if there is one, so that all iterations from here on are alike."""
         if self._compiler:
             self._compiler.wait()
-            self._swap()
+            self.take_compiled()
 
     def close(self) -> None:
         """Ends the process that compiles, if it is at work; the learner goes on without."""
@@ -112,7 +112,7 @@ class Learner:
         energies ``energy_posterior`` and ``energy_prior``. If all chains diverged, there is nothing to learn from and
         ``reinitialised`` is the only figure.
         """
-        self._swap()
+        self.take_compiled()
         train = self.config.train
         index = self.chains.next_batch(self.batch, train.redraw, train.follow, self.random)
         figures, updated = (self._amortised_step if self.amortised else self._langevin_step)(index)
@@ -200,7 +200,7 @@ class Learner:
             return image
         return torch.where(mirrored.to(self.device)[:, None, None, None], image.flip(3), image)
 
-    def _swap(self) -> None:
+    def take_compiled(self) -> None:
         """Takes into use what has been compiled meanwhile."""
         if not self._compiler:
             return

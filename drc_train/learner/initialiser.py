@@ -41,6 +41,7 @@ class InitialiserLearner:
     def step(self) -> float:
         """One step; the mean log-posterior of the batch's latents before it."""
         learner = self._learner
+        learner.take_compiled()
         image, target = self._batch()
         for group in self._optimiser.param_groups:
             left = max(LAST_RATE, 1 - self._done / self._steps)

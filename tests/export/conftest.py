@@ -14,6 +14,7 @@ from drc_runtime.cli import app as cli
 from drc_train.config import load_config
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
+from drc_train.training.initialiser import learn_initialiser
 from drc_train.training.record import RunRecord
 
 SMALL = ("model.image_size=16", "model.channels=[12, 8]", "model.base_channels=6", "model.classifier_channels=4")
@@ -41,7 +42,7 @@ def assert_same_masks(one: np.ndarray, other: np.ndarray) -> None:
 def make_run() -> MakeRun:
     """Trains one iteration of a preset, with overrides, into a folder."""
 
-    def make(folder: Path, preset: str, *overrides: str) -> Path:
+    def make(folder: Path, preset: str, *overrides: str, initialised: bool = False) -> Path:
         config = load_config(preset, [*SMALL, *QUICK, *overrides])
         size = config.model.image_size
         images = torch.randint(
@@ -51,6 +52,8 @@ def make_run() -> MakeRun:
         learner.step()
         folder.mkdir()
         save_checkpoint(folder, learner, ABOUT)
+        if initialised:
+            assert learn_initialiser(learner, folder, 60.0, lambda done, steps: True)
         return folder
 
     return make
@@ -58,16 +61,16 @@ def make_run() -> MakeRun:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, make_run: MakeRun) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "run", "edge-32")
+    return make_run(tmp_path_factory.mktemp("runs") / "run", "edge-32", initialised=True)
 
 
 @pytest.fixture(scope="session")
 def bundle(run: Path) -> Path:
     report = export(run, run.parent / "bundle", torchscript=True, precisions=("fp32", "fp16"))
     assert {(check.backend, check.graph) for check in report.checks} == {
-        *(("onnxruntime", name) for name in ("posterior_step", "render", "prior_step")),
-        *(("onnxruntime", name) for name in ("posterior_step_fp16", "render_fp16")),
-        *(("TorchScript", name) for name in ("posterior_step", "render", "prior_step")),
+        *(("onnxruntime", name) for name in ("posterior_step", "render", "prior_step", "initial_latent")),
+        *(("onnxruntime", name) for name in ("posterior_step_fp16", "render_fp16", "initial_latent_fp16")),
+        *(("TorchScript", name) for name in ("posterior_step", "render", "prior_step", "initial_latent")),
     }
     return report.bundle
 
@@ -81,7 +84,7 @@ def exported(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bundles get the posterior step alone, which is all that the runtime runs."""
-    monkeypatch.setattr("drc_export.bundle.graphs", lambda config: graphs(config)[:1])
+    monkeypatch.setattr("drc_export.bundle.graphs", lambda config, initialised: graphs(config)[:1])
 
 
 @pytest.fixture

@@ -105,5 +105,5 @@ def test_the_whole_command_learns_from_a_clip_and_then_runs_it(tmp_path: Path) -
     report = json.loads(done.stdout)
     assert report["frames"] == 40 == len(list((tmp_path / "masks").glob("*.png")))
     assert Path(report["learned"]).parent == tmp_path / "keep"
-    assert Extractor(report["learned"], threads=1).manifest.training["preset"] == "static-camera"
+    assert Extractor(report["learned"], threads=1).manifest.training["preset"] == "fixed-camera"
     assert f"--model {report['learned']}" in done.stderr and "recording" in done.stderr

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from drc_export.bundle import export
 from drc_export.graphs import graphs
 from drc_export.onnx import trace
 from drc_export.reference import Reference
@@ -224,3 +226,10 @@ def test_entries_of_the_manifest_are_checked(toy_bundle: Path, entry: object, co
     (toy_bundle / MANIFEST).write_text(json.dumps(values | {"torchscript": entry}))
     with pytest.raises(BundleError, match=complaint):
         Bundle.load(toy_bundle)
+
+
+def test_a_fixed_camera_s_step_holds_nothing_that_is_refused(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    """Its operators are others: the background is an input, and shadows are told from its average over a window."""
+    run = make_run(tmp_path / "run", "fixed-camera", "model.background_channels=null")
+    report = export(run, tmp_path / "bundle", torchscript=True)
+    assert any(check.backend == "TorchScript" for check in report.checks)

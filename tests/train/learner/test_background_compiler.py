@@ -131,7 +131,7 @@ def test_without_a_compiler_learning_goes_on_and_says_so_in_one_line(
     child(code)
     learner = Learner(tiny_config, tiny_images, CPU)
     learner.wait_until_compiled()
-    learner._swap()
+    learner.take_compiled()
     assert learner.notes == [f"learning without the compiler, slower: {reason}"]
 
 
@@ -147,7 +147,7 @@ def test_a_cache_that_cannot_be_written_or_that_others_can_write_is_not_used(
     fill(tiny_config)
     cache.chmod(0o777)
     learner = Learner(tiny_config, tiny_images, CPU)
-    learner._swap()
+    learner.take_compiled()
     assert not learner.swaps and "others can write" in learner.notes[0]
 
 
@@ -158,10 +158,10 @@ def test_a_damaged_step_is_compiled_again(
     step_file(folder, "posterior").write_text("damaged")
     child(ENDLESS)
     learner = Learner(tiny_config, tiny_images, CPU)
-    learner._swap()
+    learner.take_compiled()
     assert learner.swaps[0].names == (M_STEP, "prior") and not step_file(folder, "posterior").exists()
     step_file(folder, "posterior").write_text("whole")
-    learner._swap()
+    learner.take_compiled()
     assert learner.swaps[1].names == ("posterior",)
     learner.close()
 
@@ -172,7 +172,7 @@ def test_a_step_that_cannot_be_loaded_in_the_middle_of_a_run_is_left_out(
     child(ENDLESS)
     learner = Learner(tiny_config, tiny_images, CPU)
     step_file(fill(tiny_config, ()), "posterior").write_text("damaged")
-    learner._swap()
+    learner.take_compiled()
     assert learner.notes == ["learning without the compiler, slower: not a step"]
     learner.close()
 
@@ -185,7 +185,7 @@ def test_a_sigma_that_changes_has_no_compiled_m_step(
     fill(config)
     child("raise SystemExit('started')")
     learner = Learner(config, tiny_images, CPU)
-    learner._swap()
+    learner.take_compiled()
     assert loaded == ["posterior", "prior"] and learner.swaps[0].names == ("posterior", "prior")
 
 
@@ -203,7 +203,7 @@ def test_the_compiling_process_ends_with_the_learner(
         for _ in range(200):
             os.killpg(process.pid, 0)
             time.sleep(0.05)
-    learner._swap()
+    learner.take_compiled()
     assert not learner.notes
 
 
