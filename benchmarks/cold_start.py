@@ -2,9 +2,9 @@
 
     python benchmarks/cold_start.py --model BUNDLE --data DATA [--every N] [--count N]
 
-DATA is a folder or clip with masks; every ``--every``-th picture is taken, alone, at most ``--count`` of them. The bundle needs an
-initialiser. All rows take the same pictures one after the other, on one thread; those from noise take the same noise. The row goes
-into benchmarks/results/cold-start.json by the name of DATA.
+DATA is a folder or clip with masks; every ``--every``-th picture is taken, alone, at most ``--count`` of them. The bundle needs
+an initialiser. All rows take the same pictures one after the other, on one thread; those from noise take the same noise. The
+result goes into benchmarks/results/cold-start.json by the name of DATA.
 """
 
 import argparse

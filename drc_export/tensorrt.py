@@ -1,7 +1,7 @@
 """Builds TensorRT engines of a bundle on the machine that will run them (``drc export --trt``).
 
 Networks are strongly typed: TensorRT 11 supports nothing else, and the precision is then that of the ONNX file. Only the graphs
-that the runtime runs are built: ``posterior_step`` in each precision of the bundle.
+that the runtime runs are built: ``posterior_step`` and ``initial_latent`` in each precision of the bundle.
 """
 
 import hashlib
@@ -20,14 +20,16 @@ from filelock import FileLock, Timeout
 from drc_export.verify import FLOAT16, FLOAT32
 from drc_runtime.atomic import atomic_write
 from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.bundle.manifest import HALF_PRECISION, GraphEntry
+from drc_runtime.bundle.manifest import HALF_PRECISION, INITIAL_LATENT, GraphEntry
 from drc_runtime.engines.cuda import Cuda
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.tensorrt import TensorRTEngine
 from drc_runtime.engines.tensorrt_files import EngineRecord, engine_path, load_tensorrt, write_engine
 from drc_runtime.errors import EngineError, OutputError, VerificationError
 
-GRAPHS = ("posterior_step", f"posterior_step{HALF_PRECISION}")
+GRAPHS = tuple(
+    f"{name}{precision}" for name in ("posterior_step", INITIAL_LATENT) for precision in ("", HALF_PRECISION)
+)
 INPUTS = 4
 """Random inputs on which an engine is compared with onnxruntime."""
 LATE = 20

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from drc_export.bundle import export
-from drc_export.graphs import graphs
+from drc_export.graphs import Graph, graphs
 from drc_runtime.cli import app as cli
-from drc_train.config import load_config
+from drc_train.config import Config, load_config
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
 from drc_train.training.initialiser import learn_initialiser
@@ -46,7 +46,11 @@ def make_run() -> MakeRun:
         config = load_config(preset, [*SMALL, *QUICK, *overrides])
         size = config.model.image_size
         images = torch.randint(
-            0, 256, (4, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+            0,
+            256,
+            (4, config.model.observed_channels, size, size),
+            dtype=torch.uint8,
+            generator=torch.Generator().manual_seed(0),
         )
         learner = Learner(config, images, torch.device("cpu"), compiled=False)
         learner.step()
@@ -81,10 +85,14 @@ def exported(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drc_export.bundle.to_onnx", lambda graph, _: (bundle / f"{graph.name}.onnx").read_bytes())
 
 
+def _initial(config: Config, initialised: bool = False) -> list[Graph]:
+    return [graph for graph in graphs(config, initialised) if graph.name == "initial_latent"]
+
+
 @pytest.fixture
 def step_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bundles get the posterior step alone, which is all that the runtime runs."""
-    monkeypatch.setattr("drc_export.bundle.graphs", lambda config, initialised: graphs(config)[:1])
+    """Bundles get the graphs alone that the runtime runs."""
+    monkeypatch.setattr("drc_export.bundle.graphs", lambda *arguments: [graphs(*arguments)[0], *_initial(*arguments)])
 
 
 @pytest.fixture

@@ -161,7 +161,9 @@ def test_verification_names_what_is_wrong(
 @pytest.mark.usefixtures("exported")
 def test_a_failed_check_leaves_no_bundle(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = module.OnnxRuntimeEngine
-    monkeypatch.setattr(module, "OnnxRuntimeEngine", lambda b: Tampered(real(b), "render", "image", "noise"))
+    monkeypatch.setattr(
+        module, "OnnxRuntimeEngine", lambda *a, **k: Tampered(real(*a, **k), "render", "image", "noise")
+    )
     with pytest.raises(VerificationError, match="graph render, output image, input"):
         export(run, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []

@@ -208,6 +208,7 @@ def test_the_manifest_stays_version_1(bundle: Path, toy_bundle: Path) -> None:
         "posterior_step",
         "render",
         "prior_step",
+        "initial_latent",
     }
     assert "torchscript" not in json.loads((toy_bundle / MANIFEST).read_text())
 

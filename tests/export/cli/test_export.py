@@ -110,4 +110,4 @@ def test_a_run_becomes_a_bundle_with_the_name_that_is_given(run: Path, tmp_path:
     assert code == 0, err
     found = json.loads(out)
     assert Bundle.load(Path(found["bundle"])).manifest.name == "cameras"
-    assert {check["graph"] for check in found["checks"]} == {"posterior_step", "render", "prior_step"}
+    assert {check["graph"] for check in found["checks"]} == {"posterior_step", "render", "prior_step", "initial_latent"}
