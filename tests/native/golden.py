@@ -30,6 +30,8 @@ from native.odd_manifests import fixed_camera_manifests, manifests, verdict_on_m
 from drc_runtime.bundle.bundle import write_bundle  # noqa: E402
 from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler  # noqa: E402
 from drc_runtime.bundle.onnx_check import check_model  # noqa: E402
+from drc_runtime.camera.fixed_camera import FixedCamera  # noqa: E402
+from drc_runtime.camera.plain import plain_log_odds  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
 from drc_runtime.images import write_png  # noqa: E402
 from drc_runtime.inference.extraction import Extraction  # noqa: E402
@@ -73,6 +75,7 @@ def main(folder: Path) -> None:
     write_bundle(folder / "greedy", replace(random_manifest(graph), name="greedy"), {"posterior_step": graph})
     shutil.copytree(sample_bundle("fixed-camera"), folder / "camera")
     write_camera(folder / "camera")
+    write_camera_state(folder / "camera-state")
     sample = ROOT / "samples" / "scene"
     if (sample / "bundle" / "manifest.json").is_file():
         shutil.copytree(sample / "bundle", folder / "scene")
@@ -145,6 +148,28 @@ def write_camera(bundle: Path) -> None:
     assert len(told) == 3, f"the clip no longer shows what it is for: {told}"
     run = {"kind": "responsibility", "steps": 3, "budget": None, "extract": [], "track": found}
     write_json(bundle / "golden.json", {"seed": SEED, "runs": [{**run, "restarts": track.restarts}]})
+
+
+def write_camera_state(folder: Path) -> None:
+    """Writes what a camera's state is given over ``camera_clip``, and the background that it makes of that, as raw float32."""
+    folder.mkdir()
+    frames = [cv2.resize(image, (32, 24), interpolation=cv2.INTER_AREA).astype(np.float32) for image in camera_clip()]
+    camera = FixedCamera(frames[0])
+    given, lit, known, scales = [], [], [], []
+    for frame in frames:
+        view = camera.look(frame, 0.04)
+        odds = plain_log_odds(frame, view.background, view.scale)
+        given.append((1 / (1 + np.exp(-np.clip(odds, -30, 30)))).astype(np.float32))
+        camera.learn(given[-1], 0.04)
+        lit.append(view.background)
+        known.append(camera.background.image.copy())
+        scales.append(camera.background.scale.copy())
+    parts = {"frames": frames, "responsibility": given, "lit": lit, "background": known, "scale": scales}
+    for name, arrays in parts.items():
+        np.stack(arrays).astype("<f4").tofile(folder / f"{name}.f32")
+    told = camera.watch.notices
+    assert len(told) == 3, f"the clip no longer shows what it is for: {told}"
+    write_json(folder / "state.json", {"rows": 24, "columns": 32, "frames": len(frames), "notices": told})
 
 
 def camera_clip() -> list[np.ndarray]:
