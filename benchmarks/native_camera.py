@@ -43,6 +43,7 @@ from drc_runtime.machine import machine_name  # noqa: E402
 from drc_runtime.samples import sample_bundle  # noqa: E402
 
 CLIPS = ("HumanBody2", "HighwayI", "CaVignal")
+NUDGED_AT = 100
 
 
 def disturbed(frames: Frames) -> Frames:
@@ -156,6 +157,28 @@ def measure_time(bundle: Path, clip: Frames, rounds: int) -> dict[str, Any]:
     return result
 
 
+def measure_sensitivity(bundle: Path, clip: Frames) -> dict[str, Any]:
+    """What the last bits decide: two tracks of the Python runtime, one of whose latents is changed by a millionth, once."""
+    from drc_runtime.inference.extractor import Extractor
+
+    one, other = (Extractor(bundle, seed=SEED).track() for _ in range(2))
+    near, same = [], []
+    for index, image in enumerate(islice(clip(), NUDGED_AT + TIMED)):
+        if index == NUDGED_AT:
+            assert other._z is not None
+            other._z = other._z * np.float32(1 + 1e-6)
+        expected, found = one.step(image), other.step(image)
+        near.append(float((cv2.absdiff(expected.probability, found.probability) <= 1).mean()))
+        same.append(float((expected.mask == found.mask).mean()))
+    assert min(near[:NUDGED_AT]) == 1, "two tracks of the same frames differ"
+    return {
+        "frames_after": TIMED,
+        "share_within_one_grey_level": round(float(np.mean(near[NUDGED_AT:])), 6),
+        "share_of_the_same_binary_mask": round(float(np.mean(same[NUDGED_AT:])), 6),
+        "worst_frame": round(min(near), 6),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("DRC_DATA"), help="with video/NAME/clip.avi")
@@ -172,6 +195,7 @@ def main() -> None:
         "load_average": [round(value, 2) for value in os.getloadavg()],
         "bundle": "fixed-camera",
         "frame": measure_time(bundle, clips[CLIPS[0]], arguments.rounds),
+        "sensitivity": measure_sensitivity(bundle, clips[CLIPS[0]]),
         "parity": {name: measure_parity(bundle, frames) for name, frames in clips.items()},
     }
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
