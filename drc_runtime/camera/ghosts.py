@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from drc_runtime.camera.background import SAME, OnlineBackground
-from drc_runtime.camera.pictures import Array, Plane, over_channels
+from drc_runtime.camera.pictures import Array, Plane, grey_plane, over_channels
 
 START_SECONDS = 1.0
 """Before that the background is a median, and nothing is replaced."""
@@ -83,12 +83,12 @@ class _Edges:
             self._found = _edges(self._pictures[0]), _edges(self._pictures[1])
         mask = region.astype(np.uint8)
         outline = cv2.dilate(mask, _AROUND) > cv2.erode(mask, _AROUND)
-        frame, background = (float(edges[outline].mean()) for edges in self._found)
+        frame, background = (float(edges[outline].mean(dtype=np.float64)) for edges in self._found)
         return (background + 1) / (frame + 1)
 
 
 def _edges(picture: Array) -> Array:
-    grey = cv2.cvtColor(np.clip(picture, np.float32(0), np.float32(255)), cv2.COLOR_RGB2GRAY)
+    grey = grey_plane(np.clip(picture, np.float32(0), np.float32(255)))
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3)
     return np.asarray(cv2.magnitude(across, down), np.float32)
 

@@ -14,6 +14,8 @@ PRIOR = 100.0
 """Square grey levels: the variance that the background must have for half of a measured gain to be believed."""
 NOISE = 4.0
 """Grey levels: residuals below this count alike."""
+LEAD = 0.1
+"""Grey levels by which the other start must fit better: both often end near each other, and then rounding would choose."""
 MOST = 60.0
 """Grey levels: larger residuals count alike when two fits are compared."""
 CLIPPED = 4.0
@@ -61,7 +63,7 @@ class Light:
             start = np.asarray(np.median(y, 0) / np.maximum(np.median(x, 0), 1), np.float32)
             other = _regress(x, y, open_range + np.float32(1e-6), start, np.zeros(3, np.float32), SEARCH_ROUNDS)
             again = _regress(x, y, open_range + np.float32(1e-6), self.gain, self.offset, SEARCH_ROUNDS)
-            gain, offset, residual = min((other, again), key=lambda fit: fit[2])
+            gain, offset, residual = other if other[2] < again[2] - LEAD else again
         self.gain, self.offset = gain, offset
 
 

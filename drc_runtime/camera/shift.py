@@ -3,13 +3,15 @@
 import cv2
 import numpy as np
 
-from drc_runtime.camera.pictures import Array, shifted
+from drc_runtime.camera.pictures import Array, grey_plane, shifted
 
 ROUNDS = 3
 KNEE = 12.0
 """Grey levels: residuals above it weigh as their inverse."""
 FARTHEST = 4.0
 """Pixels of the network; a camera that has moved farther shows another scene."""
+GRID = 64
+"""Shifts are whole multiples of 1/64 pixel: what two builds of OpenCV round differently ends at the same shift."""
 BORDER = 3
 """Pixels at the edge that are left out: what lies beyond it is not known."""
 
@@ -37,17 +39,21 @@ def find_shift(background: Array, image: Array, sure: Array) -> tuple[float, flo
         residual = seen - moved
         weight = inside / np.maximum(np.abs(residual), np.float32(KNEE))
         wx, wy = weight * across, weight * down
-        a, b, c = (wx * across).sum() + 1, (wx * down).sum(), (wy * down).sum() + 1
-        p, q = (wx * residual).sum(), (wy * residual).sum()
+        a, b, c = _sum(wx * across) + 1, _sum(wx * down), _sum(wy * down) + 1
+        p, q = _sum(wx * residual), _sum(wy * residual)
         determinant = a * c - b * b
         x = float(np.clip(x - (c * p - b * q) / determinant, -FARTHEST, FARTHEST))
         y = float(np.clip(y - (a * q - b * p) / determinant, -FARTHEST, FARTHEST))
+    x, y = (round(GRID * it) / GRID for it in (x, y))
     before, after = (
-        float((inside * np.minimum(np.abs(seen - picture), np.float32(KNEE))).sum())
-        for picture in (known, shifted(known, x, y))
+        _sum(inside * np.minimum(np.abs(seen - picture), np.float32(KNEE))) for picture in (known, shifted(known, x, y))
     )
     return x, y, after / max(before, 1e-6)
 
 
 def _smooth(picture: Array) -> Array:
-    return np.asarray(cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.0), np.float32)
+    return np.asarray(cv2.GaussianBlur(grey_plane(picture), (0, 0), 1.0), np.float32)
+
+
+def _sum(values: Array) -> float:
+    return float(values.sum(dtype=np.float64))

@@ -91,6 +91,14 @@ def test_it_may_be_moved_and_needs_nothing_of_the_build(prefix: Path, tmp_path: 
     cv2.imwrite(str(image), np.zeros((10, 20, 3), np.uint8))
     run(program, image, "--model", MODEL, "--masks", tmp_path / "masks", "--no-display")
     assert (tmp_path / "masks" / "image.png").is_file()
+    video = write_video(tmp_path / "clip.avi", [np.zeros((48, 64, 3), np.uint8)] * 3)
+    program.rename(program.with_name("drc-live-2"))  # found beside the program, not by its name
+    other = program.with_name("drc-live-2")
+    run(other, video, "--masks", tmp_path / "video", "--no-display")
+    assert len(list((tmp_path / "video").glob("*.png"))) == 3
+    shutil.rmtree(moved / "share" / "drc")
+    done = subprocess.run([other, video, "--masks", tmp_path / "none"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "is not installed beside this program" in done.stderr
 
 
 def test_only_the_interface_is_visible(prefix: Path) -> None:

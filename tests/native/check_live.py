@@ -23,9 +23,14 @@ MODEL = Path(os.environ["DRC_GOLDEN"]) / "random"
 
 
 def live(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return live_by_default("--model", MODEL, *arguments)
+
+
+def live_by_default(*arguments: object, **further: str) -> subprocess.CompletedProcess[str]:
+    """Without ``--model``; ``further`` variables of the environment."""
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    command = [PROGRAM, "--model", str(MODEL), *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    command = [PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, env=environment | further, capture_output=True, text=True, timeout=60, check=False)
 
 
 def drc_run(*arguments: object) -> int:
@@ -324,3 +329,45 @@ def test_a_model_of_any_fixed_camera_takes_no_image(tmp_path: Path) -> None:
     camera = MODEL.parent / "camera"
     done = live(camera / "image-0.png", "--model", camera, "--masks", tmp_path / "masks")
     assert done.returncode == 2 and "for images take another --model" in done.stderr
+
+
+def test_without_a_model_a_video_gets_the_one_for_any_fixed_camera(tmp_path: Path) -> None:
+    camera = MODEL.parent / "camera"
+    images = [cv2.imread(str(camera / f"image-{index}.png")) for index in range(50)]
+    video = write_video(tmp_path / "clip.avi", (np.asarray(it, np.uint8) for it in images))
+    done = live_by_default(video, "--masks", tmp_path / "found", "--soft")
+    assert done.returncode == 0 and done.stderr == "drc-live: model: fixed-camera, for any fixed camera\n"
+    assert live(video, "--model", camera, "--masks", tmp_path / "named", "--soft").stderr == ""
+    found, named = masks(tmp_path / "found"), masks(tmp_path / "named")
+    assert len(found) == 50 and all(np.array_equal(found[name], mask) for name, mask in named.items())
+
+
+def test_a_variable_names_the_model_that_a_run_takes(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.avi", 3)
+    done = live_by_default(video, "--masks", tmp_path / "found", DRC_MODEL=str(MODEL))
+    assert done.returncode == 0 and done.stderr == f"drc-live: model: {MODEL}, from DRC_MODEL\n"
+    assert live(video, "--masks", tmp_path / "named").stderr == ""
+    found, named = masks(tmp_path / "found"), masks(tmp_path / "named")
+    assert len(found) == 3 and all(np.array_equal(found[name], mask) for name, mask in named.items())
+    done = live_by_default(video, "--masks", tmp_path / "none", DRC_MODEL="no-such-bundle")
+    assert done.returncode == 1 and "no bundle at no-such-bundle" in done.stderr
+
+
+def test_a_picture_needs_a_model(tmp_path: Path) -> None:
+    image = tmp_path / "image.png"
+    cv2.imwrite(str(image), np.zeros((20, 30, 3), np.uint8))
+    done = live_by_default(image, "--masks", tmp_path / "masks")
+    refusal = f"there is no model for every picture: name one with --model for {image}"
+    assert done.returncode == 2 and done.stderr == f"drc-live: {refusal}\n"
+    assert live(image, "--model", "", "--masks", tmp_path / "masks").returncode == 2
+
+
+def test_a_program_without_its_data_asks_for_a_model(tmp_path: Path) -> None:
+    alone = tmp_path / "drc-live"
+    alone.write_bytes(Path(PROGRAM).read_bytes())
+    alone.chmod(0o755)
+    video = make_video(tmp_path / "clip.avi", 3)
+    done = subprocess.run(
+        [alone, video, "--no-display", "--masks", tmp_path / "m"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "is not installed beside this program: name a bundle with --model" in done.stderr

@@ -6,14 +6,12 @@ It writes ``manifests.json`` and ``graphs.json`` (damaged inputs, and whether Py
 folder with its bundle, its images and their masks.
 """
 
-import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conftest import toy_manifest, toy_posterior_step  # noqa: E402 - after the path is set
+from native.golden_camera import write_camera, write_camera_state  # noqa: E402
+from native.golden_files import SEED, record, write_json  # noqa: E402
+from native.golden_schedule import write_scheduled  # noqa: E402
 from native.hostile_graphs import hostile_graphs  # noqa: E402
 from native.odd_manifests import fixed_camera_manifests, manifests, verdict_on_manifest  # noqa: E402
 
@@ -32,12 +33,10 @@ from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampl
 from drc_runtime.bundle.onnx_check import check_model  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
 from drc_runtime.images import write_png  # noqa: E402
-from drc_runtime.inference.extraction import Extraction  # noqa: E402
 from drc_runtime.inference.extractor import Extractor  # noqa: E402
 from drc_runtime.samples import sample_bundle  # noqa: E402
 from drc_runtime.sources.open import open_source  # noqa: E402
 
-SEED = 0x1_2345_6789  # more than 32 bits
 FRAME_SIZES = ((24, 40), (1, 1), (90, 61), (11, 200), (480, 640), (720, 1280))
 
 
@@ -64,6 +63,8 @@ def main(folder: Path) -> None:
     gaussian = replace(gaussian, name="gaussian", sampler=replace(gaussian.sampler, likelihood="gaussian"))
     write_bundle(folder / "gaussian", gaussian, {"posterior_step": graph})
     write_masks(folder / "gaussian", [noise_image(size) for size in FRAME_SIZES[:5]])
+    write_bundle(folder / "schedule", replace(random_manifest(graph), name="schedule"), {"posterior_step": graph})
+    write_scheduled(folder / "schedule", [noise_image(size) for size in FRAME_SIZES[:5]], start=3.0, end=0.2)
     graph = random_posterior_step(several_slots=True)
     write_bundle(folder / "slots", random_manifest(graph, slots=3), {"posterior_step": graph})
     write_masks(folder / "slots", [noise_image(size) for size in FRAME_SIZES[:5]], cut=light_then_dark())
@@ -73,6 +74,7 @@ def main(folder: Path) -> None:
     write_bundle(folder / "greedy", replace(random_manifest(graph), name="greedy"), {"posterior_step": graph})
     shutil.copytree(sample_bundle("fixed-camera"), folder / "camera")
     write_camera(folder / "camera")
+    write_camera_state(folder / "camera-state")
     sample = ROOT / "samples" / "scene"
     if (sample / "bundle" / "manifest.json").is_file():
         shutil.copytree(sample / "bundle", folder / "scene")
@@ -128,69 +130,6 @@ def write_masks(bundle: Path, images: list[np.ndarray], cut: list[np.ndarray] | 
         run = {"kind": "responsibility", "steps": 3, "budget": budget, "extract": [], "track": tracked}
         runs.append({**run, "restarts": track.restarts})
     write_json(bundle / "golden.json", {"seed": SEED, "runs": runs})
-
-
-def write_camera(bundle: Path) -> None:
-    """Writes masks and notices of a track over ``camera_clip``, while the state adapts, beside the bundle's own files."""
-    track = Extractor(bundle, threads=1, seed=SEED).track(steps=3)
-    images = camera_clip()
-    names = [f"image-{index}.png" for index in range(len(images))]
-    for name, image in zip(names, images, strict=True):
-        write_png(bundle / name, image)
-    found = []
-    for image, name in zip(images, names, strict=True):
-        item = record(bundle, "track", track.step, [image], [name])[0]
-        found.append(item | {"notices": track.take_notices()})
-    told = [line for item in found for line in item["notices"]]
-    assert len(told) == 3, f"the clip no longer shows what it is for: {told}"
-    run = {"kind": "responsibility", "steps": 3, "budget": None, "extract": [], "track": found}
-    write_json(bundle / "golden.json", {"seed": SEED, "runs": [{**run, "restarts": track.restarts}]})
-
-
-def camera_clip() -> list[np.ndarray]:
-    """A drawn place: a thing leaves a ghost, one passes, the light falls, the camera is moved, the picture becomes grey."""
-    random = np.random.default_rng(5)
-    room = cv2.resize(random.integers(40, 200, (9, 12, 3), np.uint8), (96, 72), interpolation=cv2.INTER_CUBIC)
-    shift = np.array([[1, 0, 2.7], [0, 1, -1.6]], np.float32)
-    images = []
-    for index in range(150):
-        image = room.copy()
-        if index < 35:
-            image[40:60, 60:76] = 230, 30, 40
-        if 45 <= index < 80:
-            left = 2 * (index - 45)
-            image[24:48, left : left + 12] = 30, 220, 240
-        if index >= 60:
-            image = cv2.convertScaleAbs(image, alpha=0.65)
-        if index >= 90:
-            image = cv2.warpAffine(image, shift, (96, 72), borderMode=cv2.BORDER_REPLICATE)
-        if index >= 130:
-            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-            noise = random.normal(0, 2, (72, 96, 1))
-        else:
-            noise = random.normal(0, 2, image.shape)
-        images.append(np.clip(image + noise, 0, 255).astype(np.uint8))
-    return images
-
-
-def record(
-    bundle: Path,
-    name: str,
-    extract: Callable[[np.ndarray], Extraction],
-    images: list[np.ndarray],
-    files: list[str],
-) -> list[dict[str, Any]]:
-    """Writes the mask of each image, and returns the results with the names of the files."""
-    found = []
-    for image, file in zip(images, files, strict=False):
-        extraction = extract(image)
-        mask = f"{name}-{file}"
-        write_png(bundle / mask, extraction.probability)
-        found.append(
-            {"mask": mask, "image": file, "steps": extraction.steps}
-            | {"log_posterior": extraction.log_posterior, "foreground_share": extraction.foreground_share}
-        )
-    return found
 
 
 def light_then_dark() -> list[np.ndarray]:
@@ -330,11 +269,6 @@ def refusal_of_graph(data: bytes) -> str | None:
     except BundleError as error:
         return str(error)
     return None
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes ASCII only: odd characters are escaped, and the same after parsing."""
-    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -88,3 +88,26 @@ TEST_CASE("what is read from it") {
     CHECK(manifest.track_steps == 2);
     CHECK(manifest.graphs.at("posterior_step").inputs.at("z") == Shape{2, 6});
 }
+
+TEST_CASE("the schedule of the steps from noise") {
+    nlohmann::json manifest = nlohmann::json::parse(files::read(files::golden() / "toy" / "manifest.json"));
+    CHECK(!parse_manifest(manifest.dump()).schedule);
+    const auto with = [&](const nlohmann::json &schedule) {
+        manifest["sampler"]["schedule"] = schedule;
+        return manifest.dump();
+    };
+    const auto schedule = parse_manifest(with({{"start", 16}, {"end", 1e-6}})).schedule;
+    REQUIRE(schedule);
+    CHECK(schedule->start == 16);
+    CHECK(schedule->end == 1e-6);
+    CHECK(refusal(with({{"start", 1e-6}, {"end", 1}, {"more", "ignored"}})) == "");
+    CHECK(refusal(with(nullptr)) == "manifest.json: sampler.schedule must be an object");
+    CHECK(refusal(with({{"end", 1}})) == "manifest.json: sampler.schedule.start is missing");
+    CHECK(refusal(with({{"start", 1}})) == "manifest.json: sampler.schedule.end is missing");
+    for (const nlohmann::json &bad : std::initializer_list<nlohmann::json>{0, 16.001, 9e-7, -1, true, "1", nullptr})
+        CHECK(refusal(with({{"start", bad}, {"end", 1}})) ==
+              "manifest.json: sampler.schedule.start must be a number from 1e-06 to 16");
+    for (const nlohmann::json &bad : std::initializer_list<nlohmann::json>{0, 1.001, 9e-7, -1, false, "1", nullptr})
+        CHECK(refusal(with({{"start", 1}, {"end", bad}})) ==
+              "manifest.json: sampler.schedule.end must be a number from 1e-06 to 1");
+}

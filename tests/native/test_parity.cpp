@@ -77,6 +77,8 @@ TEST_CASE("random weights, a batch of two") { compare(files::golden() / "random"
 
 TEST_CASE("a Gaussian likelihood") { compare(files::golden() / "gaussian"); }
 
+TEST_CASE("steps of other sizes from noise: a chain in NumPy") { compare(files::golden() / "schedule"); }
+
 TEST_CASE("several foreground slots: the graph's responsibility") { compare(files::golden() / "slots"); }
 
 TEST_CASE("any fixed camera, whose state adapts: a ghost, a passing thing, another light, a shift, no colour") {

@@ -21,7 +21,9 @@ public:
 
     void draw(std::vector<float> &z) override { z = {100.0f}; }
 
-    float run(std::vector<float> &z, int steps) override {
+    float run(std::vector<float> &z, int steps, const StepSizes &sizes) override {
+        for (int step = 0; step < steps; ++step)
+            if (!sizes.are_whole()) taken.push_back(sizes.at(step));
         if (std::isnan(target)) throw Failure(DRC_ERROR_DIVERGED, "diverged");
         for (int step = 0; step < steps; ++step)
             if (std::abs(target - z[0]) < reach_) z[0] += 0.1f * (target - z[0]);
@@ -33,6 +35,7 @@ public:
     void restore_maps() override { map = kept_; }
 
     float target = 0, map = 0;
+    std::vector<float> taken;  // the sizes of all steps of chains that have a schedule
 
 private:
     float reach_, kept_ = 0;
@@ -48,7 +51,7 @@ TEST_CASE("the decisions that both runtimes agree on") {
     for (const auto &vector : vectors) {
         CAPTURE(vector["name"].get<std::string>());
         ToyChain chain(vector["reach"]);
-        Tracker tracker(chain, cold_steps, vector["steps"], vector["budget"].is_null() ? 0 : vector["budget"].get<int>());
+        Tracker tracker(chain, cold_steps, vector["steps"], vector["budget"].is_null() ? 0 : vector["budget"].get<int>(), {});
         std::size_t index = 0;
         for (const auto &frame : vector["frames"]) {
             CAPTURE(index++);
@@ -63,13 +66,37 @@ TEST_CASE("the decisions that both runtimes agree on") {
 
 TEST_CASE("after a failure the chain begins from noise") {
     ToyChain chain(1000);
-    Tracker tracker(chain, cold_steps, 4, 0);
+    Tracker tracker(chain, cold_steps, 4, 0, {});
     CHECK(tracker.follow() == cold_steps);
     CHECK(tracker.follow() == 4);
     chain.target = std::numeric_limits<float>::quiet_NaN();
     CHECK_THROWS_AS(tracker.follow(), Failure);
     chain.target = 0;
     CHECK(tracker.follow() == cold_steps);
+}
+
+TEST_CASE("the steps from noise follow the schedule, also where a second chain is spread over frames") {
+    ToyChain chain(20);
+    Tracker tracker(chain, cold_steps, 4, 10, Schedule{4, 0.25});
+    std::vector<float> expected;
+    for (int step = 0; step < cold_steps; ++step)
+        expected.push_back(static_cast<float>(4 + (0.25 - 4) * (static_cast<double>(step) / (cold_steps - 1))));
+    chain.target = 90;
+    for (int frame = 0; frame < 10; ++frame) tracker.follow();
+    CHECK(chain.taken == expected);  // the first frame's; the frames after it have whole steps
+    chain.taken.clear();
+    chain.target = 40;
+    for (int frame = 0; frame < 30; ++frame) tracker.follow();
+    CHECK(tracker.restarts() == 1);
+    CHECK(chain.taken == expected);
+}
+
+TEST_CASE("a chain of one step has the schedule's end, one without a schedule whole steps") {
+    CHECK(StepSizes(Schedule{4, 0.25}, 0, 1).at(0) == 0.25f);
+    CHECK(StepSizes(Schedule{4, 0.25}, 0, 2).at(0) == 4.0f);
+    CHECK(StepSizes(Schedule{4, 0.25}, 1, 2).at(0) == 0.25f);
+    CHECK(StepSizes({}, 0, 9).are_whole());
+    CHECK(StepSizes().at(3) == 1.0f);
 }
 
 TEST_CASE("the baseline needs frames, keeps the latest, and can be cleared") {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drc_runtime.camera.light import Light
+from drc_runtime.camera.light import CLIPPED, EVERY, JUMP, SEARCH_ROUNDS, Light, _regress
 from drc_runtime.camera.pictures import Array
 
 
@@ -29,3 +29,19 @@ def test_what_is_clipped_does_not_count(gain: float) -> None:
         light.fit(image, background, np.ones((64, 64), np.float32))
     np.testing.assert_allclose(light.gain, gain, atol=0.005 + 0.06 * (gain - 1))
     np.testing.assert_allclose(light.on(background), image, atol=4 * (gain - 1) + 0.5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_fits_that_are_as_good_leave_no_choice_to_rounding(seed: int) -> None:
+    """A frame that is all noise is searched for from two starts, which end near each other: the frame before decides."""
+    background, every = picture(), (slice(None, None, EVERY),) * 2
+    noise = np.random.default_rng(seed).normal(0, 14, background.shape)
+    image = np.asarray(0.6 * background + noise, np.float32)
+    y, x = image[every].reshape(-1, 3), background[every].reshape(-1, 3)
+    weight = ((y > CLIPPED) & (y < 255 - CLIPPED)).astype(np.float32) + np.float32(1e-6)
+    before = np.ones(3, np.float32), np.zeros(3, np.float32)
+    gain, offset, residual = _regress(x, y, weight, *before, SEARCH_ROUNDS)
+    assert residual > JUMP
+    light = Light()
+    light.fit(image, background, np.ones((64, 64), np.float32))
+    np.testing.assert_array_equal([light.gain, light.offset], [gain, offset])

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <set>
 #include <utility>
 
@@ -133,6 +134,16 @@ double JsonObject::scale(const std::string &key) const {
     const double number = found.is_number() ? found.get<double>() : 0;
     if (!(smallest_scale <= number && number <= largest_scale)) refuse(key, "must be a number from 1e-9 to 1e6");
     return number;
+}
+
+double JsonObject::number(const std::string &key, double least, double most) const {
+    const json &found = value(key);
+    if (!found.is_number() || !(least <= found.get<double>() && found.get<double>() <= most)) {
+        std::array<char, 64> range{};
+        std::snprintf(range.data(), range.size(), "must be a number from %g to %g", least, most);
+        refuse(key, range.data());
+    }
+    return found.get<double>();
 }
 
 std::int64_t JsonObject::size(const std::string &key, std::int64_t least) const {

@@ -30,6 +30,7 @@ public:
     bool has(const std::string &key) const { return object_.contains(key); }
     std::string text(const std::string &key) const;           // one printable line
     double scale(const std::string &key) const;               // from 1e-9 to 1e6
+    double number(const std::string &key, double least, double most) const;
     std::int64_t size(const std::string &key, std::int64_t least = 1) const;
     Shape sizes(const std::string &key) const;
     std::map<std::string, Shape> all_sizes() const;           // of all members

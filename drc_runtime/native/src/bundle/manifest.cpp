@@ -191,6 +191,11 @@ Manifest parse_manifest(std::string_view text) {
     }
     manifest.cold_steps = static_cast<int>(sampler.size("cold_steps"));
     manifest.track_steps = static_cast<int>(sampler.size("track_steps"));
+    if (sampler.has("schedule")) {
+        const JsonObject schedule = sampler.child("schedule");
+        const double start = schedule.number("start", 1e-6, 16);
+        manifest.schedule = Schedule{start, schedule.number("end", 1e-6, 1)};
+    }
     const JsonObject graphs = root.child("graphs");
     graphs.limit_members();
     for (const std::string &name : graphs.keys()) manifest.graphs[name] = parse_graph(graphs.child(name));

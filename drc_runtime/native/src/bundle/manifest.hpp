@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "bundle/json_object.hpp"
+#include "inference/schedule.hpp"
 
 namespace drc::detail {
 
@@ -26,6 +28,7 @@ struct Manifest {
     bool gaussian = false;               // log p is proportional to the squared difference, not to the absolute one (Laplace)
     bool given_background = false;       // the runtime learns the background while it runs, for any fixed camera (format 2)
     int cold_steps = 0, track_steps = 0;
+    std::optional<Schedule> schedule;  // of the steps from noise; without it all are whole
     std::map<std::string, GraphEntry> graphs;
 
     // The images of a sample do not say enough for Eq. 7: with several foreground slots they are only the slots' mean, and with a

@@ -8,7 +8,7 @@ namespace {
 
 // As in drc_runtime/camera/light.py, which says why.
 constexpr int every = 4, rounds = 2, search_rounds = 6;
-constexpr double jump = 8, fewest = 0.2;
+constexpr double jump = 8, fewest = 0.2, lead = 0.1;
 constexpr float prior = 100, noise = 4, most = 60, clipped = 4, least_gain = 0.25f;
 
 cv::Vec3f median(const std::vector<cv::Vec3f> &pixels) {
@@ -64,7 +64,7 @@ void Light::fit(const Picture &image, const Picture &background, const Plane &su
         Fit start{{}, {0, 0, 0}, 0};
         for (int channel = 0; channel < 3; ++channel) start.gain[channel] = above[channel] / std::max(below[channel], 1.0f);
         const Fit other = regress(open_, start, search_rounds), again = regress(open_, fit_, search_rounds);
-        found = again.residual < other.residual ? again : other;
+        found = other.residual < again.residual - lead ? other : again;
     }
     fit_ = found;
 }

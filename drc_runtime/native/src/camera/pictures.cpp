@@ -3,23 +3,27 @@
 #include <algorithm>
 #include <cmath>
 
-#include <opencv2/imgproc.hpp>
-
 namespace drc::detail {
 
+// These are written out, with the bits that drc_runtime/camera/pictures.py computes: OpenCV's depend on its version (cv::warpAffine
+// of OpenCV 4 rounds to 1/32 of a pixel) and on the processor, and a chain of few steps a frame lets a difference grow.
+
 Plane grey_plane(const Picture &picture) {
-    Plane grey;
-    cv::cvtColor(picture, grey, cv::COLOR_RGB2GRAY);
+    Plane grey(picture.size());
+    each_pixel(picture, [&](int i) {
+        const cv::Vec3f &pixel = picture(i);
+        grey(i) = 0.299f * pixel[0] + 0.587f * pixel[1] + 0.114f * pixel[2];
+    });
     return grey;
 }
 
 Picture to_grey(const Picture &picture) {
-    Picture result;
-    cv::cvtColor(grey_plane(picture), result, cv::COLOR_GRAY2RGB);
+    const Plane grey = grey_plane(picture);
+    Picture result(picture.size());
+    each_pixel(picture, [&](int i) { result(i) = cv::Vec3f::all(grey(i)); });
     return result;
 }
 
-// Written out, because cv::warpAffine of OpenCV 4 rounds to 1/32 of a pixel, and that of OpenCV 5, which Python has, does not.
 cv::Mat shifted(const cv::Mat &picture, double x, double y) {
     const int channels = picture.channels(), left = static_cast<int>(std::floor(-x)), up = static_cast<int>(std::floor(-y));
     const auto across = static_cast<float>(-x - left), down = static_cast<float>(-y - up);

@@ -11,6 +11,7 @@ namespace {
 constexpr int rounds = 3, border = 3;  // pixels at the edge that are left out: what lies beyond it is not known
 constexpr float knee = 12;             // grey levels: residuals above it weigh as their inverse
 constexpr double farthest = 4;         // pixels; a camera that has moved farther shows another scene
+constexpr double grid = 64;            // of a pixel: what two builds of OpenCV round differently ends at the same shift
 
 Plane smooth(const Picture &picture) {
     Plane result;
@@ -50,6 +51,8 @@ Shift find_shift(const Picture &background, const Picture &image, const Plane &s
         x = std::clamp(x - (c * p - b * q) / determinant, -farthest, farthest);
         y = std::clamp(y - (a * q - b * p) / determinant, -farthest, farthest);
     }
+    x = std::nearbyint(grid * x) / grid;
+    y = std::nearbyint(grid * y) / grid;
     const Plane moved = shifted(known, x, y);
     double before = 0, after = 0;
     each_pixel(moved, [&](int i) {

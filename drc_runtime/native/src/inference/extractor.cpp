@@ -118,7 +118,7 @@ drc_result drc_extractor::trial(const drc_image &image, int steps, std::uint8_t 
     return run(image, probability, stride, [&] {
         const int count = steps > 0 ? steps : manifest_.cold_steps;
         sampler_.draw(z_);
-        sampler_.run(z_, count);
+        sampler_.run(z_, count, {manifest_.schedule, 0, count});
         return count;
     });
 }
@@ -144,7 +144,8 @@ drc_result drc_extractor::read(const drc_image &image, std::uint8_t *probability
 
 drc_track::drc_track(drc_extractor &extractor, const drc_track_params &params)
     : extractor_(extractor),
-      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params)) {
+      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params),
+               extractor.manifest().schedule) {
     const Adaptation adaptation = adaptation_of(params);
     if (extractor.manifest().given_background) camera_.emplace(extractor.engine(), extractor.manifest(), adaptation);
 }

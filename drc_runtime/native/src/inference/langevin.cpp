@@ -17,6 +17,10 @@ std::array<std::vector<float> *, 5> maps(Buffers &buffers) {
 
 void copy(const std::vector<float> &from, std::vector<float> &to) { std::copy(from.begin(), from.end(), to.begin()); }
 
+void move(const std::vector<float> &next, float size, std::vector<float> &z) {
+    for (std::size_t i = 0; i < z.size(); ++i) z[i] += size * (next[i] - z[i]);
+}
+
 bool are_finite(const std::vector<float> &values) {
     return std::all_of(values.begin(), values.end(), [](float it) { return std::isfinite(it); });
 }
@@ -32,12 +36,15 @@ void LangevinSampler::draw(std::vector<float> &z) {
     noise_.draw(z.data(), z.size());
 }
 
-float LangevinSampler::run(std::vector<float> &z, int steps) {
+float LangevinSampler::run(std::vector<float> &z, int steps, const StepSizes &sizes) {
     Buffers &buffers = step_.buffers();
     copy(z, buffers.z);
     for (int step = 0; step < steps; ++step) {
         step_.run(step == steps - 1);
-        copy(buffers.z_next, buffers.z);
+        if (sizes.are_whole())
+            copy(buffers.z_next, buffers.z);
+        else
+            move(buffers.z_next, sizes.at(step), buffers.z);
     }
     // The log-posterior is checked as well: it is not finite as soon as a frame or a map is not, and z only later.
     if (!are_finite(buffers.z) || !are_finite(buffers.log_posterior))

@@ -15,7 +15,7 @@ public:
     LangevinSampler(PosteriorStep &step, std::uint64_t seed);
 
     void draw(std::vector<float> &z) override;
-    float run(std::vector<float> &z, int steps) override;
+    float run(std::vector<float> &z, int steps, const StepSizes &sizes) override;
     void keep_maps() override;
     void restore_maps() override;
 

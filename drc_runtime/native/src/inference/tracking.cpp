@@ -35,20 +35,24 @@ void Baseline::add(double log_posterior) {
     count_ = std::min(count_ + 1, frames);
 }
 
-Tracker::Tracker(Posterior &posterior, int cold, int steps, int budget)
-    : posterior_(posterior), cold_(std::max(cold, steps)), steps_(steps), budget_(budget > 0 ? std::max(steps, budget) : 0) {}
+Tracker::Tracker(Posterior &posterior, int cold, int steps, int budget, const std::optional<Schedule> &schedule)
+    : posterior_(posterior),
+      schedule_(schedule),
+      cold_(std::max(cold, steps)),
+      steps_(steps),
+      budget_(budget > 0 ? std::max(steps, budget) : 0) {}
 
 int Tracker::follow() {
     try {
         if (!started_) {
             posterior_.draw(z_);
             second_ = z_;  // allocates now what a later frame needs
-            posterior_.run(z_, cold_);
+            posterior_.run(z_, cold_, {schedule_, 0, cold_});
             started_ = true;
             return cold_;
         }
         if (racing_) return race();
-        const float log_posterior = posterior_.run(z_, steps_);
+        const float log_posterior = posterior_.run(z_, steps_, {});
         if (baseline_.is_low(log_posterior)) return take_more();
         low_ = 0;
         baseline_.add(log_posterior);
@@ -63,7 +67,7 @@ int Tracker::follow() {
 int Tracker::take_more() {
     ++low_;
     const int more = (budget_ > 0 ? budget_ : more_steps * steps_) - steps_;
-    if (more > 0 && !baseline_.is_low(posterior_.run(z_, more))) low_ = 0;  // more steps were enough
+    if (more > 0 && !baseline_.is_low(posterior_.run(z_, more, {}))) low_ = 0;  // more steps were enough
     if (low_ >= low_frames) {
         low_ = 0;
         ++restarts_;
@@ -79,9 +83,10 @@ int Tracker::race() {
     const int budget = budget_ > 0 ? std::max(budget_, 2) : cold_ + steps_;
     const int first_steps = std::max(1, std::min(steps_, budget / 2));
     const int second_steps = std::min(budget - first_steps, left_);
-    const float cold = posterior_.run(second_, second_steps);
+    // the second chain's steps become smaller over all of the frames among which they are spread
+    const float cold = posterior_.run(second_, second_steps, {schedule_, cold_ - left_, cold_});
     posterior_.keep_maps();
-    const float warm = posterior_.run(z_, first_steps);
+    const float warm = posterior_.run(z_, first_steps, {});
     left_ -= second_steps;
     const bool won = cold > warm;
     if (won) {

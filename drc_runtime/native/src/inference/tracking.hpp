@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <vector>
+
+#include "inference/schedule.hpp"
 
 namespace drc::detail {
 
@@ -16,9 +19,9 @@ public:
     // Writes a latent from N(0, I) into z, where a cold start begins.
     virtual void draw(std::vector<float> &z) = 0;
 
-    // Takes `steps` steps (1 or more) from z and writes the chain's end into z. Returns the log-posterior before the last step,
-    // to which the maps belong as well. On failure z is unchanged.
-    virtual float run(std::vector<float> &z, int steps) = 0;
+    // Takes `steps` steps (1 or more) of the given sizes from z and writes the chain's end into z. Returns the log-posterior before
+    // the last step, to which the maps belong as well. On failure z is unchanged.
+    virtual float run(std::vector<float> &z, int steps, const StepSizes &sizes) = 0;
 
     virtual void keep_maps() = 0;     // copies the maps of the last run
     virtual void restore_maps() = 0;  // writes that copy back
@@ -42,7 +45,8 @@ private:
 class Tracker {
 public:
     // cold: steps from noise. steps: for an ordinary frame. budget: the most steps for a frame after the first; 0: no limit.
-    Tracker(Posterior &posterior, int cold, int steps, int budget);
+    // schedule: of the steps from noise.
+    Tracker(Posterior &posterior, int cold, int steps, int budget, const std::optional<Schedule> &schedule);
 
     // Runs the next frame's chain; its maps are in the posterior. Returns the number of steps taken.
     int follow();
@@ -55,6 +59,7 @@ private:
 
     Posterior &posterior_;
     Baseline baseline_;
+    std::optional<Schedule> schedule_;
     int cold_, steps_, budget_;
     int low_ = 0;   // low frames in a row
     int left_ = 0;  // steps that the second chain still has to take

@@ -25,7 +25,7 @@ Extract the foreground of a camera, video, folder or image; exit code 1 if any i
 
 SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http address.
 
-  --model BUNDLE     The folder that drc export wrote. Required.
+  --model BUNDLE     The folder that drc export wrote. Default: $DRC_MODEL, else the model of any fixed camera; images need one.
   --out PATH         Video (.mp4, .avi); for images a .png or a folder of cut-outs.
   --masks DIR        Write one PNG mask for each frame: 0 background, 255 foreground.
   --soft             Masks contain probabilities instead of 0 and 255.
@@ -106,6 +106,11 @@ double absorb_seconds(const std::string &text) {
     return value;
 }
 
+std::string bundle(const std::string &folder) {
+    if (folder.empty()) throw UsageError("--model needs the folder that drc export wrote; leave it out for the model of any fixed camera");
+    return folder;
+}
+
 bool is_mixture(const std::string &kind) {
     if (kind != "mixture" && kind != "responsibility") throw UsageError("--mask " + kind + ": choose responsibility or mixture");
     return kind == "mixture";
@@ -113,7 +118,7 @@ bool is_mixture(const std::string &kind) {
 
 void take(Options &options, int code) {
     switch (code) {
-        case model: options.model = optarg; break;
+        case model: options.model = bundle(optarg); break;
         case out: options.out = optarg; break;
         case masks: options.masks = optarg; break;
         case soft: options.soft = true; break;
@@ -149,7 +154,6 @@ std::optional<Options> parse_options(int count, char **arguments) {
     }
     if (optind + 1 != count) throw UsageError("name one SOURCE; see drc-live --help");
     options.source = arguments[optind];
-    if (options.model.empty()) throw UsageError("--model BUNDLE is missing: the folder that drc export wrote");
     if (options.absorb && options.adapt.value_or("all") != "all")
         throw UsageError("--absorb has no effect with --adapt " + *options.adapt + ": leave out one of them");
     return options;

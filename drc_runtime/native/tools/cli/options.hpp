@@ -10,7 +10,7 @@ namespace live {
 
 struct Options {
     std::string source;
-    std::filesystem::path model;
+    std::filesystem::path model;  // empty: the default, see model_choice.hpp
     std::optional<std::filesystem::path> out, masks;
     bool soft = false, mixture = false, display = true, overwrite = false, json = false;
     int steps = 0, threads = 0;  // 0: the bundle's own number; all cores

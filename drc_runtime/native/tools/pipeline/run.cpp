@@ -11,6 +11,7 @@
 
 #include "errors.hpp"
 #include "frames.hpp"
+#include "model_choice.hpp"
 #include "pipeline/report.hpp"
 #include "pipeline/signals.hpp"
 #include "sinks/open.hpp"
@@ -143,16 +144,20 @@ void check_camera(const drc::Extractor &extractor, const Source &source, const O
 int run(const Options &options, Clock::time_point start) {
     const bool may_show = options.display && display_available();
     const drc_extractor_params params = parameters(options);
-    drc::Extractor extractor(options.model.string(), params);
+    const ModelChoice choice = choose_model(options.model);
+    drc::Extractor extractor(choice.bundle.string(), params);
     Report report;
     report.ready_seconds = seconds_since(start);
     const auto source = open_source(options.source);
     const bool shown = may_show && (source->live || (!options.out && !options.masks));
     if (!options.out && !options.masks && !shown)
         throw UsageError("nothing to write and no display to show it on; add --out PATH or --masks DIR");
+    if (source->is_still() && options.model.empty() && extractor.is_for_fixed_camera())
+        throw UsageError("there is no model for every picture: name one with --model for " + options.source);
     check_camera(extractor, *source, options);
     check_outputs(*source, options);
     auto sinks = open_sinks(*source, options);
+    if (!choice.why.empty()) std::fprintf(stderr, "drc-live: %s\n", choice.why.c_str());
     const auto window = shown ? std::make_unique<Window>(source->rate, source->live) : nullptr;
     process(*source, options, extractor, sinks, window.get(), start, report);
     report.failures.insert(report.failures.end(), source->failures.begin(), source->failures.end());
