@@ -80,17 +80,17 @@ def toy_posterior_step() -> bytes:
     return model.SerializeToString()
 
 
-def toy_initial_latent() -> bytes:
+def toy_initial_latent(batch: int = 1, size: tuple[int, int] = SIZE, latent: int = LATENT) -> bytes:
     """z as sums of the mean colour's channels, with known weights."""
-    height, width = SIZE
+    height, width = size
     nodes = [
         helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["colour"]),
         helper.make_node("MatMul", ["colour", "weights"], ["z"]),
     ]
-    weights = numpy_helper.from_array(np.arange(3 * LATENT, dtype=np.float32).reshape(3, LATENT) / 5, "weights")
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, height, width])
-    z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, LATENT])
+    weights = numpy_helper.from_array(np.arange(3 * latent, dtype=np.float32).reshape(3, latent) / 5, "weights")
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 3, height, width])
+    z = helper.make_tensor_value_info("z", TensorProto.FLOAT, [batch, latent])
     graph = helper.make_graph(nodes, "initial_latent", [image], [z], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)

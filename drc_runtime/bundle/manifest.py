@@ -308,7 +308,7 @@ def _check_graphs(manifest: Manifest) -> None:
         if name not in manifest.graphs:
             raise BundleError(f"{MANIFEST}: torchscript.{name} has no graph of the same name that says what it takes")
     sizes = {"D": manifest.latent.total, "H": manifest.image_size[0], "W": manifest.image_size[1], "1": 1, "3": 3}
-    for name, graph in manifest.graphs.items():
+    for name, graph in sorted(manifest.graphs.items()):  # so that every language names the same graph first
         kind = name.removesuffix(HALF_PRECISION)
         if kind not in GRAPHS:
             continue

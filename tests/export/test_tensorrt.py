@@ -29,6 +29,8 @@ from drc_runtime.inference.extractor import Extractor
 from tests.export.conftest import Drc
 from tests.export.fake_tensorrt import FakeCuda, FakeTensorRT
 
+GRAPHS = ["posterior_step", "posterior_step_fp16", "initial_latent", "initial_latent_fp16"]
+
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
@@ -72,10 +74,10 @@ def files(folder: Path) -> dict[str, str]:
 def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensorrt: FakeTensorRT) -> None:
     before, said = files(copy), list[str]()
     built = build_engines(copy, progress=said.append)
-    assert [engine.graph for engine in built] == ["posterior_step", "posterior_step_fp16"]
+    assert [engine.graph for engine in built] == GRAPHS
     assert ("create_network", 2 if tensorrt.__version__ == "10.0.1" else 0) in tensorrt.calls
     assert tensorrt.calls.index("plugins") == 0 and ("clear_flag", 7) in tensorrt.calls
-    assert said[0].startswith("posterior_step: tactics 1/5, ") and len(said) == 2
+    assert said[0].startswith("posterior_step: tactics 1/5, ") and len(said) == len(GRAPHS)
     record = json.loads(record_of(copy / "posterior_step_fp16.engine").read_text())
     assert record == {
         "gpu": "Fake GPU",
@@ -87,10 +89,10 @@ def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensor
     }
     # the second engine starts from the first one's timings, and so does the next build
     timings = b"timings of " + tensorrt.__version__.encode()
-    assert [call[1] for call in tensorrt.calls if call[0] == "timing cache"] == [b"", timings]
+    assert [call[1] for call in tensorrt.calls if call[0] == "timing cache"] == [b"", *[timings] * (len(GRAPHS) - 1)]
     after = files(copy)
     assert {name: after[name] for name in before} == before
-    assert set(after) - set(before) == {"posterior_step.engine", "posterior_step_fp16.engine"}
+    assert set(after) - set(before) == {f"{graph}.engine" for graph in GRAPHS}
 
 
 def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: FakeTensorRT) -> None:
@@ -99,7 +101,8 @@ def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: Fak
     one, other = (Extractor(copy, seed=1, engine=name).extract(image, steps=5) for name in ("onnxruntime", "tensorrt"))
     assert one.log_posterior == pytest.approx(other.log_posterior, rel=1e-5)
     np.testing.assert_array_equal(one.probability, other.probability)
-    assert tensorrt.cuda.launches == 4  # the first run prepares, the rest are one CUDA graph
+    # two golden steps and five of the chain: the first run prepares, the rest are one CUDA graph
+    assert tensorrt.cuda.launches == 6
 
 
 def test_an_engine_that_cannot_be_captured_runs_all_the_same(copy: Path, tensorrt: FakeTensorRT) -> None:
@@ -334,7 +337,7 @@ def test_the_command_adds_engines_to_a_bundle(copy: Path, tensorrt: FakeTensorRT
     assert code == 0
     found = json.loads(out)
     assert found["bundle"] == str(copy)
-    assert [engine["graph"] for engine in found["engines"]] == ["posterior_step", "posterior_step_fp16"]
+    assert [engine["graph"] for engine in found["engines"]] == GRAPHS
     tensorrt.cuda.count = 0
     code, out, err = drc("export", copy, "--trt")
     assert code == 1 and err.endswith("use --engine onnxruntime\n")

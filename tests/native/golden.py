@@ -21,19 +21,28 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import toy_manifest, toy_posterior_step  # noqa: E402 - after the path is set
+from conftest import toy_initial_latent, toy_manifest, toy_posterior_step  # noqa: E402 - after the path is set
 from native.golden_camera import write_camera, write_camera_state  # noqa: E402
 from native.golden_files import SEED, record, write_json  # noqa: E402
 from native.golden_schedule import write_scheduled  # noqa: E402
 from native.hostile_graphs import hostile_graphs  # noqa: E402
 from native.odd_manifests import fixed_camera_manifests, manifests, verdict_on_manifest  # noqa: E402
 
-from drc_runtime.bundle.bundle import write_bundle  # noqa: E402
-from drc_runtime.bundle.manifest import GraphEntry, LatentSizes, Manifest, Sampler  # noqa: E402
+from drc_runtime.bundle.bundle import Bundle, write_bundle  # noqa: E402
+from drc_runtime.bundle.manifest import (  # noqa: E402
+    GraphEntry,
+    InitialChain,
+    LatentSizes,
+    Manifest,
+    Sampler,
+    Schedule,
+)
 from drc_runtime.bundle.onnx_check import check_model  # noqa: E402
+from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine  # noqa: E402
 from drc_runtime.errors import BundleError  # noqa: E402
 from drc_runtime.images import write_png  # noqa: E402
 from drc_runtime.inference.extractor import Extractor  # noqa: E402
+from drc_runtime.inference.golden import record_golden  # noqa: E402
 from drc_runtime.samples import sample_bundle  # noqa: E402
 from drc_runtime.sources.open import open_source  # noqa: E402
 
@@ -46,7 +55,8 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True)
     graph = toy_posterior_step()
     manifest = toy_manifest(graph)
-    texts = [*manifests(manifest.to_json()), *fixed_camera_manifests()]
+    initialised = initialised_manifest(random_posterior_step()).to_json()
+    texts = [*manifests(manifest.to_json()), *fixed_camera_manifests(), *manifests(initialised)]
     write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in texts])
     hostile = [{"graph": data.hex(), "refusal": refusal_of_graph(data)} for data in hostile_graphs(graph)]
     write_json(
@@ -55,6 +65,7 @@ def main(folder: Path) -> None:
     )
     write_bundle(folder / "toy", manifest, {"posterior_step": graph})
     write_fuzz_seeds(folder, manifest.to_json())
+    (folder / "fuzz-manifest" / "initialised").write_text(initialised)
     write_masks(folder / "toy", [noise_image(size) for size in FRAME_SIZES])
     graph = random_posterior_step()
     write_bundle(folder / "random", random_manifest(graph), {"posterior_step": graph})
@@ -65,6 +76,7 @@ def main(folder: Path) -> None:
     write_masks(folder / "gaussian", [noise_image(size) for size in FRAME_SIZES[:5]])
     write_bundle(folder / "schedule", replace(random_manifest(graph), name="schedule"), {"posterior_step": graph})
     write_scheduled(folder / "schedule", [noise_image(size) for size in FRAME_SIZES[:5]], start=3.0, end=0.2)
+    write_initialised(folder / "initialised", graph)
     graph = random_posterior_step(several_slots=True)
     write_bundle(folder / "slots", random_manifest(graph, slots=3), {"posterior_step": graph})
     write_masks(folder / "slots", [noise_image(size) for size in FRAME_SIZES[:5]], cut=light_then_dark())
@@ -81,6 +93,29 @@ def main(folder: Path) -> None:
         with open_source(str(sample / "clip.mp4")) as source:
             images = [frame.image for frame in islice(source, 30)]
         write_masks(folder / "scene", images[:12], cut=images[:10] + [image[:, ::-1] // 2 for image in images[10:]])
+
+
+def initialised_manifest(step: bytes) -> Manifest:
+    """The random bundle's with an initialiser, schedules and golden steps."""
+    plain = random_manifest(step)
+    batch, _, height, width = plain.graphs["posterior_step"].inputs["image"]
+    initial = toy_initial_latent(batch, (height, width), plain.latent.total)
+    shapes = {"image": (batch, 3, height, width)}, {"z": (batch, plain.latent.total)}
+    entry = GraphEntry.of("initial_latent.onnx", initial, *shapes)
+    sampler = replace(plain.sampler, schedule=Schedule(2, 0.5), initial=InitialChain(3, Schedule(1.5, 0.25)))
+    graphs = plain.graphs | {"initial_latent": entry}
+    manifest = replace(plain, name="initialised", sampler=sampler, graphs=graphs)
+    engine = OnnxRuntimeEngine(Bundle(Path("initialised"), manifest, {"posterior_step": step}), 1)
+    return replace(manifest, golden=record_golden(engine, manifest))
+
+
+def write_initialised(folder: Path, step: bytes) -> None:
+    """The bundle of ``initialised_manifest``, its masks, and those of tracks whose scene changes."""
+    manifest = initialised_manifest(step)
+    batch, _, height, width = manifest.graphs["initial_latent"].inputs["image"]
+    initial = toy_initial_latent(batch, (height, width), manifest.latent.total)
+    write_bundle(folder, manifest, {"posterior_step": step, "initial_latent": initial})
+    write_masks(folder, [noise_image(size) for size in FRAME_SIZES[:5]], cut=light_then_dark())
 
 
 def write_fuzz_seeds(folder: Path, text: str) -> None:

@@ -1,4 +1,5 @@
 // What a caller can do wrong comes back as a status and a message, and the handles stay usable.
+#include <cstddef>
 #include <doctest/doctest.h>
 
 #include <array>
@@ -70,7 +71,7 @@ TEST_CASE("parameters of programs that were built with another header") {
     later.more = 1;
     CHECK(open() == DRC_ERROR_USAGE);
     CHECK(last_mentions("does not know"));
-    for (const std::size_t size : {std::size_t{0}, sizeof(drc_extractor_params) - 8, std::size_t{1} << 60}) {
+    for (const std::size_t size : {std::size_t{0}, offsetof(drc_extractor_params, provider), std::size_t{1} << 60}) {
         later.params.struct_size = size;
         CHECK(open() == DRC_ERROR_USAGE);
         CHECK(last_mentions("struct_size"));

@@ -78,6 +78,7 @@ TEST_CASE("random weights, a batch of two") { compare(files::golden() / "random"
 TEST_CASE("a Gaussian likelihood") { compare(files::golden() / "gaussian"); }
 
 TEST_CASE("steps of other sizes from noise: a chain in NumPy") { compare(files::golden() / "schedule"); }
+TEST_CASE("chains that begin at the initialiser's latent") { compare(files::golden() / "initialised"); }
 
 TEST_CASE("several foreground slots: the graph's responsibility") { compare(files::golden() / "slots"); }
 

@@ -19,7 +19,7 @@ class ToyChain : public Posterior {
 public:
     explicit ToyChain(float reach) : reach_(reach) {}
 
-    void draw(std::vector<float> &z) override { z = {100.0f}; }
+    void begin(std::vector<float> &z) override { z = {start}; }
 
     float run(std::vector<float> &z, int steps, const StepSizes &sizes) override {
         for (int step = 0; step < steps; ++step)
@@ -34,7 +34,7 @@ public:
     void keep_maps() override { kept_ = map; }
     void restore_maps() override { map = kept_; }
 
-    float target = 0, map = 0;
+    float target = 0, map = 0, start = 100;
     std::vector<float> taken;  // the sizes of all steps of chains that have a schedule
 
 private:
@@ -51,7 +51,7 @@ TEST_CASE("the decisions that both runtimes agree on") {
     for (const auto &vector : vectors) {
         CAPTURE(vector["name"].get<std::string>());
         ToyChain chain(vector["reach"]);
-        Tracker tracker(chain, cold_steps, vector["steps"], vector["budget"].is_null() ? 0 : vector["budget"].get<int>(), {});
+        Tracker tracker(chain, {cold_steps, {}}, vector["steps"], vector["budget"].is_null() ? 0 : vector["budget"].get<int>());
         std::size_t index = 0;
         for (const auto &frame : vector["frames"]) {
             CAPTURE(index++);
@@ -66,7 +66,7 @@ TEST_CASE("the decisions that both runtimes agree on") {
 
 TEST_CASE("after a failure the chain begins from noise") {
     ToyChain chain(1000);
-    Tracker tracker(chain, cold_steps, 4, 0, {});
+    Tracker tracker(chain, {cold_steps, {}}, 4, 0);
     CHECK(tracker.follow() == cold_steps);
     CHECK(tracker.follow() == 4);
     chain.target = std::numeric_limits<float>::quiet_NaN();
@@ -77,7 +77,7 @@ TEST_CASE("after a failure the chain begins from noise") {
 
 TEST_CASE("the steps from noise follow the schedule, also where a second chain is spread over frames") {
     ToyChain chain(20);
-    Tracker tracker(chain, cold_steps, 4, 10, Schedule{4, 0.25});
+    Tracker tracker(chain, {cold_steps, Schedule{4, 0.25}}, 4, 10);
     std::vector<float> expected;
     for (int step = 0; step < cold_steps; ++step)
         expected.push_back(static_cast<float>(4 + (0.25 - 4) * (static_cast<double>(step) / (cold_steps - 1))));
@@ -89,6 +89,20 @@ TEST_CASE("the steps from noise follow the schedule, also where a second chain i
     for (int frame = 0; frame < 30; ++frame) tracker.follow();
     CHECK(tracker.restarts() == 1);
     CHECK(chain.taken == expected);
+}
+
+TEST_CASE("with an initialiser a changed scene is recovered on the frame that shows it, within the budget") {
+    ToyChain chain(150);  // a chain further away than that never moves
+    chain.start = 0;
+    Tracker tracker(chain, {10, Schedule{0.5, 0.25}, true}, 4, 14);
+    CHECK(tracker.follow() == 10);
+    for (int frame = 0; frame < 8; ++frame) CHECK(tracker.follow() == 4);
+    chain.target = chain.start = 400;
+    CHECK(tracker.follow() <= 14);
+    CHECK(tracker.restarts() == 1);
+    CHECK(std::abs(chain.map - 400) < 1);
+    CHECK(tracker.follow() <= 14);
+    CHECK(std::abs(chain.map - 400) < 1);
 }
 
 TEST_CASE("a chain of one step has the schedule's end, one without a schedule whole steps") {

@@ -303,7 +303,7 @@ function checkGraphs({ graphs, latent, background, sampler, image_size: [H, W] }
     throw new BundleError(`${MANIFEST}: it names more than ${MOST_FILES} files, or one file twice`);
   }
   const D = latent.foreground + latent.background + latent.reassignment;
-  for (const [name, graph] of Object.entries(graphs)) {
+  for (const [name, graph] of Object.entries(graphs).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const kind = name.replace(/_fp16$/, "");
     const known = background === "input" && kind === "posterior_step" ? GIVEN : GRAPHS[kind];
     if (known === undefined) continue;

@@ -102,7 +102,7 @@ drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *i
                  static_cast<int32_t>(manifest.height),
                  static_cast<int32_t>(manifest.width),
                  static_cast<int32_t>(manifest.latent),
-                 manifest.cold_steps,
+                 extractor->cold().steps,
                  manifest.track_steps};
     });
 }

@@ -86,6 +86,7 @@ typedef struct drc_extractor_params {
     int32_t mask;         /* a drc_mask_kind */
     uint64_t seed;        /* of the noise that cold starts begin from, from 0 to 2^64 - 1 */
     const char *provider; /* "CPU", "CUDA", "TensorRT" or "XNNPACK", if this ONNX Runtime has it; NULL: CPU */
+    int32_t from_noise;   /* 1: chains begin at noise although the bundle has an initialiser; 0: where the bundle says */
 } drc_extractor_params;
 
 typedef struct drc_track_params {
@@ -124,7 +125,7 @@ typedef struct drc_bundle_info {
     const char *name;              /* valid as long as the extractor */
     int32_t height, width;         /* of the network's image */
     int32_t latent_size;           /* numbers in z */
-    int32_t cold_steps, track_steps; /* steps from noise, and for each further frame of a video */
+    int32_t cold_steps, track_steps; /* steps of a chain that has no frame before it, and for each further frame of a video */
 } drc_bundle_info;
 
 /* "0.1.0" */
@@ -135,7 +136,7 @@ DRC_API const char *drc_last_error(void);
 
 /* Defined in the header, so that struct_size is the program's and not the library's. */
 static inline drc_extractor_params drc_extractor_default_params(void) {
-    drc_extractor_params params = {sizeof(drc_extractor_params), 0, DRC_MASK_RESPONSIBILITY, 0, NULL};
+    drc_extractor_params params = {sizeof(drc_extractor_params), 0, DRC_MASK_RESPONSIBILITY, 0, NULL, 0};
     return params;
 }
 

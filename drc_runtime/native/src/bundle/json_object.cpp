@@ -146,6 +146,20 @@ double JsonObject::number(const std::string &key, double least, double most) con
     return found.get<double>();
 }
 
+std::vector<double> JsonObject::numbers(const std::string &key, std::size_t most, double largest) const {
+    const json &found = value(key);
+    const bool fits = found.is_array() && !found.empty() && found.size() <= most &&
+                      std::all_of(found.begin(), found.end(), [&](const json &item) {
+                          return item.is_number() && std::abs(item.get<double>()) <= largest;
+                      });
+    if (!fits) {
+        std::array<char, 96> range{};
+        std::snprintf(range.data(), range.size(), "must be a list of 1 to %zu numbers from -%g to %g", most, largest, largest);
+        refuse(key, range.data());
+    }
+    return found.get<std::vector<double>>();
+}
+
 std::int64_t JsonObject::size(const std::string &key, std::int64_t least) const {
     const json &found = value(key);
     if (!is_size(found, least)) refuse(key, "must be a whole number from " + std::to_string(least) + " to 65536");

@@ -32,6 +32,7 @@ public:
     double scale(const std::string &key) const;               // from 1e-9 to 1e6
     double number(const std::string &key, double least, double most) const;
     std::int64_t size(const std::string &key, std::int64_t least = 1) const;
+    std::vector<double> numbers(const std::string &key, std::size_t most, double largest) const;  // 1 to `most`, of -largest to largest
     Shape sizes(const std::string &key) const;
     std::map<std::string, Shape> all_sizes() const;           // of all members
     void require_scalars() const;

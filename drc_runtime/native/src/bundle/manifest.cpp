@@ -21,7 +21,7 @@ struct KnownGraph {
     Kinds inputs, outputs;
 };
 
-// The tensors of the three graphs of version 1. B: batch, D: latent vector, H and W: image.
+// The tensors of the known graphs. B: batch, D: latent vector, H and W: image.
 const std::map<std::string, KnownGraph> &known_graphs() {
     static const std::map<std::string, KnownGraph> graphs{
         {"posterior_step",
@@ -40,6 +40,7 @@ const std::map<std::string, KnownGraph> &known_graphs() {
            {"background_before_reassignment", "B3HW"},
            {"image", "B3HW"}}}},
         {"prior_step", {{{"z", "BD"}, {"noise", "BD"}}, {{"z_next", "BD"}, {"energy", "B"}}}},
+        {"initial_latent", {{{"image", "B3HW"}}, {{"z", "BD"}}}},
     };
     return graphs;
 }
@@ -118,9 +119,15 @@ void check_files(const Manifest &manifest, std::vector<std::string> files) {
         refuse_damaged("manifest.json: it names more than 32 files, or one file twice");
 }
 
-// The graphs of version 1 must have the tensors and shapes that follow from the sizes of image and latent vector.
-void check_graphs(const Manifest &manifest) {
+void check_required(const Manifest &manifest) {
     if (manifest.graphs.count("posterior_step") == 0) refuse_damaged("manifest.json: graphs.posterior_step is missing");
+    if (manifest.initial.has_value() != (manifest.graphs.count("initial_latent") == 1))
+        refuse_damaged("manifest.json: of sampler.initial and graphs.initial_latent one is missing");
+}
+
+// The known graphs must have the tensors and shapes that follow from the sizes of image and latent vector.
+void check_graphs(const Manifest &manifest) {
+    check_required(manifest);
     check_files(manifest, {});
     for (const auto &[name, graph] : manifest.graphs) {
         const std::string kind = plain_name(name);
@@ -132,11 +139,45 @@ void check_graphs(const Manifest &manifest) {
         for (const auto &input : graph.inputs)
             if (std::none_of(known.inputs.begin(), known.inputs.end(), [&](const auto &it) { return it.first == input.first; }))
                 refuse_damaged(where + ".inputs." + input.first + " is not an input of version 1");
-        const auto z = graph.inputs.find("z");
-        const std::int64_t batch = z == graph.inputs.end() ? 1 : z->second.front();
+        const auto z = graph.inputs.find("z"), image = graph.inputs.find("image");
+        const std::int64_t batch = z != graph.inputs.end()       ? z->second.front()
+                                   : image != graph.inputs.end() ? image->second.front()
+                                                                 : 1;
         check_tensors(manifest, where + ".inputs.", known.inputs, graph.inputs, batch);
         check_tensors(manifest, where + ".outputs.", known.outputs, graph.outputs, batch);
     }
+}
+
+std::optional<Schedule> parse_schedule(const JsonObject &object) {
+    if (!object.has("schedule")) return {};
+    const JsonObject schedule = object.child("schedule");
+    const double start = schedule.number("start", 1e-6, 16);
+    return Schedule{start, schedule.number("end", 1e-6, 1)};
+}
+
+InitialChain parse_initial(const JsonObject &object) {
+    const int steps = static_cast<int>(object.size("steps"));
+    return {steps, parse_schedule(object)};
+}
+
+GoldenStep parse_golden_step(const JsonObject &object) {
+    constexpr std::size_t most_values = 16;
+    constexpr double largest_value = 1e19;
+    GoldenStep step;
+    step.seed = object.size("seed", 0);
+    step.z_next = object.numbers("z_next", most_values, largest_value);
+    step.mask = object.numbers("mask", most_values, largest_value);
+    step.log_posterior = object.number("log_posterior", -largest_value, largest_value);
+    return step;
+}
+
+Golden parse_golden(const JsonObject &object) {
+    Golden golden;
+    golden.tolerance = object.number("tolerance", 1e-6, 1);
+    golden.first = parse_golden_step(object.child("first"));
+    golden.second = parse_golden_step(object.child("second"));
+    if (golden.first.seed == golden.second.seed) object.child("second").refuse("seed", "is that of golden.first");
+    return golden;
 }
 
 bool has_given_background(const JsonObject &root, const std::string &version) {
@@ -153,7 +194,7 @@ void check_torchscript(const Manifest &manifest, const JsonObject &torchscript) 
     torchscript.limit_members();
     std::vector<std::string> files;
     for (const std::string &name : torchscript.keys()) files.push_back(parse_file(torchscript.child(name)).file);
-    if (manifest.graphs.count("posterior_step") == 0) return;  // the first complaint
+    check_required(manifest);  // the first complaint
     check_files(manifest, files);
     for (const std::string &name : torchscript.keys())
         if (manifest.graphs.count(name) == 0)
@@ -191,17 +232,15 @@ Manifest parse_manifest(std::string_view text) {
     }
     manifest.cold_steps = static_cast<int>(sampler.size("cold_steps"));
     manifest.track_steps = static_cast<int>(sampler.size("track_steps"));
-    if (sampler.has("schedule")) {
-        const JsonObject schedule = sampler.child("schedule");
-        const double start = schedule.number("start", 1e-6, 16);
-        manifest.schedule = Schedule{start, schedule.number("end", 1e-6, 1)};
-    }
+    manifest.schedule = parse_schedule(sampler);
+    if (sampler.has("initial")) manifest.initial = parse_initial(sampler.child("initial"));
     const JsonObject graphs = root.child("graphs");
     graphs.limit_members();
     for (const std::string &name : graphs.keys()) manifest.graphs[name] = parse_graph(graphs.child(name));
     root.child("training").require_scalars();
     root.child("metrics").limit_members();
     manifest.given_background = has_given_background(root, version);
+    if (root.has("golden")) manifest.golden = parse_golden(root.child("golden"));
     if (root.has("torchscript")) check_torchscript(manifest, root.child("torchscript"));
     check_graphs(manifest);
     return manifest;

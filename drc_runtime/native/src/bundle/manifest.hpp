@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bundle/json_object.hpp"
 #include "inference/schedule.hpp"
@@ -16,6 +17,24 @@ struct GraphEntry {
     std::string file;
     std::string sha256;
     std::map<std::string, Shape> inputs, outputs;  // fixed shapes, float32
+};
+
+// The chain that starts where the graph initial_latent puts it.
+struct InitialChain {
+    int steps = 0;
+    std::optional<Schedule> schedule;
+};
+
+// One known run of posterior_step: values spread evenly over its outputs (inference/golden.hpp).
+struct GoldenStep {
+    std::int64_t seed = 0;
+    std::vector<double> z_next, mask;
+    double log_posterior = 0;
+};
+
+struct Golden {
+    double tolerance = 0;
+    GoldenStep first, second;
 };
 
 struct Manifest {
@@ -29,6 +48,8 @@ struct Manifest {
     bool given_background = false;       // the runtime learns the background while it runs, for any fixed camera (format 2)
     int cold_steps = 0, track_steps = 0;
     std::optional<Schedule> schedule;  // of the steps from noise; without it all are whole
+    std::optional<InitialChain> initial;  // where the bundle has the graph initial_latent
+    std::optional<Golden> golden;
     std::map<std::string, GraphEntry> graphs;
 
     // The images of a sample do not say enough for Eq. 7: with several foreground slots they are only the slots' mean, and with a

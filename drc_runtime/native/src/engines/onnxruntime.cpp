@@ -21,6 +21,7 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *graph_name = "posterior_step";
+constexpr const char *initial_name = "initial_latent";
 // Bytes for the tensors of all graphs on the CPU together: a graph from an unknown source can ask for any number of them.
 constexpr std::size_t largest_memory = std::size_t{1} << (sizeof(std::size_t) > 4 ? 32 : 30);
 
@@ -98,8 +99,9 @@ void add_provider(Ort::SessionOptions &options, const std::string &name) {
 }
 
 // The graph must match the manifest; else a run would write past the end of bound buffers.
-void check_tensors(const Ort::Session &session, bool inputs, const std::map<std::string, Shape> &declared) {
+void check_tensors(const Ort::Session &session, const std::string &graph, bool inputs, const std::map<std::string, Shape> &declared) {
     Ort::AllocatorWithDefaultOptions allocator;
+    const std::string of_graph = "graph " + graph + ": ";
     const std::string kind = inputs ? "input" : "output";
     const std::size_t count = inputs ? session.GetInputCount() : session.GetOutputCount();
     for (std::size_t i = 0; i < count; ++i) {
@@ -107,14 +109,30 @@ void check_tensors(const Ort::Session &session, bool inputs, const std::map<std:
             (inputs ? session.GetInputNameAllocated(i, allocator) : session.GetOutputNameAllocated(i, allocator)).get();
         const Ort::TypeInfo type = inputs ? session.GetInputTypeInfo(i) : session.GetOutputTypeInfo(i);
         const auto entry = declared.find(name);
-        if (entry == declared.end()) fail_engine(std::string("graph posterior_step: the manifest does not name its ") + kind + " " + name);
+        if (entry == declared.end()) fail_engine(of_graph + "the manifest does not name its " + kind + " " + name);
         if (type.GetONNXType() != ONNX_TYPE_TENSOR)
-            fail_engine(std::string("graph posterior_step: its ") + kind + " " + name + " is not a tensor");
+            fail_engine(of_graph + "its " + kind + " " + name + " is not a tensor");
         const auto tensor = type.GetTensorTypeAndShapeInfo();
         if (tensor.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || tensor.GetShape() != entry->second)
-            fail_engine(std::string("graph posterior_step: its ") + kind + " " + name + " has not the shape and type of the manifest");
+            fail_engine(of_graph + "its " + kind + " " + name + " has not the shape and type of the manifest");
     }
-    if (count != declared.size()) fail_engine("graph posterior_step: the manifest names more " + kind + "s than it has");
+    if (count != declared.size()) fail_engine(of_graph + "the manifest names more " + kind + "s than it has");
+}
+
+Ort::Session load(const Bundle &bundle, const EngineOptions &options, const std::string &graph) {
+    Ort::Env &env = environment();
+    Ort::SessionOptions settings;
+    settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
+    // Threads that spin between runs take cores from decoding and drawing and make no step faster.
+    settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+    if (options.provider == "CPU") settings.AddConfigEntry("session.use_env_allocators", "1");
+    add_provider(settings, options.provider);
+    const std::string &data = bundle.graphs.at(graph);
+    Ort::Session session(env, data.data(), data.size(), settings);
+    const GraphEntry &entry = bundle.manifest.graphs.at(graph);
+    check_tensors(session, graph, true, entry.inputs);
+    check_tensors(session, graph, false, entry.outputs);
+    return session;
 }
 
 std::size_t elements(const Shape &shape) {
@@ -126,23 +144,11 @@ std::size_t elements(const Shape &shape) {
 
 struct PosteriorStep::Session {
     Session(const Bundle &bundle, const EngineOptions &options)
-        : memory(nullptr), session(nullptr), moving(nullptr), last(nullptr), has_device(options.provider != "CPU") {
-        Ort::Env &env = environment();
-        Ort::SessionOptions settings;
-        settings.SetIntraOpNumThreads(options.threads > 0 ? options.threads : available_cores());
-        // Threads that spin between runs take cores from decoding and drawing and make no step faster.
-        settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
-        if (!has_device) settings.AddConfigEntry("session.use_env_allocators", "1");
-        add_provider(settings, options.provider);
-        const std::string &graph = bundle.graphs.at(graph_name);
-        session = Ort::Session(env, graph.data(), graph.size(), settings);
-        const GraphEntry &entry = bundle.manifest.graphs.at(graph_name);
-        check_tensors(session, true, entry.inputs);
-        check_tensors(session, false, entry.outputs);
-        memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
-        moving = Ort::IoBinding(session);
-        last = Ort::IoBinding(session);
-    }
+        : memory(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)),
+          session(load(bundle, options, graph_name)),
+          moving(session),
+          last(session),
+          has_device(options.provider != "CPU") {}
 
     Ort::Value tensor(const Shape &shape, std::vector<float> &buffer) {
         buffer.assign(elements(shape), 0.0f);
@@ -213,6 +219,56 @@ void PosteriorStep::run(bool maps) {
     const auto begun = std::chrono::steady_clock::now();
     try {
         session_->run(maps);
+    } catch (const Ort::Exception &error) {
+        fail_engine(std::string("ONNX Runtime failed: ") + first_line(error.what()));
+    }
+    time_spent_ += std::chrono::steady_clock::now() - begun;
+}
+
+struct InitialLatent::Session {
+    Session(const Bundle &bundle, const EngineOptions &options)
+        : memory(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)),
+          session(load(bundle, options, initial_name)),
+          binding(session),
+          has_device(options.provider != "CPU") {}
+
+    Ort::Value tensor(const Shape &shape, std::vector<float> &buffer) {
+        buffer.assign(elements(shape), 0.0f);
+        return Ort::Value::CreateTensor<float>(memory, buffer.data(), buffer.size(), shape.data(), shape.size());
+    }
+
+    Ort::MemoryInfo memory;
+    Ort::Session session;
+    Ort::IoBinding binding;
+    Ort::Value image{nullptr};
+    bool has_device;
+    Ort::RunOptions run_options{nullptr};
+};
+
+InitialLatent::InitialLatent(const Bundle &bundle, const EngineOptions &options) {
+    environment();
+    const GraphEntry &entry = bundle.manifest.graphs.at(initial_name);
+    try {
+        session_ = std::make_unique<Session>(bundle, options);
+        session_->image = session_->tensor(entry.inputs.at("image"), image_);
+        session_->binding.BindInput("image", session_->image);
+        session_->binding.BindOutput("z", session_->tensor(entry.outputs.at("z"), z_));
+    } catch (const Ort::Exception &error) {
+        fail_engine(std::string("ONNX Runtime cannot load graph initial_latent: ") + first_line(error.what()));
+    }
+}
+
+InitialLatent::~InitialLatent() = default;
+
+void InitialLatent::run() {
+    const auto begun = std::chrono::steady_clock::now();
+    try {
+        if (session_->has_device) {  // as PosteriorStep::Session::run says
+            session_->binding.BindInput("image", session_->image);
+            session_->binding.SynchronizeInputs();
+        }
+        session_->session.Run(session_->run_options, session_->binding);
+        if (session_->has_device) session_->binding.SynchronizeOutputs();
     } catch (const Ort::Exception &error) {
         fail_engine(std::string("ONNX Runtime failed: ") + first_line(error.what()));
     }

@@ -1,5 +1,5 @@
-// ONNX Runtime with one graph, posterior_step. On the processor its buffers are bound once, so that libdrc copies and allocates
-// nothing in a run; other providers get the inputs again in each run.
+// ONNX Runtime with the graphs posterior_step and initial_latent. On the processor buffers are bound once, so that libdrc copies and
+// allocates nothing in a run; other providers get the inputs again in each run.
 #pragma once
 
 #include <chrono>
@@ -41,6 +41,25 @@ private:
     struct Session;  // hides ONNX Runtime's headers
     Buffers buffers_;
     std::size_t batch_ = 1;
+    std::chrono::nanoseconds time_spent_{0};
+    std::unique_ptr<Session> session_;
+};
+
+// The graph initial_latent: an image to the z where its chain begins.
+class InitialLatent {
+public:
+    InitialLatent(const Bundle &bundle, const EngineOptions &options);
+    ~InitialLatent();
+
+    void run();  // computes z from the image
+
+    std::vector<float> &image() { return image_; }
+    const std::vector<float> &z() const { return z_; }
+    std::chrono::nanoseconds time_spent() const { return time_spent_; }
+
+private:
+    struct Session;
+    std::vector<float> image_, z_;
     std::chrono::nanoseconds time_spent_{0};
     std::unique_ptr<Session> session_;
 };

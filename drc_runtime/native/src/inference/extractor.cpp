@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "errors.hpp"
+#include "inference/golden.hpp"
 
 using namespace drc::detail;
 
@@ -33,6 +34,20 @@ Mask mask_kind(const drc_extractor_params &params) {
     if (params.mask != DRC_MASK_RESPONSIBILITY && params.mask != DRC_MASK_MIXTURE)
         refuse_usage("this kind of mask is unknown: choose DRC_MASK_RESPONSIBILITY or DRC_MASK_MIXTURE");
     return params.mask == DRC_MASK_RESPONSIBILITY ? Mask::responsibility : Mask::mixture;
+}
+
+std::unique_ptr<InitialLatent> initial_latent(const Bundle &bundle, const drc_extractor_params &params) {
+    if (!bundle.manifest.initial) {
+        if (params.from_noise != 0)
+            refuse_usage("from_noise has no effect: the model '" + bundle.manifest.name + "' has no initialiser; leave it out");
+        return nullptr;
+    }
+    return params.from_noise != 0 ? nullptr : std::make_unique<InitialLatent>(bundle, engine_options(params));
+}
+
+ColdChain cold_chain(const Manifest &manifest, bool is_learned) {
+    if (is_learned) return {manifest.initial->steps, manifest.initial->schedule, true};
+    return {manifest.cold_steps, manifest.schedule, false};
 }
 
 void check_steps(int steps) {
@@ -88,21 +103,27 @@ drc_extractor::drc_extractor(const std::filesystem::path &folder, const drc_extr
 drc_extractor::drc_extractor(Bundle bundle, const drc_extractor_params &params)
     : manifest_(bundle.manifest),
       step_(bundle, engine_options(params)),
-      sampler_(step_, params.seed),
+      initial_(initial_latent(bundle, params)),
+      cold_(cold_chain(manifest_, initial_ != nullptr)),
+      sampler_(step_, initial_.get(), params.seed),
       preprocessor_(static_cast<int>(manifest_.height), static_cast<int>(manifest_.width)),
-      reader_(manifest_, mask_kind(params)) {}
+      reader_(manifest_, mask_kind(params)) {
+    const std::string provider = engine_options(params).provider;
+    if (provider != "CPU") check_golden(step_, manifest_, provider);
+}
 
 template <typename Chain>
 drc_result drc_extractor::run(const drc_image &image, std::uint8_t *probability, std::size_t stride, Chain chain) {
     check_image(image, probability, stride);
     const auto begun = Clock::now();
-    const std::chrono::nanoseconds engine = step_.time_spent();
+    const auto spent = [&] { return step_.time_spent() + (initial_ ? initial_->time_spent() : std::chrono::nanoseconds{}); };
+    const std::chrono::nanoseconds engine = spent();
     prepare(image);
     const int steps = chain();
     drc_result result = read(image, probability, stride);
     result.steps = steps;
     result.milliseconds = std::chrono::duration<float, std::milli>(Clock::now() - begun).count();
-    result.engine_milliseconds = std::chrono::duration<float, std::milli>(step_.time_spent() - engine).count();
+    result.engine_milliseconds = std::chrono::duration<float, std::milli>(spent() - engine).count();
     return result;
 }
 
@@ -116,9 +137,9 @@ drc_result drc_extractor::extract(const drc_image &image, int steps, std::uint8_
 drc_result drc_extractor::trial(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride) {
     check_steps(steps);
     return run(image, probability, stride, [&] {
-        const int count = steps > 0 ? steps : manifest_.cold_steps;
-        sampler_.draw(z_);
-        sampler_.run(z_, count, {manifest_.schedule, 0, count});
+        const int count = steps > 0 ? steps : cold_.steps;
+        sampler_.begin(z_);
+        sampler_.run(z_, count, {cold_.schedule, 0, count});
         return count;
     });
 }
@@ -144,8 +165,7 @@ drc_result drc_extractor::read(const drc_image &image, std::uint8_t *probability
 
 drc_track::drc_track(drc_extractor &extractor, const drc_track_params &params)
     : extractor_(extractor),
-      tracker_(extractor.posterior(), extractor.manifest().cold_steps, track_steps(extractor, params), track_budget(params),
-               extractor.manifest().schedule) {
+      tracker_(extractor.posterior(), extractor.cold(), track_steps(extractor, params), track_budget(params)) {
     const Adaptation adaptation = adaptation_of(params);
     if (extractor.manifest().given_background) camera_.emplace(extractor.engine(), extractor.manifest(), adaptation);
 }

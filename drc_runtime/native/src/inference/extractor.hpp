@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +24,10 @@ struct drc_extractor {
     drc::detail::Posterior &posterior() { return sampler_; }
     drc::detail::PosteriorStep &engine() { return step_; }
 
-    // Starts from noise; `steps` 0 takes the bundle's cold_steps.
+    // The chains that have no frame before them: at the initialiser's latent if there is one, else at noise.
+    const drc::detail::ColdChain &cold() const { return cold_; }
+
+    // Starts cold; `steps` 0 takes the bundle's number.
     drc_result extract(const drc_image &image, int steps, std::uint8_t *probability, std::size_t stride);
 
     // The same, also with a model of any fixed camera, for which only the time that it takes has a meaning.
@@ -40,6 +44,8 @@ private:
 
     drc::detail::Manifest manifest_;
     drc::detail::PosteriorStep step_;
+    std::unique_ptr<drc::detail::InitialLatent> initial_;
+    drc::detail::ColdChain cold_;
     drc::detail::LangevinSampler sampler_;
     drc::detail::Preprocessor preprocessor_;
     drc::detail::MaskReader reader_;

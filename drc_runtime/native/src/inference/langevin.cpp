@@ -27,13 +27,21 @@ bool are_finite(const std::vector<float> &values) {
 
 }  // namespace
 
-LangevinSampler::LangevinSampler(PosteriorStep &step, std::uint64_t seed) : step_(step), noise_(seed) {
+LangevinSampler::LangevinSampler(PosteriorStep &step, InitialLatent *initial, std::uint64_t seed)
+    : step_(step), initial_(initial), noise_(seed) {
     for (const std::vector<float> *map : maps(step.buffers())) kept_.push_back(*map);
 }
 
-void LangevinSampler::draw(std::vector<float> &z) {
+void LangevinSampler::begin(std::vector<float> &z) {
     z.resize(step_.buffers().z.size());
-    noise_.draw(z.data(), z.size());
+    if (initial_ == nullptr) return noise_.draw(z.data(), z.size());
+    // the initialiser may take fewer images than the step, whose rows are all alike
+    const std::vector<float> &image = step_.buffers().image;
+    std::copy_n(image.begin(), std::min(image.size(), initial_->image().size()), initial_->image().begin());
+    initial_->run();
+    const std::vector<float> &found = initial_->z();
+    if (!are_finite(found)) fail_engine("the initialiser's latent is not finite; from_noise does without it");
+    for (std::size_t at = 0; at < z.size(); ++at) z[at] = found[at % found.size()];
 }
 
 float LangevinSampler::run(std::vector<float> &z, int steps, const StepSizes &sizes) {

@@ -35,23 +35,24 @@ void Baseline::add(double log_posterior) {
     count_ = std::min(count_ + 1, frames);
 }
 
-Tracker::Tracker(Posterior &posterior, int cold, int steps, int budget, const std::optional<Schedule> &schedule)
+Tracker::Tracker(Posterior &posterior, const ColdChain &cold, int steps, int budget)
     : posterior_(posterior),
-      schedule_(schedule),
-      cold_(std::max(cold, steps)),
+      schedule_(cold.schedule),
+      is_learned_(cold.is_learned),
+      cold_(std::max(cold.steps, steps)),
       steps_(steps),
       budget_(budget > 0 ? std::max(steps, budget) : 0) {}
 
 int Tracker::follow() {
     try {
         if (!started_) {
-            posterior_.draw(z_);
+            posterior_.begin(z_);
             second_ = z_;  // allocates now what a later frame needs
             posterior_.run(z_, cold_, {schedule_, 0, cold_});
             started_ = true;
             return cold_;
         }
-        if (racing_) return race();
+        if (racing_) return race(budget_);
         const float log_posterior = posterior_.run(z_, steps_, {});
         if (baseline_.is_low(log_posterior)) return take_more();
         low_ = 0;
@@ -63,24 +64,33 @@ int Tracker::follow() {
     }
 }
 
-// More steps for a low frame; after `low_frames` of them, prepares the second chain.
+// More steps for a low frame; after `low_frames` of them, prepares the second chain. One that begins at the initialiser's latent is
+// short: it runs at once.
 int Tracker::take_more() {
+    if (is_learned_) {
+        ++restarts_;
+        posterior_.begin(second_);
+        left_ = cold_;
+        racing_ = true;
+        return steps_ + race(budget_ > 0 ? std::max(budget_ - steps_, 1) : 0);
+    }
     ++low_;
     const int more = (budget_ > 0 ? budget_ : more_steps * steps_) - steps_;
     if (more > 0 && !baseline_.is_low(posterior_.run(z_, more, {}))) low_ = 0;  // more steps were enough
     if (low_ >= low_frames) {
         low_ = 0;
         ++restarts_;
-        posterior_.draw(second_);
+        posterior_.begin(second_);
         left_ = cold_;
         racing_ = true;
     }
     return steps_ + std::max(more, 0);
 }
 
-// Runs both chains within the budget and keeps the maps and the latent of the one with the higher log-posterior.
-int Tracker::race() {
-    const int budget = budget_ > 0 ? std::max(budget_, 2) : cold_ + steps_;
+// Runs both chains within `limit` steps (0: none), at least one each, and keeps the maps and the latent of the one with the higher
+// log-posterior.
+int Tracker::race(int limit) {
+    const int budget = limit > 0 ? std::max(limit, 2) : cold_ + steps_;
     const int first_steps = std::max(1, std::min(steps_, budget / 2));
     const int second_steps = std::min(budget - first_steps, left_);
     // the second chain's steps become smaller over all of the frames among which they are spread

@@ -16,8 +16,8 @@ class Posterior {
 public:
     virtual ~Posterior() = default;
 
-    // Writes a latent from N(0, I) into z, where a cold start begins.
-    virtual void draw(std::vector<float> &z) = 0;
+    // Writes into z where a chain of the current image begins that has no frame before it: at noise, or at the initialiser's latent.
+    virtual void begin(std::vector<float> &z) = 0;
 
     // Takes `steps` steps (1 or more) of the given sizes from z and writes the chain's end into z. Returns the log-posterior before
     // the last step, to which the maps belong as well. On failure z is unchanged.
@@ -42,24 +42,31 @@ private:
     std::size_t count_ = 0, next_ = 0;
 };
 
+// The chains that have no frame before them.
+struct ColdChain {
+    int steps = 1;
+    std::optional<Schedule> schedule;
+    bool is_learned = false;  // whether they begin at the initialiser's latent
+};
+
 class Tracker {
 public:
-    // cold: steps from noise. steps: for an ordinary frame. budget: the most steps for a frame after the first; 0: no limit.
-    // schedule: of the steps from noise.
-    Tracker(Posterior &posterior, int cold, int steps, int budget, const std::optional<Schedule> &schedule);
+    // steps: for an ordinary frame. budget: the most steps for a frame after the first; 0: no limit.
+    Tracker(Posterior &posterior, const ColdChain &cold, int steps, int budget);
 
     // Runs the next frame's chain; its maps are in the posterior. Returns the number of steps taken.
     int follow();
 
-    int restarts() const { return restarts_; }  // chains that were started from noise after the first
+    int restarts() const { return restarts_; }  // cold chains after the first
 
 private:
     int take_more();
-    int race();
+    int race(int limit);
 
     Posterior &posterior_;
     Baseline baseline_;
     std::optional<Schedule> schedule_;
+    bool is_learned_;
     int cold_, steps_, budget_;
     int low_ = 0;   // low frames in a row
     int left_ = 0;  // steps that the second chain still has to take

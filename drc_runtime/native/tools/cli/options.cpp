@@ -37,13 +37,14 @@ SOURCE is webcam, webcam:1, an image, a folder, a video, or an rtsp or http addr
   --threads N        Threads of the network: up to 4 a core. Default: all cores.
   --provider NAME    CPU (default), CUDA, TensorRT or XNNPACK.
   --seed N           Seed of the Langevin noise. Default: 0.
+  --from-noise       Begin chains at noise although the model has an initialiser.
   --no-display       Never open a window.
   --overwrite        Replace outputs that exist.
   --json             Print one machine-readable object on stdout.
   --version, --help
 )";
 
-enum Code { model = 1, out, masks, soft, steps, fps, mask, adapt, absorb, threads, provider, seed, no_display, overwrite, json, version, ask };
+enum Code { model = 1, out, masks, soft, steps, fps, mask, adapt, absorb, threads, provider, seed, from_noise, no_display, overwrite, json, version, ask };
 
 constexpr option known[] = {
     {"model", required_argument, nullptr, model},     {"out", required_argument, nullptr, out},
@@ -52,7 +53,8 @@ constexpr option known[] = {
     {"mask", required_argument, nullptr, mask},       {"adapt", required_argument, nullptr, adapt},
     {"absorb", required_argument, nullptr, absorb},
     {"threads", required_argument, nullptr, threads}, {"provider", required_argument, nullptr, provider},
-    {"seed", required_argument, nullptr, seed},       {"no-display", no_argument, nullptr, no_display},
+    {"seed", required_argument, nullptr, seed},       {"from-noise", no_argument, nullptr, from_noise},
+    {"no-display", no_argument, nullptr, no_display},
     {"overwrite", no_argument, nullptr, overwrite},   {"json", no_argument, nullptr, json},
     {"version", no_argument, nullptr, version},       {"help", no_argument, nullptr, ask},
     {nullptr, 0, nullptr, 0}};
@@ -130,6 +132,7 @@ void take(Options &options, int code) {
         case threads: options.threads = thread_count(optarg); break;
         case provider: options.provider = optarg; break;
         case seed: options.seed = number<std::uint64_t>("seed", optarg, 0); break;
+        case from_noise: options.from_noise = true; break;
         case no_display: options.display = false; break;
         case overwrite: options.overwrite = true; break;
         case json: options.json = true; break;

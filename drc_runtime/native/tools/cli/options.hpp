@@ -18,6 +18,7 @@ struct Options {
     std::optional<std::string> adapt;  // all, light or nothing: how a model of any fixed camera follows its camera
     std::optional<double> absorb;      // seconds after which a thing that stays becomes background; 0: never
     std::uint64_t seed = 0;
+    bool from_noise = false;  // chains begin at noise although the bundle has an initialiser
     std::string provider = "CPU";
 };
 

@@ -34,6 +34,7 @@ drc_extractor_params parameters(const Options &options) {
     params.threads = options.threads;
     params.mask = options.mixture ? DRC_MASK_MIXTURE : DRC_MASK_RESPONSIBILITY;
     params.seed = options.seed;
+    params.from_noise = options.from_noise ? 1 : 0;
     params.provider = options.provider.c_str();
     return params;
 }
