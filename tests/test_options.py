@@ -83,6 +83,14 @@ ALWAYS: dict[str, dict[str, str]] = {
         "--resume": "continues the ablation in --out, or fails",
         "--json": "prints the table as JSON",
     },
+    "reproduce": {
+        "--data": "holds the sets",
+        "--out": "is written",
+        "--protocol": "of every run",
+        "--seeds": "are learned",
+        "--tiny": "of every run",
+        "--json": "prints the table as JSON",
+    },
     "data draw": {
         "--count": "of every synthetic set",
         "--size": "of every synthetic set",

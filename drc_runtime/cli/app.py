@@ -43,6 +43,11 @@ COMMANDS = {
     ),
     "eval": Command("drc_train.cli.evaluate:evaluate", "Measure IoU and Dice of masks against the truth.", "train"),
     "ablate": Command("drc_train.cli.ablate:ablate", "Learn and measure the rows of the paper's Table 2.", "train"),
+    "reproduce": Command(
+        "drc_train.cli.reproduce:reproduce",
+        "Learn and measure a table of the paper, as far as its data are here.",
+        "train",
+    ),
     "data draw": Command("drc_train.cli.data:draw", "Write a synthetic data set with its true masks.", "train"),
     "data convert": Command(
         "drc_train.cli.data:convert", "Convert a downloaded data set to this project's folders.", "train"
