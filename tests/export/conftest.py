@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from drc_export.bundle import export
+from drc_export.bundle import Contents, export
 from drc_export.graphs import graphs
 from drc_runtime.cli import app as cli
 from drc_train.config import load_config
@@ -63,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_run: MakeRun) -> Path:
 
 @pytest.fixture(scope="session")
 def bundle(run: Path) -> Path:
-    report = export(run, run.parent / "bundle", torchscript=True, precisions=("fp32", "fp16"))
+    report = export(run, run.parent / "bundle", contents=Contents(torchscript=True, precisions=("fp32", "fp16")))
     assert {(check.backend, check.graph) for check in report.checks} == {
         *(("onnxruntime", name) for name in ("posterior_step", "render", "prior_step")),
         *(("onnxruntime", name) for name in ("posterior_step_fp16", "render_fp16")),
@@ -81,7 +81,7 @@ def exported(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bundles get the posterior step alone, which is all that the runtime runs."""
-    monkeypatch.setattr("drc_export.bundle.graphs", lambda config: graphs(config)[:1])
+    monkeypatch.setattr("drc_export.bundle.chosen_graphs", lambda config, names: graphs(config)[:1])
 
 
 @pytest.fixture
