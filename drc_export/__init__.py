@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from drc_runtime.lazy import lazy_names
 
-__all__ = ["ExportReport", "export"]
+__all__ = ["Contents", "ExportReport", "export"]
 
 if TYPE_CHECKING:
-    from drc_export.bundle import ExportReport, export
+    from drc_export.bundle import Contents, ExportReport, export
 else:
-    __getattr__, __dir__ = lazy_names(__name__, {"drc_export.bundle": ("ExportReport", "export")})
+    __getattr__, __dir__ = lazy_names(__name__, {"drc_export.bundle": ("Contents", "ExportReport", "export")})

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from drc_export.compatibility import report
-from drc_export.graphs import Graph, graphs
+from drc_export.graphs import Graph, chosen_graphs
 from drc_export.onnx import to_onnx, trace
 from drc_export.precision import to_half
 from drc_export.reference import Reference
@@ -16,7 +16,7 @@ from drc_export.torchscript import to_torchscript
 from drc_export.verify import FLOAT16, Check, verify
 from drc_runtime.activity import Report, silent
 from drc_runtime.bundle.bundle import PRECISIONS, Bundle, check_bundle_folder, write_bundle
-from drc_runtime.bundle.manifest import HALF_PRECISION, FileEntry, GraphEntry, Manifest
+from drc_runtime.bundle.manifest import BACKENDS, HALF_PRECISION, INITIAL_LATENT, FileEntry, GraphEntry, Manifest
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.torchscript import TorchScriptEngine
 from drc_runtime.errors import UsageError
@@ -43,6 +43,18 @@ class ExportReport:
     """Graph -> backend -> what the backend does not support; an empty list means that it supports the graph."""
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle holds beside its manifest."""
+
+    graphs: tuple[str, ...] | None = None
+    """Names of ``drc_export.graphs``, or ``all``; None takes those that the runtime has a use for."""
+    torchscript: bool = False
+    """Whether the graphs are there as TorchScript, too."""
+    precisions: tuple[str, ...] = ("fp32",)
+    """``fp32``, and ``fp16`` to add graphs with float16 convolutions."""
+
+
 def export(
     run: Path,
     bundle: Path,
@@ -50,8 +62,7 @@ def export(
     name: str | None = None,
     verified: bool = True,
     overwrite: bool = False,
-    torchscript: bool = False,
-    precisions: Sequence[str] = ("fp32",),
+    contents: Contents = Contents(),  # noqa: B008 - frozen
     progress: Report = silent,
 ) -> ExportReport:
     """Exports a run as a bundle folder, which is written only if its graphs agree with float64 autograd.
@@ -62,36 +73,35 @@ def export(
         name: in the manifest; None takes the folder's name.
         verified: whether to verify the graphs first.
         overwrite: replace an existing bundle.
-        torchscript: add the graphs as TorchScript.
-        precisions: ``fp32``, and ``fp16`` to add graphs with float16 convolutions.
+        contents: graphs and formats.
         progress: called before each part of the work.
 
     Raises:
-        UsageError: an unknown precision, or no fp32.
+        UsageError: an unknown precision or graph, or no fp32 or ``posterior_step``.
         TrainingError: the run has no usable checkpoint.
         VerificationError: a graph is out of tolerance; nothing is written.
         OutputError: the bundle exists already or cannot be written.
     """
-    _check_precisions(precisions)
+    _check_precisions(contents.precisions)
     check_bundle_folder(bundle, overwrite)
     model, config, state = load_model(run)
-    functions = graphs(config, model.initialiser is not None)
+    functions = chosen_graphs(config, model.initialiser is not None, contents.graphs)
     traced, files = {}, {}
     for number, graph in enumerate(functions):
         progress("exporting graphs", number, len(functions))
         traced[graph.name] = trace(graph, model)
         files[graph.name] = to_onnx(graph, traced[graph.name])
     halves = []
-    for graph in functions if "fp16" in precisions else []:
+    for graph in functions if "fp16" in contents.precisions else []:
         half = to_half(files[graph.name])
         if half != files[graph.name]:  # prior_step has no convolutions
             halves.append(replace(graph, name=graph.name + HALF_PRECISION))
             files[halves[-1].name] = half
-    if torchscript:
+    if contents.torchscript:
         progress("exporting TorchScript")
-    scripts = {graph.name: to_torchscript(graph, traced[graph.name]) for graph in functions if torchscript}
+    scripts = {graph.name: to_torchscript(graph, traced[graph.name]) for graph in functions if contents.torchscript}
     manifest = replace(
-        _manifest(config, name or bundle.name, state, model),
+        _manifest(config, name or bundle.name, state, model if INITIAL_LATENT in files else None),
         graphs={
             graph.name: GraphEntry.of(f"{graph.name}.onnx", files[graph.name], graph.inputs, graph.shapes(model))
             for graph in [*functions, *halves]
@@ -100,17 +110,21 @@ def export(
     )
     exact = OnnxRuntimeEngine(Bundle(bundle, manifest, files), threads=1)
     manifest = replace(manifest, golden=record_golden(exact, manifest))
+    backends = {key: report(data) for key, data in files.items()}
+    supported = {key: {name: not problems for name, problems in found.items()} for key, found in backends.items()}
+    manifest = replace(manifest, metrics={BACKENDS: supported})
     checks: list[Check] = []
     if verified:
         exported = Bundle(bundle, manifest, files, scripts)
         checks = _verify(exported, Reference(model, traced), functions, halves, progress)
         step = next(check for check in checks if check.output == "z_next")
         manifest = replace(
-            manifest, metrics={"gradient_error": step.error, "gradient_float32_error": step.float32_error}
+            manifest,
+            metrics={"gradient_error": step.error, "gradient_float32_error": step.float32_error} | manifest.metrics,
         )
     write_bundle(bundle, manifest, files, scripts, overwrite=overwrite)
     sizes = {key: len(data) for key, data in files.items()} | {f"{key}.pt": len(data) for key, data in scripts.items()}
-    return ExportReport(bundle, sizes, checks, {key: report(data) for key, data in files.items()})
+    return ExportReport(bundle, sizes, checks, backends)
 
 
 def _check_precisions(precisions: Sequence[str]) -> None:
@@ -121,7 +135,7 @@ def _check_precisions(precisions: Sequence[str]) -> None:
         raise UsageError("a bundle needs its fp32 graphs: give --precision fp32,fp16")
 
 
-def _manifest(config: Config, name: str, state: RunState, model: RegionModel) -> Manifest:
+def _manifest(config: Config, name: str, state: RunState, model: RegionModel | None) -> Manifest:
     about, score = state.about, state.about.score
     return replace(
         manifest_of(config, name, model),

@@ -1,12 +1,13 @@
 """The functions that become the graphs of a bundle, with named inputs and outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from drc_runtime.bundle.manifest import INITIAL_LATENT, LIT
+from drc_runtime.errors import UsageError
 from drc_train.config import Config
 from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
@@ -50,6 +51,56 @@ class Graph:
         """Shapes of the outputs by name."""
         found = self.function(model, *self.random_inputs(torch.Generator().manual_seed(0)))
         return {name: tuple(tensor.shape) for name, tensor in zip(self.outputs, found, strict=True)}
+
+
+ALL = "all"
+
+
+def chosen_graphs(config: Config, initialised: bool = False, names: Sequence[str] | None = None) -> list[Graph]:
+    """The graphs to export: those of ``graphs``, which have a caller in the runtime, unless ``names`` say otherwise.
+
+    Args:
+        config: the run's.
+        initialised: whether the model has an initialiser.
+        names: of graphs, or ``all``; ``posterior_step`` must be among them.
+
+    Raises:
+        UsageError: a graph that this model does not have, or no ``posterior_step``.
+    """
+    if names is None:
+        return graphs(config, initialised)
+    there = {graph.name: graph for graph in [*graphs(config, initialised), *_energies(config)]}
+    wanted = list(there) if list(names) == [ALL] else list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in there:
+            raise UsageError(f"--graphs: this model has no graph {name!r}; choose from {', '.join(there)}, or all")
+    if "posterior_step" not in wanted:
+        raise UsageError("--graphs: a bundle needs posterior_step, which gives the masks; name it as well")
+    return [graph for name, graph in there.items() if name in wanted]
+
+
+def _energies(config: Config) -> list[Graph]:
+    """``energies``: z to each energy of Eq. 2 and the logits of the symbolic vectors y, for programs of others."""
+    if config.model.inference != "langevin" or config.model.background_input:
+        return []
+    with_reassignment = bool(config.model.latent.reassignment)
+
+    def energies(model: RegionModel, z: Tensor) -> tuple[Tensor, ...]:
+        foreground, background, reassignment = model.split(z)
+        found = [model.foreground_energy(foreground), model.background_energy(background)]
+        if with_reassignment:
+            found.append(model.reassignment_energy(reassignment))
+        return (*found, model.foreground_energy.logits(foreground), model.background_energy.logits(background))
+
+    outputs = ("foreground_energy", "background_energy", *(["reassignment_energy"] if with_reassignment else []))
+    return [
+        Graph(
+            "energies",
+            energies,
+            {"z": (1, config.model.latent.total)},
+            (*outputs, "foreground_logits", "background_logits"),
+        )
+    ]
 
 
 def graphs(config: Config, initialised: bool = False) -> list[Graph]:

@@ -55,7 +55,7 @@ def test_the_examples_of_training_and_export_run_one_after_the_other(
     assert [name for name, _ in TRAINING] == [
         "train, Recipe, Reporting, TrainReport",
         "evaluate, EvaluationOptions",
-        "export, ExportReport",
+        "export, Contents, ExportReport",
     ]
     for name, code in TRAINING:
         exec(compile(code, f"docs/api.md: {name}", "exec"), {})

@@ -32,6 +32,10 @@ def export(
             metavar="LIST", help="fp32, or fp32,fp16 to add graphs with float16 convolutions.", show_default="fp32"
         ),
     ] = None,
+    graphs: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Graphs, or all. Default: those that the runtime has a use for."),
+    ] = None,
     trt: Annotated[
         bool, typer.Option("--trt", help="Build TensorRT engines for this machine's GPU into the bundle.")
     ] = False,
@@ -47,6 +51,7 @@ def export(
     """Export a run as a bundle: ONNX graphs that contain the gradient, verified against float64 autograd."""
     if (run / MANIFEST).is_file():
         only_for_runs = {"--out": out, "--name": name, "--torchscript": torchscript, "--precision": precision}
+        only_for_runs["--graphs"] = graphs
         only_for_runs |= {"--overwrite": overwrite, "--details": details}
         _refuse_for_bundle(run, trt, [option for option, value in only_for_runs.items() if value])
         engines = _build_engines(run, verified=not no_verify)
@@ -66,8 +71,11 @@ def export(
         name=name,
         verified=not no_verify,
         overwrite=overwrite,
-        torchscript=torchscript,
-        precisions=tuple((precision or "fp32").split(",")),
+        contents=(
+            tuple(graphs.split(",")) if graphs is not None else None,
+            torchscript,
+            tuple((precision or "fp32").split(",")),
+        ),
     )
     if not as_json:
         _print_report(report, details)
@@ -89,14 +97,15 @@ def _refuse_for_bundle(bundle: Path, trt: bool, given: list[str]) -> None:
         raise UsageError(f"{given[0]} has no effect on a bundle that exists: leave it out, or export the run again")
 
 
-def _export(run: Path, out: Path, **options: Any) -> "ExportReport":
+def _export(run: Path, out: Path, contents: tuple[Any, ...], **options: Any) -> "ExportReport":
     from drc_runtime.activity import Activity
 
     with Activity() as progress:
         progress("loading PyTorch")
+        from drc_export.bundle import Contents
         from drc_export.bundle import export as export_run
 
-        return export_run(run, out, progress=progress, **options)
+        return export_run(run, out, contents=Contents(*contents), progress=progress, **options)
 
 
 def _build_engines(bundle: Path, *, verified: bool) -> "list[BuiltEngine]":

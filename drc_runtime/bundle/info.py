@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from drc_runtime.bundle.bundle import read_file, read_graph, read_manifest
-from drc_runtime.bundle.manifest import FileEntry, GraphEntry, Manifest
-from drc_runtime.errors import BundleError
+from drc_runtime.bundle.graph_summary import GraphSummary, summarise_graph
+from drc_runtime.bundle.manifest import BACKENDS, FileEntry, GraphEntry, Manifest
+from drc_runtime.errors import BundleError, UsageError
 from drc_runtime.samples import bundle_folder
 
 
@@ -19,6 +20,8 @@ class GraphInfo:
     size: int
     """Size of the file in bytes; 0 if it is missing."""
     problem: str | None
+    content: GraphSummary | None = None
+    """None where there is a problem."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,29 @@ class BundleInfo:
         """Whether every file is present, unchanged and allowed."""
         problems = [graph.problem for graph in self.graphs] + [item.problem for item in self.torchscript]
         return not any(problems)
+
+    def graph(self, name: str) -> GraphInfo:
+        """The graph of a name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = {graph.name: graph for graph in self.graphs}
+        if name not in found:
+            raise UsageError(f"--graph {name}: {self.folder} has {', '.join(sorted(found))}")
+        return found[name]
+
+    def backends(self, graph: str) -> dict[str, bool] | None:
+        """For each backend whether it supports a graph by its documentation; None where the export did not record it."""
+        recorded = self.manifest.metrics.get(BACKENDS)
+        found = recorded.get(graph) if isinstance(recorded, dict) else None
+        return {str(name): value is True for name, value in found.items()} if isinstance(found, dict) else None
+
+    def graph_to_dict(self, graph: GraphInfo) -> dict[str, Any]:
+        """The object that ``drc info --graph NAME --json`` prints."""
+        content = {"operators": {}, "parameters": {}} if graph.content is None else vars(graph.content)
+        about = {"name": graph.name, **vars(graph.entry), "bytes": graph.size, "problem": graph.problem}
+        return about | content | {"backends": self.backends(graph.name)}
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``drc info --json`` prints."""
@@ -96,7 +122,8 @@ def _inspect_torchscript(folder: Path, name: str, entry: FileEntry) -> TorchScri
 
 def _inspect(folder: Path, name: str, entry: GraphEntry) -> GraphInfo:
     try:
-        return GraphInfo(name, entry, len(read_graph(folder, entry)), None)
+        data = read_graph(folder, entry)
+        return GraphInfo(name, entry, len(data), None, summarise_graph(data, str(folder / entry.file)))
     except BundleError as error:
         path = folder / entry.file
         return GraphInfo(name, entry, path.stat().st_size if path.is_file() else 0, str(error))

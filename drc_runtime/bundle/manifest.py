@@ -21,6 +21,8 @@ MOST_FILES = 32
 """Files of a bundle: each is read as a whole."""
 HALF_PRECISION = "_fp16"
 """Suffix of the graphs whose convolutions compute in float16; their inputs and outputs are float32, too."""
+BACKENDS = "backends"
+"""The key of ``metrics`` under which an export records, by graph, which backends support it by their documentation."""
 LIKELIHOODS = ("laplace", "gaussian")
 Shape = tuple[int, ...]
 

@@ -50,13 +50,13 @@ def check_model(data: bytes, name: str) -> None:
     if data[4:8] == b"ORTM":
         raise BundleError(f"{name} is in onnxruntime's own format; a bundle holds ONNX only")
     pending = [("model", 0, len(data))]
-    fields = graphs = nodes = 0
+    seen = graphs = nodes = 0
     while pending:
         kind, start, end = pending.pop()
         children, refused = _MESSAGES[kind], _REFUSED.get(kind, {})
-        for number, wire, value, stop in _fields(data, start, end, name):
-            fields += 1
-            if fields > _MOST_FIELDS:
+        for number, wire, value, stop in fields(data, start, end, name):
+            seen += 1
+            if seen > _MOST_FIELDS:
                 raise BundleError(f"{name} has more than {_MOST_FIELDS} fields; it is not a graph to run")
             if number in refused:
                 raise BundleError(
@@ -83,21 +83,24 @@ def check_model(data: bytes, name: str) -> None:
         raise BundleError(f"{name} is not an ONNX model: it holds no graph")
 
 
-def _fields(data: bytes, start: int, end: int, name: str) -> Iterator[tuple[int, int, int, int]]:
+def fields(data: bytes, start: int, end: int, name: str) -> Iterator[tuple[int, int, int, int]]:
     """Yields number, wire type, value and end position of each field of the message in ``data[start:end]``.
 
     The value is the number of a varint, or the start position of a length-delimited field's content.
+
+    Raises:
+        BundleError: not a message of protobuf.
     """
     position = start
     while position < end:
-        tag, position = _varint(data, position, end, name)
+        tag, position = varint(data, position, end, name)
         number, wire = tag >> 3, tag & 7
         _require(0 < number < 1 << 29, name)
         value = position
         if wire == _VARINT:
-            value, position = _varint(data, position, end, name)
+            value, position = varint(data, position, end, name)
         elif wire == _BYTES:
-            length, value = _varint(data, position, end, name)
+            length, value = varint(data, position, end, name)
             position = value + length
         elif wire in (_FIXED64, _FIXED32):
             position += 8 if wire == _FIXED64 else 4
@@ -107,7 +110,12 @@ def _fields(data: bytes, start: int, end: int, name: str) -> Iterator[tuple[int,
         yield number, wire, value, position
 
 
-def _varint(data: bytes, position: int, end: int, name: str) -> tuple[int, int]:
+def varint(data: bytes, position: int, end: int, name: str) -> tuple[int, int]:
+    """The number that stands at ``position``, and the position behind it.
+
+    Raises:
+        BundleError: it does not end before ``end``.
+    """
     value = 0
     for shift in range(0, 70, 7):
         _require(position < end, name)

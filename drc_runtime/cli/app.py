@@ -35,6 +35,7 @@ COMMANDS = {
     "batch": Command("drc_runtime.cli.batch:batch", "Write the masks of a folder on a Ray cluster."),
     "cameras": Command("drc_runtime.cli.cameras:cameras", "List the cameras of this machine."),
     "info": Command("drc_runtime.cli.info:info", "Show what is in a bundle and whether it is intact."),
+    "sample": Command("drc_runtime.cli.sample:sample", "Draw samples of a bundle's prior."),
     "web": Command("drc_runtime.cli.web:web", "Write a page that runs a bundle in a browser."),
     "doctor": Command("drc_runtime.cli.doctor:doctor", "Show what this machine can run and what clashes."),
     "bench": Command("drc_runtime.cli.bench:bench", "Measure the latency of a bundle on this machine."),
@@ -43,6 +44,11 @@ COMMANDS = {
     ),
     "eval": Command("drc_train.cli.evaluate:evaluate", "Measure IoU and Dice of masks against the truth.", "train"),
     "ablate": Command("drc_train.cli.ablate:ablate", "Learn and measure the rows of the paper's Table 2.", "train"),
+    "reproduce": Command(
+        "drc_train.cli.reproduce:reproduce",
+        "Learn and measure a table of the paper, as far as its data are here.",
+        "train",
+    ),
     "data draw": Command("drc_train.cli.data:draw", "Write a synthetic data set with its true masks.", "train"),
     "data convert": Command(
         "drc_train.cli.data:convert", "Convert a downloaded data set to this project's folders.", "train"

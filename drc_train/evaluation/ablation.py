@@ -1,13 +1,11 @@
 """``drc ablate``: learns the paper's Table 2, each component removed in turn, and writes the table."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from drc_runtime.atomic import atomic_write
@@ -18,11 +16,12 @@ from drc_train.evaluation.ablation_plan import PLAN_FILE, ROWS, AblationOptions,
 from drc_train.evaluation.evaluate import evaluate
 from drc_train.evaluation.options import EvaluationOptions
 from drc_train.evaluation.outputs import is_table
-from drc_train.evaluation.tables import Cell, markdown, with_splits
+from drc_train.evaluation.subject import subject_of
+from drc_train.evaluation.tables import Cell, markdown, mean_cells, with_splits
 from drc_train.training.checkpoint import load_chains, load_model, read_state
 from drc_train.training.collapse import collapse
-from drc_train.training.record import STATE_FILE, RunState
-from drc_train.training.train import Recipe, Reporting, train
+from drc_train.training.to_the_end import learn_to_the_end
+from drc_train.training.train import Recipe
 
 TABLES = ("table.md", "table.json")
 MEASURED_FILE = "measured.json"
@@ -136,38 +135,22 @@ def _learn_all(plan: Plan, out: Path, runs: Sequence[tuple[str, int]], console: 
             if problem:
                 report.collapsed[folder.name] = problem
             measured.setdefault(name, []).append(cells)
-        report.cells = [cell for row in plan.names for cell in _mean(measured.get(row, []))]
+        report.cells = [cell for row in plan.names for cell in mean_cells(measured.get(row, []))]
         report.write()
     return report
 
 
 def _learn(plan: Plan, name: str, seed: int, folder: Path, console: Console) -> bool:
     """Learns one run to its end; False if it was interrupted."""
-    source, minutes = with_splits(plan.source)[0], plan.minutes
-    begun = (folder / STATE_FILE).is_file()
-    if begun:
-        state = read_state(folder)
-        if plan.minutes is not None:
-            minutes = plan.minutes - state.about.seconds / 60
-        if state.iteration >= (plan.iterations or float("inf")) or (minutes is not None and minutes <= 0):
-            return True
-    overrides = (*plan.overrides, *ROWS[name].overrides, f"train.seed={seed}")
-    report = train(
-        source,
-        folder,
-        recipe=Recipe() if begun else Recipe(plan.preset, overrides),
-        iterations=plan.iterations,
-        minutes=minutes,
-        resume=begun,
-        reporting=Reporting(console),
-    )
-    return not report.interrupted
+    recipe = Recipe(plan.preset, (*plan.overrides, *ROWS[name].overrides, f"train.seed={seed}"))
+    source = with_splits(plan.source)[0]
+    return learn_to_the_end(source, folder, recipe, iterations=plan.iterations, minutes=plan.minutes, console=console)
 
 
 def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | None]:
     """A run's figures and what is wrong with its masks; cached in the run's folder, because sampling takes minutes."""
     state, kept = read_state(folder), folder / MEASURED_FILE
-    subject = _subject(plan.source, folder, state)
+    subject = subject_of(plan.source, folder / state.tensors)
     try:
         values = json.loads(kept.read_text())
         if values["subject"] == subject:
@@ -194,26 +177,3 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     }
     atomic_write(kept, json.dumps(values).encode())
     return cells, problem
-
-
-def _subject(source: str, folder: Path, state: RunState) -> str:
-    """SHA-256 of what is measured: the weights and chains, and the files of the data, by path, size and time."""
-    digest = hashlib.sha256((folder / state.tensors).read_bytes())
-    files = sorted(path for path in Path(source).rglob("*") if path.is_file()) if Path(source).is_dir() else []
-    listing = [(str(path), stat.st_size, stat.st_mtime_ns) for path in files for stat in [path.stat()]]
-    digest.update(json.dumps([source, *listing]).encode())
-    return digest.hexdigest()
-
-
-def _mean(runs: Sequence[Sequence[Cell]]) -> list[Cell]:
-    """Means over the seeds, cell by cell; with several seeds also the sample standard deviation of IoU and Dice."""
-    cells = []
-    for same in zip(*runs, strict=True):
-        figures: dict[str, float] = {
-            key: float(np.mean([cell.figures[key] for cell in same])) for key in same[0].figures
-        }
-        if len(same) > 1:
-            for key in ("iou", "dice"):
-                figures[f"{key}_deviation"] = float(np.std([cell.figures[key] for cell in same], ddof=1))
-        cells.append(Cell(same[0].model, same[0].reading, same[0].data, figures | {"seeds": len(same)}))
-    return cells

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from drc_runtime.atomic import atomic_write
 from drc_train.evaluation.evaluate import measure
 from drc_train.evaluation.options import EvaluationOptions, check_options
@@ -83,6 +85,20 @@ def markdown(cells: Sequence[Cell]) -> str:
         title = f"{model}, {reading}" if reading else model
         lines.append(f"| {title.replace('|', '/')} | " + " | ".join(found.get(name, "- | -") for name in sets) + " |")
     return "\n".join(lines) + "\n"
+
+
+def mean_cells(runs: Sequence[Sequence[Cell]]) -> list[Cell]:
+    """Means over the seeds, cell by cell; with several seeds also the sample standard deviation of IoU and Dice."""
+    cells = []
+    for same in zip(*runs, strict=True):
+        figures: dict[str, float] = {
+            key: float(np.mean([cell.figures[key] for cell in same])) for key in same[0].figures
+        }
+        if len(same) > 1:
+            for key in ("iou", "dice"):
+                figures[f"{key}_deviation"] = float(np.std([cell.figures[key] for cell in same], ddof=1))
+        cells.append(Cell(same[0].model, same[0].reading, same[0].data, figures | {"seeds": len(same)}))
+    return cells
 
 
 def to_json(cells: Sequence[Cell]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The networks of a run behind the runtime's engine protocol, so that a run is measured by the code that runs bundles."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -57,10 +58,12 @@ def _schedule(start: float, end: float) -> Schedule | None:
 
 
 class TorchEngine:
-    """Runs ``posterior_step`` with PyTorch's autograd, and ``initial_latent`` if the run has an initialiser."""
+    """Runs ``posterior_step`` with PyTorch's autograd, on a GPU where there is one, and ``initial_latent`` if the run has it."""
 
     def __init__(self, model: RegionModel, config: Config, batch: int = 1) -> None:
-        self._model, self._config = model, config
+        """Takes a model, which stays where it is: a GPU gets a copy."""
+        self._model = deepcopy(model).cuda() if torch.cuda.is_available() else model
+        self._config = config
         size = config.model.image_size
         latent = np.zeros((batch, config.model.latent.total), np.float32)
         self._inputs = {"z": latent, "image": np.zeros((batch, 3, size, size), np.float32), "noise": latent.copy()}
@@ -85,7 +88,8 @@ class _InitialBinding:
 
     @torch.no_grad()
     def run(self) -> None:
-        self.outputs["z"] = self._network(torch.from_numpy(self.inputs["image"])).numpy()
+        device = self._network.scale.device
+        self.outputs["z"] = self._network(torch.from_numpy(self.inputs["image"]).to(device)).cpu().numpy()
 
 
 class _Binding:
@@ -95,9 +99,10 @@ class _Binding:
         self.outputs: dict[str, Array] = dict.fromkeys(outputs, np.zeros(0, np.float32))
 
     def run(self) -> None:
-        z, image, noise = (torch.from_numpy(self.inputs[name]) for name in ("z", "image", "noise"))
+        device = next(self._model.parameters()).device
+        z, image, noise = (torch.from_numpy(self.inputs[name]).to(device) for name in ("z", "image", "noise"))
         if "background" in self.inputs:
-            given = (torch.from_numpy(self.inputs[name]) for name in ("background", "background_scale"))
+            given = (torch.from_numpy(self.inputs[name]).to(device) for name in ("background", "background_scale"))
             image = torch.cat((image, *given), 1)
         z_next, value, regions = posterior_step(self._model, z, image, noise, self._config.train)
         found: dict[str, Tensor] = {"z_next": z_next, "log_posterior": value, "mask": regions.mask}
@@ -105,4 +110,4 @@ class _Binding:
         if "responsibility" in self.outputs:
             found["responsibility"] = responsibility(regions, image, self._config.model.region_likelihood())
         for name in self.outputs:
-            self.outputs[name] = found[name].numpy()
+            self.outputs[name] = found[name].cpu().numpy()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from drc_export.bundle import export
+from drc_export.bundle import Contents, export
 from drc_export.graphs import Graph, graphs
 from drc_runtime.cli import app as cli
 from drc_train.config import Config, load_config
@@ -70,7 +70,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_run: MakeRun) -> Path:
 
 @pytest.fixture(scope="session")
 def bundle(run: Path) -> Path:
-    report = export(run, run.parent / "bundle", torchscript=True, precisions=("fp32", "fp16"))
+    report = export(run, run.parent / "bundle", contents=Contents(torchscript=True, precisions=("fp32", "fp16")))
     assert {(check.backend, check.graph) for check in report.checks} == {
         *(("onnxruntime", name) for name in ("posterior_step", "render", "prior_step", "initial_latent")),
         *(("onnxruntime", name) for name in ("posterior_step_fp16", "render_fp16", "initial_latent_fp16")),
@@ -92,7 +92,10 @@ def _initial(config: Config, initialised: bool = False) -> list[Graph]:
 @pytest.fixture
 def step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bundles get the graphs alone that the runtime runs."""
-    monkeypatch.setattr("drc_export.bundle.graphs", lambda *arguments: [graphs(*arguments)[0], *_initial(*arguments)])
+    monkeypatch.setattr(
+        "drc_export.bundle.chosen_graphs",
+        lambda config, initialised, names: [graphs(config)[0], *_initial(config, initialised)],
+    )
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import torch
 from torch.fx import GraphModule
 
 from drc_export import bundle as module
-from drc_export.bundle import export
-from drc_export.graphs import Graph, graphs
+from drc_export.bundle import Contents, export
+from drc_export.graphs import Graph, chosen_graphs, graphs
 from drc_export.onnx import fold_constants, to_onnx, trace
 from drc_export.reference import INPUTS, Reference
 from drc_export.verify import Check, verify
@@ -22,7 +22,7 @@ from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import MANIFEST
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
 from drc_runtime.engines.protocol import BoundGraph
-from drc_runtime.errors import OutputError, TrainingError, VerificationError
+from drc_runtime.errors import OutputError, TrainingError, UsageError, VerificationError
 from drc_runtime.inference.extractor import Extractor
 from drc_train.config import load_config
 from drc_train.evaluation.model_masks import load_extractor
@@ -85,6 +85,41 @@ def test_without_a_learned_prior_there_is_no_prior_step() -> None:
     assert [graph.name for graph in graphs(load_config("edge-32"))] == ["posterior_step", "render", "prior_step"]
     amortised = load_config("edge-32", ["model.inference=amortised", "train.pseudo_label_weight=0"])
     assert [graph.name for graph in graphs(amortised)] == ["posterior_step", "render"]
+
+
+def test_the_graphs_that_are_asked_for(tmp_path: Path, make_run: MakeRun) -> None:
+    """``energies`` has no caller here and is exported on request; its sum is the energy of ``prior_step``."""
+    folder = make_run(tmp_path / "run", "edge-32", *TINY, "model.latent.foreground_slots=2")
+    report = export(folder, tmp_path / "bundle", contents=Contents(graphs=("all",), torchscript=True))
+    assert {check.graph for check in report.checks} == {"posterior_step", "render", "prior_step", "energies"}
+    assert {check.graph for check in report.checks if check.backend == "TorchScript"} >= {"energies"}
+    bundle = Bundle.load(tmp_path / "bundle")
+    recorded = bundle.manifest.metrics["backends"]["energies"]
+    assert recorded["TensorRT 10.0"] is True and recorded.keys() == report.backends["energies"].keys()
+    engine = OnnxRuntimeEngine(bundle)
+    step = engine.bind("prior_step", ("energy",))
+    names = [name for name in bundle.manifest.graphs["energies"].outputs if name.endswith("_energy")]
+    parts = engine.bind("energies", names)
+    z = np.random.default_rng(0).standard_normal(step.inputs["z"].shape).astype(np.float32)
+    for graph in (step, parts):
+        np.copyto(graph.inputs["z"], z)
+        graph.run()
+    total = sum(float(parts.outputs[name].sum()) for name in names)
+    assert len(names) == 3 and total == pytest.approx(float(step.outputs["energy"][0]), rel=1e-5)
+    export(folder, tmp_path / "small", contents=Contents(graphs=("posterior_step",)), verified=False)
+    assert Bundle.load(tmp_path / "small").manifest.graphs.keys() == {"posterior_step"}
+
+
+def test_graphs_that_there_are_not() -> None:
+    config = load_config("edge-32")
+    with pytest.raises(
+        UsageError, match="no graph 'encoder'; choose from posterior_step, render, prior_step, energies"
+    ):
+        chosen_graphs(config, names=["posterior_step", "encoder"])
+    with pytest.raises(UsageError, match="needs posterior_step"):
+        chosen_graphs(config, names=["render"])
+    amortised = load_config("edge-32", ["model.inference=amortised", "train.pseudo_label_weight=0"])
+    assert [graph.name for graph in chosen_graphs(amortised, names=["all"])] == ["posterior_step", "render"]
 
 
 def test_the_graphs_hold_no_leftovers(bundle: Path) -> None:

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from drc_export.bundle import export
+from drc_export.bundle import Contents, export
 from drc_export.graphs import graphs
 from drc_export.precision import HALF_OPERATORS, to_half
 from drc_export.reference import Reference
@@ -78,7 +78,7 @@ def test_a_bundle_without_it_says_how_to_get_it(toy_bundle: Path) -> None:
 @pytest.mark.parametrize(("asked", "complaint"), [(("fp32", "int8"), "'int8'"), (("fp16",), "fp32,fp16")])
 def test_precisions_that_there_are_not(run: Path, tmp_path: Path, asked: tuple[str, ...], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        export(run, tmp_path / "bundle", precisions=asked)
+        export(run, tmp_path / "bundle", contents=Contents(precisions=asked))
 
 
 def test_a_graph_that_is_too_far_off_is_refused(run: Path, bundle: Path) -> None:

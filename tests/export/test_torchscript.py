@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from drc_export.bundle import export
+from drc_export.bundle import Contents, export
 from drc_export.graphs import graphs
 from drc_export.onnx import trace
 from drc_export.reference import Reference
@@ -232,5 +232,5 @@ def test_entries_of_the_manifest_are_checked(toy_bundle: Path, entry: object, co
 def test_a_fixed_camera_s_step_holds_nothing_that_is_refused(tmp_path: Path, make_run: Callable[..., Path]) -> None:
     """Its operators are others: the background is an input, and shadows are told from its average over a window."""
     run = make_run(tmp_path / "run", "fixed-camera", "model.background_channels=null")
-    report = export(run, tmp_path / "bundle", torchscript=True)
+    report = export(run, tmp_path / "bundle", contents=Contents(torchscript=True))
     assert any(check.backend == "TorchScript" for check in report.checks)

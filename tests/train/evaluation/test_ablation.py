@@ -11,9 +11,9 @@ import pytest
 
 from drc_runtime.errors import TrainingError
 from drc_train.config import load_config
-from drc_train.evaluation import ablation
 from drc_train.evaluation.ablation import ablate
 from drc_train.evaluation.ablation_plan import ROWS, AblationOptions
+from drc_train.training import to_the_end
 from drc_train.training import train as training
 from drc_train.training.checkpoint import load_model
 
@@ -92,7 +92,7 @@ def test_stopped_and_resumed(
 ) -> None:
     """The first run is neither learned nor measured again; the second goes on; settings come from the plan."""
     out, options = tmp_path / "out", options_of(quick_overrides, rows=["short-run", "full"], iterations=2)
-    real, learned = ablation.train, []
+    real, learned = to_the_end.train, []
 
     def counted(*arguments: object, **keywords: object) -> training.TrainReport:
         learned.append(str(arguments[1]))
@@ -101,7 +101,7 @@ def test_stopped_and_resumed(
             raise KeyboardInterrupt
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(ablation, "train", counted)
+    monkeypatch.setattr(to_the_end, "train", counted)
     with pytest.raises(KeyboardInterrupt):
         ablate(str(data), out, options)
     assert "short-run chain" in (out / "table.md").read_text() and "full" not in (out / "table.md").read_text()
@@ -137,12 +137,12 @@ def test_a_run_is_measured_again_when_the_truth_or_its_weights_have_changed(
 def test_ctrl_c_ends_the_whole_and_leaves_what_was_measured(
     data: Path, tmp_path: Path, quick_overrides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ablation.train
+    real = to_the_end.train
 
     def interrupted(source: str, out: Path, **keywords: object) -> training.TrainReport:
         return replace(real(source, out, **keywords), interrupted=out.name == "full-0")
 
-    monkeypatch.setattr(ablation, "train", interrupted)
+    monkeypatch.setattr(to_the_end, "train", interrupted)
     report = ablate(str(data), tmp_path / "out", options_of(quick_overrides, rows=["short-run", "full"], iterations=1))
     assert report.interrupted and {cell.model for cell in report.cells} == {"short-run chain"}
     table = (tmp_path / "out" / "table.md").read_text()
@@ -164,14 +164,14 @@ def test_a_run_that_fails_does_not_stop_the_others(
     data: Path, tmp_path: Path, quick_overrides: list[str], monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     """Neither the first run nor the last; the table says why it has no such row."""
-    real = ablation.train
+    real = to_the_end.train
 
     def breaking(source: str, out: Path, **keywords: object) -> training.TrainReport:
         if out.name.startswith(broken):
             raise TrainingError("iteration 7 has figures that are not finite")
         return real(source, out, **keywords)
 
-    monkeypatch.setattr(ablation, "train", breaking)
+    monkeypatch.setattr(to_the_end, "train", breaking)
     report = ablate(str(data), tmp_path / "out", options_of(quick_overrides, rows=["short-run", "full"], iterations=1))
     assert report.failures == {f"{broken}-0": "iteration 7 has figures that are not finite"}
     assert {cell.model for cell in report.cells} == {

@@ -1,0 +1,26 @@
+"""The tables of the paper as rows."""
+
+from drc_train.config import preset_names
+from drc_train.evaluation.ablation_plan import ROWS
+from drc_train.evaluation.paper_tables import SETS, TABLES
+
+
+def test_every_row_names_what_is_there() -> None:
+    for rows in TABLES.values():
+        assert len({row.title for row in rows}) == len(rows)
+        for row in rows:
+            name, _, part = row.measured.partition("/")
+            assert name in SETS and (part in ("train", "test")) == name.endswith("-split")
+            assert row.ablation in ROWS and row.learned in (None, *SETS)
+    assert {about.preset for about in SETS.values()} <= set(preset_names())
+    assert all(about.recipe for name, about in SETS.items() if not about.drawn)
+
+
+def test_the_figures_agree_where_the_paper_repeats_them() -> None:
+    figures = {(name, row.title): row.paper for name, rows in TABLES.items() for row in rows}
+    assert figures["table1", "Birds"] == figures["table2", "Birds, full model"] == (56.4, 70.9)
+    for name in ("Birds", "Dogs", "Cars"):
+        assert figures["table3", f"{name}, test"] == figures["table4", f"{name} by the model of {name}"]
+        assert figures["table3", f"GrabCut on {name}, test"] == figures["table4", f"GrabCut on {name}, test"]
+    assert [len(rows) for rows in TABLES.values()] == [10, 7, 12, 12]
+    assert all(paper is None or 0 < paper.iou < paper.dice < 100 for paper in figures.values())
