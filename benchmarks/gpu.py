@@ -6,8 +6,10 @@
 
 Measures an iteration and its peak memory, in eager PyTorch and in this project, in turns; the latency of a posterior step
 at several batches as CUDA graphs in float32, TF32 and float16; the gradient's cosine at each precision; the share of the
-matrix-product rate that is reached; a short curve. ``left_out`` names the parts for which the time did not suffice. It
-needs torch, numpy, OpenCV, pydantic and PyYAML; ``--train`` also safetensors.
+matrix-product rate that is reached; a posterior step of the sample's bundle on each provider for a GPU beside the processor's;
+a short curve with each protocol of docs/paper.md. ``left_out``, and the last line that is printed, name what could not be tried
+here and the parts for which the time did not suffice. It needs torch, numpy, OpenCV, pydantic, PyYAML, onnx and
+onnxruntime; ``--train`` also safetensors.
 """
 
 import argparse
@@ -27,6 +29,7 @@ try:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from benchmarks.golden_step import golden_steps
     from benchmarks.plain import plain_layers
     from benchmarks.train_speed import eager_iteration, in_turns
     from drc_runtime.atomic import atomic_write
@@ -35,6 +38,7 @@ try:
     from drc_train.learner.em import Learner
     from drc_train.learner.m_step import COMPILED_FROM
     from drc_train.model.objective import responsibility
+    from drc_train.protocols import PAPER_PRESETS, protocol_overrides
     from drc_train.sampling.decompositions import training_decompositions
     from drc_train.sampling.langevin import posterior_step
     from drc_train.sampling.precision import at_precision, gradient_cosines, tensor_float32
@@ -195,13 +199,30 @@ def benchmark(
                 latencies.setdefault(str(batch), {})[precision] = measure_latency(learner, batch, precision, 4)
                 slowest = max(slowest, time.monotonic() - begun)
         save()
+    if watch.allows("golden steps", 90):
+        result["golden_steps"] = golden_steps(watch.left_out)
+        save()
+    result["curve"] = short_curve(learner, watch, "the rest of the curve")
+    save()
+    if arguments.preset not in PAPER_PRESETS:
+        watch.left_out.append(f"the curve of the released protocol, which {arguments.preset} does not have")
+    elif watch.allows("the curve of the released protocol", 2 * float(str(result["set_up_seconds"])) + 10):
+        overrides = (*protocol_overrides("released", arguments.preset), *arguments.overrides)
+        del learner
+        released = Learner(load_config(arguments.preset, overrides), images, device)
+        result["curve_released"] = short_curve(released, watch, "the rest of the curve of the released protocol")
+        released.close()
+
+
+def short_curve(learner: Learner, watch: Stopwatch, name: str) -> list[dict[str, float]]:
+    """The figures of each iteration for half a minute on a GPU, for a second on a processor."""
     curve: list[dict[str, float]] = []
-    result["curve"] = curve
-    seconds = 30.0 if device.type == "cuda" else 1.0
+    seconds = 30.0 if learner.device.type == "cuda" else 1.0
     begun = time.monotonic()
-    while time.monotonic() - begun < seconds and watch.allows("the rest of the curve", 5):
+    while time.monotonic() - begun < seconds and watch.allows(name, 5):
         figures = learner.step()
         curve.append({"iteration": learner.iteration, "seconds": round(time.monotonic() - begun, 2)} | figures)
+    return curve
 
 
 def overlap(learner: Learner, truth: np.ndarray) -> float:
@@ -265,6 +286,13 @@ def learn(
     }
 
 
+def not_tried(result: dict[str, object]) -> list[str]:
+    """What was left out, and on a processor the card itself."""
+    found = result.get("left_out")
+    left_out = [str(part) for part in found] if isinstance(found, list) else []
+    return left_out if torch.cuda.is_available() else ["a GPU: none here", *left_out]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", help="default: birds, and tm-dsprites with --train")
@@ -295,7 +323,9 @@ def main() -> None:
 
     (learn if arguments.train else benchmark)(arguments, device, result, save)
     save()
-    print(json.dumps({name: value for name, value in result.items() if name != "curve"}, indent=1))
+    print(json.dumps({name: value for name, value in result.items() if not name.startswith("curve")}, indent=1))
+    if not arguments.train:
+        print(f"not tried: {'; '.join(not_tried(result)) or 'nothing'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Builds TensorRT engines of a bundle on the machine that will run them (``drc export --trt``).
 
-Networks are strongly typed: TensorRT 11 supports nothing else, and the precision is then that of the ONNX file. Only the graphs
-that the runtime runs are built: ``posterior_step`` and ``initial_latent`` in each precision of the bundle.
+Networks are strongly typed: TensorRT 11 supports nothing else, and the precision is then that of the ONNX file. Every graph of
+the bundle gets an engine; ``drc export --graphs`` says which there are.
 """
 
 import hashlib
@@ -20,16 +20,14 @@ from filelock import FileLock, Timeout
 from drc_export.verify import FLOAT16, FLOAT32
 from drc_runtime.atomic import atomic_write
 from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.bundle.manifest import HALF_PRECISION, INITIAL_LATENT, GraphEntry
+from drc_runtime.bundle.manifest import HALF_PRECISION, GraphEntry
 from drc_runtime.engines.cuda import Cuda
 from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines.protocol import Array
 from drc_runtime.engines.tensorrt import TensorRTEngine
 from drc_runtime.engines.tensorrt_files import EngineRecord, engine_path, load_tensorrt, write_engine
 from drc_runtime.errors import EngineError, OutputError, VerificationError
 
-GRAPHS = tuple(
-    f"{name}{precision}" for name in ("posterior_step", INITIAL_LATENT) for precision in ("", HALF_PRECISION)
-)
 INPUTS = 4
 """Random inputs on which an engine is compared with onnxruntime."""
 LATE = 20
@@ -68,10 +66,8 @@ def build_engines(folder: Path, *, verified: bool = True, progress: Progress | N
     tensorrt, device = load_tensorrt(), Cuda().device()
     built = []
     with _lock(folder):
-        for graph in GRAPHS:
-            if graph not in bundle.manifest.graphs:
-                continue
-            entry, started = bundle.manifest.graphs[graph], time.monotonic()
+        for graph, entry in bundle.manifest.graphs.items():
+            started = time.monotonic()
             cache = folder / f".tensorrt-{tensorrt.__version__}-{device.compute_capability}.cache"
             plan = _build(tensorrt, bundle.graph_bytes(graph), graph, cache, progress)
             record = EngineRecord(
@@ -196,7 +192,7 @@ def _verify(bundle: Bundle, graph: str, entry: GraphEntry, plan: bytes) -> None:
     random = np.random.default_rng(1)
     for index in range(INPUTS):
         for name, buffer in reference.inputs.items():
-            buffer[:] = random.uniform(-1, 1, buffer.shape) if name == "image" else random.standard_normal(buffer.shape)
+            buffer[:] = _drawn(name, buffer.shape, random)
         is_late = index % 2 and "z_next" in entry.outputs
         for _ in range(LATE if is_late else 0):
             reference.run()
@@ -217,6 +213,15 @@ def _verify(bundle: Bundle, graph: str, entry: GraphEntry, plan: bytes) -> None:
                     f"TensorRT, graph {graph}, output {name}, input {index}: off by {error:.1e} from onnxruntime, "
                     f"1 - cosine {1 - cosine:.1e}; no engine was kept, and the ONNX bundle is as it was"
                 )
+
+
+def _drawn(name: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:
+    """Pictures in [-1, 1], a scale above 0, standard normal latents and noise."""
+    if name in ("image", "background"):
+        return random.uniform(-1, 1, shape).astype(np.float32)
+    if name == "background_scale":
+        return random.uniform(0.03, 0.2, shape).astype(np.float32)
+    return random.standard_normal(shape).astype(np.float32)
 
 
 def _read(file: Path) -> bytes:

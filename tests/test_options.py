@@ -64,6 +64,7 @@ ALWAYS: dict[str, dict[str, str]] = {
         "--out": "required",
         "--count": "are drawn",
         "--steps": "of every chain",
+        "--engine": "runs the graphs",
         "--seed": "of the noise",
         "--overwrite": "permits, and demands nothing",
         "--json": "prints the energies as JSON",

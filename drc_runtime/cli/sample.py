@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from drc_runtime.cli.options import Json
+from drc_runtime.cli.options import EngineName, Json
 from drc_runtime.inference.prior import PRIOR_STEPS
 
 
@@ -16,6 +16,7 @@ def sample(
     steps: Annotated[
         int, typer.Option(min=0, max=65536, help="Langevin steps from noise; 0 for N(0, I) itself.")
     ] = PRIOR_STEPS,
+    engine: EngineName = "onnxruntime",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a FILE that drc wrote.")] = False,
     as_json: Json = False,
@@ -36,7 +37,7 @@ def sample(
         loaded, samples = Bundle.load(bundle), []
         with Activity() as progress:
             progress("sampling the prior", 0, count)
-            for drawn in sample_prior(loaded, count, steps, seed):
+            for drawn in sample_prior(loaded, count, steps, seed, engine=engine):
                 samples.append(drawn)
                 progress("sampling the prior", len(samples), count)
         write_png(out, prior_sheet(samples))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drc_runtime.bundle.bundle import Bundle
-from drc_runtime.engines.onnxruntime import OnnxRuntimeEngine
+from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Array
 from drc_runtime.errors import BundleError, EngineError, UsageError
 from drc_runtime.inference.noise import NormalNoise
@@ -37,7 +37,9 @@ class PriorSample:
     """(1, H, W) in [0, 1]: the mixture weight pi_f."""
 
 
-def sample_prior(bundle: Bundle, count: int, steps: int = PRIOR_STEPS, seed: int = 0) -> Iterator[PriorSample]:
+def sample_prior(
+    bundle: Bundle, count: int, steps: int = PRIOR_STEPS, seed: int = 0, *, engine: str = "onnxruntime"
+) -> Iterator[PriorSample]:
     """Draws samples: each chain starts from N(0, I) and has noise of temperature 1 (Eq. 13 without an image).
 
     Args:
@@ -46,8 +48,10 @@ def sample_prior(bundle: Bundle, count: int, steps: int = PRIOR_STEPS, seed: int
         steps: Langevin steps of each; 0 draws from N(0, I), the prior of a model with amortised inference.
         seed: of the noise, from 0 to 2^64 - 1. The same seed gives the same latents.
 
+        engine: the backend, one of ``drc_runtime.engines.ENGINES``.
+
     Raises:
-        UsageError: a count, number of steps or seed out of range, or a model whose background is an input.
+        UsageError: an unknown backend, a count, number of steps or seed out of range, or a model whose background is an input.
         BundleError: the bundle has no graph that this needs.
         EngineError: a chain left the range of float32, or the backend failed.
     """
@@ -57,18 +61,16 @@ def sample_prior(bundle: Bundle, count: int, steps: int = PRIOR_STEPS, seed: int
         raise UsageError(
             f"the model {bundle.manifest.name!r} draws no background of its own, so it has no pictures to sample; take another"
         )
-    random, engine = NormalNoise(seed), OnnxRuntimeEngine(bundle)
-    try:
-        generators = engine.bind(GENERATORS, REGIONS)
-    except EngineError as error:
-        raise BundleError(f"nothing draws a latent's regions: {error}; export the run with --graphs all") from error
-    try:
-        chain = engine.bind(STEP, ("z_next", "energy")) if steps else None
-    except EngineError as error:
+    if GENERATORS not in bundle.manifest.graphs:
+        raise BundleError(f"{bundle.folder} has no graph {GENERATORS!r}, which draws a latent: export the run again")
+    if steps and STEP not in bundle.manifest.graphs:
         raise BundleError(
-            f"the bundle has no chain of a prior: {error}; export the run with --graphs all, or give --steps 0, which draws "
-            "from N(0, I), the prior of amortised inference"
-        ) from error
+            f"{bundle.folder} has no graph {STEP!r}: export the run again, or give --steps 0, which draws from N(0, I), the "
+            "prior of amortised inference"
+        )
+    random, backend = NormalNoise(seed), load_engine(engine, bundle)
+    generators = backend.bind(GENERATORS, REGIONS)
+    chain = backend.bind(STEP, ("z_next", "energy")) if steps else None
     shape = generators.inputs["z"].shape
 
     def draw() -> Iterator[PriorSample]:

@@ -89,7 +89,7 @@ def measure(
     tallies: dict[str, _Tally] = {}
     done = 0
     together = BATCH if model is not None and is_run(model) and not sequence else 1
-    for batch in _batches(islice(load_evaluation(data, options.truth), options.limit), together):
+    for batch in _batches(islice(load_evaluation(data, options.truth), *(options.part or (None,))), together):
         if options.size is not None:
             batch = [_scaled(labelled, options.size) for labelled in batch]
         for segmenter in segmenters:

@@ -32,8 +32,8 @@ class EvaluationOptions:
     """Take each image's latent from the run's training chains instead; the data is the folder that the run learned from."""
     gallery: Path | None = None
     """Folder for figures: the first and the worst extractions, samples of the prior, statistics of the data."""
-    limit: int | None = None
-    """Only the first so many images or frames; None takes all."""
+    part: tuple[int, int] | None = None
+    """Only the images from the first number up to the second, counted from 0; None takes all."""
 
 
 def check_options(

@@ -9,7 +9,8 @@ class DataSet(NamedTuple):
     title: str
     preset: str
     recipe: str
-    """The command that prepares it (docs/paper.md says where the download is from); empty where it is drawn."""
+    """The command that prepares it, for the protocol in the place of PROTOCOL (docs/paper.md says where the download is from);
+    empty where it is drawn. How dogs and cars were cropped was not released."""
     drawn: int = 0
     """Images to learn from that drc draws itself; 0 where the set is a folder."""
     limit: int | None = None
@@ -21,12 +22,14 @@ def _converted(name: str, folder: str, options: str) -> str:
 
 
 SETS = {
-    "birds": DataSet("Birds", "birds", _converted("cub", "birds", "--split all --protocol paper")),
+    "birds": DataSet("Birds", "birds", _converted("cub", "birds", "--split all --protocol PROTOCOL")),
     "dogs": DataSet("Dogs", "dogs", _converted("dogs", "dogs", "--truth MASKS --split all --protocol paper")),
     "cars": DataSet("Cars", "cars", _converted("cars", "cars", "--truth MASKS --split all")),
-    "clevr6": DataSet("CLEVR6", "clevr6", _converted("clevr6", "clevr6", "--split all"), limit=1000),
+    "clevr6": DataSet(
+        "CLEVR6", "clevr6", _converted("clevr6", "clevr6", "--split all --protocol PROTOCOL"), limit=1000
+    ),
     "tm-dsprites": DataSet("TM-dSprites", "tm-dsprites", "", drawn=20000, limit=1000),
-    "birds-split": DataSet("Birds", "birds", _converted("cub", "birds-split", "--split table3 --protocol paper")),
+    "birds-split": DataSet("Birds", "birds", _converted("cub", "birds-split", "--split table3 --protocol PROTOCOL")),
     "dogs-split": DataSet("Dogs", "dogs", _converted("dogs", "dogs-split", "--truth MASKS --protocol paper")),
     "cars-split": DataSet("Cars", "cars", _converted("cars", "cars-split", "--truth MASKS")),
 }

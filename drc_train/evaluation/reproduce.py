@@ -12,8 +12,8 @@ from drc_runtime.atomic import atomic_write
 from drc_runtime.errors import SourceError, TrainingError, UsageError
 from drc_runtime.outputs import claim_folder
 from drc_train.evaluation.ablation_plan import ROWS
-from drc_train.evaluation.evaluate import Figures, evaluate
-from drc_train.evaluation.options import EvaluationOptions
+from drc_train.evaluation.evaluate import Figures
+from drc_train.evaluation.in_shards import evaluate_in_shards
 from drc_train.evaluation.paper_tables import SETS, TABLES, Row
 from drc_train.evaluation.reproduction_table import TITLE, Result, mean_figures, table_text
 from drc_train.evaluation.subject import subject_of
@@ -117,6 +117,7 @@ def reproduce(
                 atomic_write(out / f"{table}.md", found.text().encode())
         except KeyboardInterrupt:
             found.interrupted = True
+            atomic_write(out / f"{table}.md", found.text().encode())
     return found
 
 
@@ -151,9 +152,9 @@ def _fill(result: Result, out: Path, options: ReproductionOptions, console: Cons
         part = f"{row.learned}/train" if row.learned.endswith("-split") else row.learned
         source = _place(part, options, learning=True)
         if source is None:
-            result.missing = _missing(row.learned)
+            result.missing = _missing(row.learned, options.protocol)
     if measured is None:
-        result.missing = _missing(row.measured.partition("/")[0])
+        result.missing = _missing(row.measured.partition("/")[0], options.protocol)
     if measured is None or result.missing:
         return
     result.data = measured
@@ -168,8 +169,9 @@ def _fill(result: Result, out: Path, options: ReproductionOptions, console: Cons
         result.failure = str(error)
 
 
-def _missing(name: str) -> str:
-    return f"{SETS[name].title} is not here (`DIR/{name}`); prepare it with `{SETS[name].recipe}`"
+def _missing(name: str, protocol: str) -> str:
+    recipe = SETS[name].recipe.replace("PROTOCOL", protocol)
+    return f"{SETS[name].title} is not here (`DIR/{name}`); prepare it with `{recipe}`"
 
 
 def _run(row: Row, source: str, seed: int, out: Path, options: ReproductionOptions, console: Console) -> Path:
@@ -196,24 +198,17 @@ def _measure(
     who = run.name if run else "grabcut"
     kept = out / RESULTS / f"{who}-on-{row.measured.replace('/', '-')}.json"
     subject = subject_of(measured, run / read_state(run).tensors if run else None)
-    try:
-        values = json.loads(kept.read_text())
-        if values["subject"] == subject:
-            figures: Figures = values["figures"]
-            return figures
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not measured yet, or a damaged file
     limit = TINY_MEASURED if options.tiny else SETS[row.measured.partition("/")[0]].limit
     with Activity(console) as report:
-        figures = evaluate(
+        return evaluate_in_shards(
             run,
             measured,
+            kept,
+            subject,
             baselines=() if run else ("grabcut",),
-            options=EvaluationOptions(limit=limit),
+            limit=limit,
             progress=lambda done: report(f"measuring {who} on {row.measured}", done),
         )
-    atomic_write(kept, json.dumps({"subject": subject, "data": measured, "figures": figures}, indent=1).encode())
-    return figures
 
 
 def _place(part: str, options: ReproductionOptions, *, learning: bool) -> str | None:
@@ -235,6 +230,6 @@ def _is_own(path: Path) -> bool:
         text = path.read_text()
         if path.suffix == ".md":
             return text.startswith(TITLE)
-        return path.name == PLAN_FILE or json.loads(text).keys() == {"subject", "data", "figures"}
+        return path.name == PLAN_FILE or json.loads(text).keys() == {"subject", "data", "done", "figures"}
     except (OSError, ValueError, AttributeError):
         return path.parent.name == RESULTS  # damaged: it is measured again

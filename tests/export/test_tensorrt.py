@@ -26,10 +26,10 @@ from drc_runtime.engines import load_engine
 from drc_runtime.engines.tensorrt_files import records_folder
 from drc_runtime.errors import DRCError, EngineError, MissingDependencyError, OutputError, VerificationError
 from drc_runtime.inference.extractor import Extractor
+from drc_runtime.inference.prior import sample_prior
+from drc_runtime.samples import sample_bundle
 from tests.export.conftest import Drc
 from tests.export.fake_tensorrt import FakeCuda, FakeTensorRT
-
-GRAPHS = ["posterior_step", "posterior_step_fp16", "initial_latent", "initial_latent_fp16"]
 
 
 @pytest.fixture
@@ -71,6 +71,11 @@ def files(folder: Path) -> dict[str, str]:
     }
 
 
+HALVES = [f"{name}_fp16" for name in ("posterior_step", "render", "initial_latent")]
+GRAPHS = ["posterior_step", "render", "prior_step", "initial_latent", *HALVES]
+"""Of the bundle, in the order of its manifest."""
+
+
 def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensorrt: FakeTensorRT) -> None:
     before, said = files(copy), list[str]()
     built = build_engines(copy, progress=said.append)
@@ -87,12 +92,12 @@ def test_engines_are_built_strongly_typed_from_each_precision(copy: Path, tensor
         "onnx_sha256": before["posterior_step_fp16.onnx"],
         "engine_sha256": files(copy)["posterior_step_fp16.engine"],
     }
-    # the second engine starts from the first one's timings, and so does the next build
+    # each engine starts from the timings of the one before, and so does the next build
     timings = b"timings of " + tensorrt.__version__.encode()
     assert [call[1] for call in tensorrt.calls if call[0] == "timing cache"] == [b"", *[timings] * (len(GRAPHS) - 1)]
     after = files(copy)
     assert {name: after[name] for name in before} == before
-    assert set(after) - set(before) == {f"{graph}.engine" for graph in GRAPHS}
+    assert set(after) - set(before) == {f"{name}.engine" for name in GRAPHS}
 
 
 def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: FakeTensorRT) -> None:
@@ -103,6 +108,28 @@ def test_the_engine_computes_what_onnxruntime_computes(copy: Path, tensorrt: Fak
     np.testing.assert_array_equal(one.probability, other.probability)
     # two golden steps and five of the chain: the first run prepares, the rest are one CUDA graph
     assert tensorrt.cuda.launches == 6
+
+
+@pytest.mark.parametrize("tensorrt", ["11.4.1"], indirect=True)
+def test_the_prior_is_sampled_with_the_engines(copy: Path, tensorrt: FakeTensorRT) -> None:
+    build_engines(copy)
+    bundle, before = Bundle.load(copy), tensorrt.cuda.launches
+    one, other = (list(sample_prior(bundle, 2, 3, engine=name)) for name in ("onnxruntime", "tensorrt"))
+    for found, expected in zip(one, other, strict=True):
+        np.testing.assert_array_equal(found.image, expected.image)
+        assert found.energy == expected.energy
+    assert (
+        tensorrt.cuda.launches - before == 6
+    )  # 2 x 3 steps and 2 pictures, the first of each graph without a recording
+
+
+@pytest.mark.parametrize("tensorrt", ["11.4.1"], indirect=True)
+def test_a_model_of_any_fixed_camera_is_verified_with_inputs_that_there_are(
+    tmp_path: Path, tensorrt: FakeTensorRT
+) -> None:
+    """Its background's scale is above 0; with a normal number in its place nothing would be finite."""
+    copy = Path(shutil.copytree(sample_bundle("fixed-camera"), tmp_path / "camera"))
+    assert [engine.graph for engine in build_engines(copy)] == ["posterior_step"]
 
 
 def test_an_engine_that_cannot_be_captured_runs_all_the_same(copy: Path, tensorrt: FakeTensorRT) -> None:

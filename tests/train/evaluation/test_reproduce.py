@@ -80,6 +80,12 @@ def test_a_second_start_goes_on_and_repeats_nothing(
 ) -> None:
     out, counted = tmp_path / "out", to_the_end.train
 
+    def at_once(*_: object, **__: object) -> TrainReport:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(to_the_end, "train", at_once)
+    assert tiny("table3", out).interrupted and (out / "table3.md").read_text().count("| not yet | ") == 24
+
     def interrupted(source: str, out: Path, **keywords: Any) -> TrainReport:
         if len(learned) < 2:
             return counted(source, out, **keywords)
