@@ -46,7 +46,7 @@ COMMANDS = {
     "ablate": Command("drc_train.cli.ablate:ablate", "Learn and measure the rows of the paper's Table 2.", "train"),
     "reproduce": Command(
         "drc_train.cli.reproduce:reproduce",
-        "Learn and measure a table of the paper, as far as its data are here.",
+        "Learn and measure a table of the paper.",
         "train",
     ),
     "data draw": Command("drc_train.cli.data:draw", "Write a synthetic data set with its true masks.", "train"),

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from drc_runtime.cli.options import EngineName, Json
-from drc_runtime.inference.prior import PRIOR_STEPS
 
 
 def sample(
@@ -14,8 +13,8 @@ def sample(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Write a PNG: a column for each sample.")],
     count: Annotated[int, typer.Option(min=1, max=256, help="Number of samples.")] = 12,
     steps: Annotated[
-        int, typer.Option(min=0, max=65536, help="Langevin steps from noise; 0 for N(0, I) itself.")
-    ] = PRIOR_STEPS,
+        int | None, typer.Option(min=0, max=65536, help="Langevin steps from noise; 0: N(0, I) itself. Default: 60.")
+    ] = None,
     engine: EngineName = "onnxruntime",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a FILE that drc wrote.")] = False,
@@ -27,10 +26,11 @@ def sample(
     from drc_runtime.cli.printing import print_json
     from drc_runtime.errors import UsageError
     from drc_runtime.images import write_png
-    from drc_runtime.inference.prior import sample_prior
+    from drc_runtime.inference.prior import PRIOR_STEPS, sample_prior
     from drc_runtime.outputs import claim_file
     from drc_runtime.views.sheet import prior_sheet
 
+    steps = PRIOR_STEPS if steps is None else steps
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out}: give a name that ends in .png")
     with claim_file("--out", out, overwrite=overwrite):

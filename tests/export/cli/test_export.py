@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drc_export import bundle as module
-from drc_export.bundle import ExportReport
+from drc_export.bundle import Contents, ExportReport
 from drc_export.verify import FLOAT16, Check
 from drc_runtime.activity import Activity
 from drc_runtime.bundle.bundle import Bundle
@@ -67,9 +67,9 @@ def test_every_option_is_handed_on(given: list[dict[str, object]], drc: Drc) -> 
     drc("export", "run", "--out", "mine")
     drc("export", "run", "--out", "mine", "--name", "n", "--torchscript", "--precision", "fp32,fp16", "--overwrite")
     plain = {"run": Path("run"), "bundle": Path("mine"), "name": None, "verified": True}
-    assert given[0] == plain | {"overwrite": False, "torchscript": False, "precisions": ("fp32",)}
-    changed = {"name": "n", "overwrite": True, "torchscript": True, "precisions": ("fp32", "fp16")}
-    assert given[1] == plain | changed
+    assert given[0] == plain | {"overwrite": False, "contents": Contents()}
+    contents = Contents(torchscript=True, precisions=("fp32", "fp16"))
+    assert given[1] == plain | {"name": "n", "overwrite": True, "contents": contents}
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,9 @@ class Scripted:
         self.asked.append(("extract", steps))
         return f"extraction {image[0, 0, 0]}"
 
+    def skip(self, steps: int | None = None) -> None:
+        self.sampler.noise()
+
     def trial(self, image: np.ndarray, steps: int) -> str:
         return self.extract(image, steps=steps)
 
