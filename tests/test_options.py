@@ -129,6 +129,7 @@ ALWAYS: dict[str, dict[str, str]] = {
 REFUSED: dict[str, dict[str, list[str]]] = {
     "run": {
         "--soft": ["clip.avi --out out.avi --soft", "photo.png --out out.png --soft"],
+        "--from-noise": ["clip.avi --masks out --model toy-bundle --from-noise"],
         "--alpha": ["clip.avi --masks out --alpha", "images --masks out --alpha"],
         "--audio": ["clip.avi --masks out --audio", "clip.avi --masks out --no-audio", "images --out out --no-audio"],
         "--background": ["clip.avi --masks out --background blur", "images --masks out --background mask"],
@@ -152,6 +153,7 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--adapt": ["clip.avi --masks out --adapt light", "images --masks out --adapt light"],
         "--absorb": ["clip.avi --masks out --absorb 90s", "clip.avi --masks out --adapt light --absorb never"],
     },
+    "batch": {"--from-noise": ["images --masks out --model toy-bundle --from-noise"]},
     "train": {
         "--preset": ["images --out run --resume --preset edge-32"],
         "--protocol": [

@@ -47,11 +47,8 @@ class ColdStart:
             UsageError: ``from_noise`` for a bundle without an initialiser.
             EngineError: the engine cannot load ``initial_latent``.
         """
+        check_from_noise(manifest, from_noise)
         if manifest.sampler.initial is None:
-            if from_noise:
-                raise UsageError(
-                    f"--from-noise has no effect: the model {manifest.name!r} has no initialiser; leave it out"
-                )
             return cls(noise, manifest.sampler)
         initial = None if from_noise else engine.bind(INITIAL_LATENT, ("z",))
         return cls(noise, manifest.sampler, initial)
@@ -74,3 +71,13 @@ class ColdStart:
     def sizes(self, steps: int) -> Array | None:
         """The factors ``(steps,)`` of a chain's steps, see ``relative_steps``; None where all are 1."""
         return relative_steps(self._schedule, steps)
+
+
+def check_from_noise(manifest: Manifest, from_noise: bool) -> None:
+    """Refuses ``from_noise`` where it has no effect.
+
+    Raises:
+        UsageError: the bundle has no initialiser that chains could do without.
+    """
+    if from_noise and manifest.sampler.initial is None:
+        raise UsageError(f"--from-noise has no effect: the model {manifest.name!r} has no initialiser; leave it out")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from drc_runtime.bundle.bundle import Bundle
+from drc_runtime.bundle.bundle import Bundle, read_manifest
 from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.images import VIDEO_SUFFIXES, is_listed
+from drc_runtime.inference.cold_start import check_from_noise
 from drc_runtime.outputs import check_place, claim_folder
 from drc_runtime.packages import require
 from drc_runtime.pipeline.batch_actor import ExtractionActor
@@ -72,6 +73,8 @@ def run_batch(
     _check(model, workers)
     bundle = bundle_folder(model.bundle or "sample").absolute()
     model = replace(model, bundle=bundle)
+    if model.from_noise:
+        check_from_noise(read_manifest(bundle), from_noise=True)
     ray = require("ray", extra="ray", purpose="drc batch")
     require("ray.data", extra="ray", purpose="drc batch")
     items = list_items(Path(source))

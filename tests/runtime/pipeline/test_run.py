@@ -330,7 +330,8 @@ def test_the_seed_decides_the_noise_and_the_options_reach_the_extractor(go, clip
 
     monkeypatch.setattr("drc_runtime.inference.extractor.Extractor", Recorded)
     go(clip, masks=tmp_path / "masks", seed=5, mask="mixture")
-    assert made == [{"threads": 1, "mask": "mixture", "seed": 5, "engine": "onnxruntime", "precision": "fp32"}]
+    expected = {"threads": 1, "mask": "mixture", "seed": 5, "engine": "onnxruntime", "precision": "fp32"}
+    assert made == [expected | {"temperature": 0.0, "from_noise": False}]
     assert read(tmp_path / "masks" / "00000.png").min() == 255  # pi_f is one half everywhere, and one half counts
 
 
