@@ -41,7 +41,9 @@ def test_a_bundle_gets_it_and_begins_where_the_run_does(run: Path, tmp_path: Pat
     bundle, image = Extractor(tmp_path / "bundle", threads=1), np.full((8, 8, 3), 90, np.uint8)
     ours, theirs = bundle.extract(image), load_extractor(run).extract(image)
     assert ours.steps == theirs.steps == 10
-    np.testing.assert_allclose(ours.probability, theirs.probability, atol=2e-3)
+    assert ours.log_posterior == pytest.approx(theirs.log_posterior, rel=1e-4)
+    # grey levels of a table: rounding decides between neighbouring entries
+    assert np.abs(ours.probability.astype(int) - theirs.probability).max() <= 4
     assert Extractor(tmp_path / "bundle", threads=1, from_noise=True).extract(image).steps == 300
 
 
