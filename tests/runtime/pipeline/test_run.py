@@ -1,5 +1,6 @@
 """The whole way: source, toy model (bright pixels are foreground), outputs, report."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -336,12 +337,16 @@ def test_the_seed_decides_the_noise_and_the_options_reach_the_extractor(go, clip
 
 
 def test_no_process_and_no_file_stay_open(go, clip: Path, tmp_path: Path) -> None:
+    if not (descriptors := Path("/proc/self/fd")).exists():
+        pytest.skip("counting open files takes /proc")
     go(clip, masks=tmp_path / "warm", out=tmp_path / "warm.mp4")
-    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
-    for index in range(3):
+    gc.collect()
+    before = len(os.listdir(descriptors))
+    for index in range(4):
         go(clip, masks=tmp_path / f"masks{index}", out=tmp_path / f"{index}.mp4")
-    after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
-    assert after <= before
+    gc.collect()
+    # one more may be a library's, opened late; one for each run would be four
+    assert len(os.listdir(descriptors)) - before < 4
 
 
 def test_the_threshold_decides_masks(go, tmp_path: Path, save) -> None:
