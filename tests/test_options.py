@@ -83,6 +83,7 @@ ALWAYS: dict[str, dict[str, str]] = {
         "--baseline": "is measured",
         "--table": "is written",
         "--size": "of images, masks and clips",
+        "--limit": "of every set",
         "--json": "prints the figures as JSON",
     },
     "ablate": {
@@ -172,6 +173,8 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--seed": ["labelled --baseline constant --seed 3", "labelled --model labelled/masks --seed 3"],
         "--temperature": ["labelled --baseline constant --temperature 1"],
         "--from-noise": ["labelled --baseline constant --from-noise", "labelled --model toy-bundle --from-noise"],
+        "--batch": ["labelled --baseline constant --batch 4", "labelled --model toy-bundle --batch 4"],
+        "--device": ["labelled --baseline constant --device cpu", "labelled --model toy-bundle --device cpu"],
         "--overwrite": ["labelled --baseline constant --overwrite"],
         "--chains": ["labelled --baseline constant --chains", "labelled --model toy-bundle --chains"],
     },

@@ -36,7 +36,7 @@ Threads = Annotated[
     typer.Option(
         "--threads",
         min=1,
-        help="CPU threads of the network: up to 4 a core. Default: all cores.",
+        help="CPU threads: of the network, or one for each of several images. Up to 4 a core. Default: all cores.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -94,12 +94,14 @@ class Extractor:
         )
         self.cold = ColdStart.of(engine, manifest, self.sampler, from_noise)
 
-    def extract(self, image: Image, *, steps: int | None = None) -> Extraction:
+    def extract(self, image: Image, *, steps: int | None = None, index: int | None = None) -> Extraction:
         """Extracts the foreground of one image, starting where ``cold`` begins.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB of any size.
             steps: Langevin steps; None takes the manifest's, of chains that start so.
+            index: of the image among others, from 0: it gets its noise whether or not those before it were extracted. None
+                goes on with the noise of the last call.
 
         Raises:
             EngineError: the chain diverged or the backend failed.
@@ -113,11 +115,14 @@ class Extractor:
         count = self.cold.steps if steps is None else steps
         if count < 1:
             raise UsageError(f"{steps} steps are too few: give 1 or more")
+        if index is not None:
+            self.seek(index, count)
         return self.trial(image, count)
 
-    def skip(self, steps: int | None = None) -> None:
-        """Uses up the noise of one call of ``extract``, so that the next image gets what it would get after it."""
-        self.sampler.skip(self.cold.steps if steps is None else steps, start=not self.cold.is_learned)
+    def seek(self, index: int, steps: int | None = None) -> None:
+        """Makes the noise of image ``index``, from 0, the next one, where every image before it takes ``steps`` steps."""
+        draws = self.sampler.draws(self.cold.steps if steps is None else steps, start=not self.cold.is_learned)
+        self.sampler.seek(index * draws)
 
     def trial(self, image: Image, steps: int) -> Extraction:
         """``steps`` steps, as ``extract``; of a model of a fixed camera only the time they take has a meaning.

@@ -95,10 +95,13 @@ class LangevinSampler:
         """A latent ``(B, D)`` from N(0, I), where a cold start begins."""
         return self._random.draw(self._inputs["z"].shape)
 
-    def skip(self, steps: int, start: bool = True) -> None:
-        """Uses up the noise of a chain of ``steps`` steps, and that of its start if it begins there."""
-        for _ in range(start + (steps if self._temperature else 0)):
-            self.noise()
+    def draws(self, steps: int, start: bool = True) -> int:
+        """How many draws of noise a chain of ``steps`` steps takes, with that of its start if it begins there."""
+        return start + (steps if self._temperature else 0)
+
+    def seek(self, draw: int) -> None:
+        """Makes the noise's draw number ``draw``, counted from 0, the next one."""
+        self._random.seek(draw)
 
     def give(self, **inputs: Array) -> None:
         """Sets further inputs of the graph, by name, for the runs that follow: a given background and its scale."""

@@ -46,6 +46,10 @@ class NormalNoise:
         self._key = (seed & 0xFFFF_FFFF, seed >> 32)
         self._draw = 0
 
+    def seek(self, draw: int) -> None:
+        """Makes ``draw``, counted from 0, the next one."""
+        self._draw = draw
+
     def draw(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """The next draw: float32 of ``shape``."""
         count = math.prod(shape)

@@ -1,5 +1,6 @@
 """From a frame to its mask: videos and live sources are tracked, still images each start from noise."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from drc_runtime.camera.adaptation import Adaptation
@@ -11,6 +12,7 @@ from drc_runtime.inference.tracking import FRAME_SECONDS
 from drc_runtime.pipeline.fit_check import FitCheck
 from drc_runtime.pipeline.options import Notice
 from drc_runtime.pipeline.rate_meter import RateMeter
+from drc_runtime.pipeline.side_by_side import SideBySide
 from drc_runtime.views.controls import Controls
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class FrameExtractor:
     """Extracts the frames of one source in their order.
 
     Args:
-        extractor: of the model.
+        extractor: of the model; several side by side are for images.
         source: decides whether frames are tracked. A live source and a folder survive a frame on which the network fails.
         controls: the number of steps that a person has set holds from the next frame on.
         steps: Langevin steps for each frame. None takes what fits ``rate``, and not more than the bundle's own number.
@@ -49,7 +51,7 @@ class FrameExtractor:
 
     def __init__(
         self,
-        extractor: "Extractor",
+        extractor: "Extractor | SideBySide",
         source: Source,
         controls: Controls,
         *,
@@ -60,10 +62,11 @@ class FrameExtractor:
         background: "Array | None" = None,
     ) -> None:
         self.failures: list[str] = []
-        self._extractor, self._source, self._controls = extractor, source, controls
+        self._extractor = extractor.first if isinstance(extractor, SideBySide) else extractor
+        self._images, self._source, self._controls = extractor, source, controls
         self._steps, self._notice, self._adaptation = steps, notice, adaptation
         self._known = background
-        self._fit = FitCheck(extractor.manifest, is_still=source.is_still, count=source.count)
+        self._fit = FitCheck(self._extractor.manifest, is_still=source.is_still, count=source.count)
         self._rate = rate if rate is not None else float(source.rate) if source.live and source.rate else None
         self._meter = RateMeter() if rate is None and source.live else None
         self._reconnects = 0
@@ -72,7 +75,6 @@ class FrameExtractor:
         self._failed_in_a_row = 0
         self._track: Track | None = None
         self._track_steps = 0
-        self._skipped = 0
         self._seconds: float | None = None
 
     def extract(self, frame: Frame) -> "Extraction | None":
@@ -119,12 +121,18 @@ class FrameExtractor:
         self._extractor, self._track = extractor, after
         self._fit = FitCheck(extractor.manifest, is_still=False, count=None)
 
+    def ahead(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """``frames``; where images are extracted side by side, those that follow are begun meanwhile."""
+        if isinstance(self._images, SideBySide):
+            return self._images.ahead(frames, self._still_steps)
+        return frames
+
+    def _still_steps(self) -> int | None:
+        return self._controls.settings.steps or self._steps
+
     def _extract_still(self, frame: Frame) -> "Extraction":
-        # Skipped images use up their noise too, so that a resumed folder gets the results of an uninterrupted run.
-        while self._skipped < self._source.skipped:
-            self._extractor.skip(self._steps)
-            self._skipped += 1
-        return self._extractor.extract(frame.image, steps=self._controls.settings.steps or self._steps)
+        # by its place in the source, so that a resumed folder gets the results of an uninterrupted run
+        return self._images.extract(frame.image, steps=self._still_steps(), index=frame.index)
 
     def _extract_next(self, frame: Frame) -> "Extraction":
         if self._track is None:

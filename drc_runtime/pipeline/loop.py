@@ -31,6 +31,7 @@ def process(
     window: "WindowSink | None" = None,
     progress: Progress | None = None,
     keep_time: bool = False,
+    ahead: Callable[[Iterator[Frame]], Iterator[Frame]] | None = None,
 ) -> bool:
     """Extracts and writes frames until the source ends, the window is closed or Ctrl-C is pressed.
 
@@ -42,6 +43,7 @@ def process(
         window: shows every frame, in this thread.
         progress: called after each frame with the number of frames done, skipped ones included, and their total.
         keep_time: frames of a file come no faster than its own rate.
+        ahead: passes frames on and begins to extract those that follow, see ``FrameExtractor.ahead``.
 
     Returns:
         Whether Ctrl-C ended it; what is finished is kept.
@@ -52,7 +54,7 @@ def process(
     done = 0
     try:
         with closing(frames):
-            for frame in frames:
+            for frame in frames if ahead is None else ahead(frames):
                 paused = wait_while_paused(controls, window)
                 if window is not None and window.closed:
                     break

@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drc_runtime.engines import PROCESSOR
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Frame, Sink, Source
+from drc_runtime.machine import available_cores
 from drc_runtime.outputs import Claim, claim_file, claim_folder
 from drc_runtime.pipeline.check_options import allows_window, check_camera, check_for_source, check_model
 from drc_runtime.pipeline.frame_extractor import FrameExtractor
@@ -33,6 +35,7 @@ from drc_runtime.pipeline.options import (
 )
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.pipeline.resume import Job, open_job
+from drc_runtime.pipeline.side_by_side import SideBySide
 from drc_runtime.pipeline.signals import GracefulShutdown
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
@@ -126,7 +129,7 @@ def run(
         if choice.why is not None:
             notice(choice.why)
         extractor = FrameExtractor(
-            loaded,
+            _for_images(loaded, opened, choice.bundle, model, stack),
             opened,
             controls,
             steps=model.steps,
@@ -173,6 +176,7 @@ def run(
             window=window,
             progress=callbacks.progress,
             keep_time=for_viewers_only,
+            ahead=extractor.ahead,
         )
         shutdown.raising = False
         if opened.live:
@@ -283,6 +287,18 @@ def _learn(
         return opened, learned
     opened.close()
     return stack.enter_context(open_source(spec, notice=notice)), learned
+
+
+def _for_images(
+    loaded: "Extractor", source: Source, bundle: Path, model: ModelOptions, stack: ExitStack
+) -> "Extractor | SideBySide":
+    """On a processor, images are extracted side by side, one thread each: as many as there are threads."""
+    threads = model.threads or available_cores()
+    count = threads if source.count is None else min(threads, source.count)
+    if not source.is_still or model.engine != PROCESSOR or count == 1:
+        return loaded
+    alone = replace(model, threads=1)
+    return stack.enter_context(closing(SideBySide([_load_extractor(bundle, alone) for _ in range(count)])))
 
 
 def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":

@@ -1,7 +1,7 @@
 """``drc eval``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,6 +56,14 @@ def evaluate(
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
     ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many images or frames, from the first on.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Images that a run samples together. Default: 16.")
+    ] = None,
+    device: Annotated[
+        Literal["cpu", "cuda"] | None,
+        typer.Option(help="Where a run is sampled. Default: a GPU where there is one."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a --table or figures of --gallery that drc wrote.")
     ] = False,
@@ -75,7 +83,10 @@ def evaluate(
     from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
 
     models = [Path(name) for name in _names(model)]
-    options = EvaluationOptions(truth, steps, skip, seed, temperature, from_noise, size, chains, gallery)
+    part = None if limit is None else (0, limit)
+    options = EvaluationOptions(
+        truth, steps, skip, seed, temperature, from_noise, size, chains, gallery, part, batch, device
+    )
     with claim_outputs(table, gallery, data, overwrite=overwrite):
         with Activity() as progress:
             progress("measuring")

@@ -88,7 +88,7 @@ def measure(
     skipped = (SUBTRACTOR_WARM_UP if options.skip is None else options.skip) if sequence else 0
     tallies: dict[str, _Tally] = {}
     done = 0
-    together = BATCH if model is not None and is_run(model) and not sequence else 1
+    together = 1 if model is None or is_masks(model) or sequence else options.batch or BATCH
     for batch in _batches(islice(load_evaluation(data, options.truth), *(options.part or (None,))), together):
         if options.size is not None:
             batch = [_scaled(labelled, options.size) for labelled in batch]

@@ -1,7 +1,10 @@
 """Masks that a run or a bundle gives labelled images: sampled from noise, tracked, or read from the training chains."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,6 +17,7 @@ from drc_runtime.images import Image, list_images
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MASKS, MaskReader
+from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.data.source import image_folder
@@ -50,10 +54,13 @@ def model_segmenter(
         gallery: draws every image.
     """
     run = _Run(model) if is_run(model) else None
-    extractor = _extractor(model, run, 1 if sequence else BATCH, options)
+    batch = options.batch or BATCH
+    extractor = _extractor(model, run, 1 if sequence else batch, options)
+    if not run and not sequence and extractor.manifest.background != "input":
+        return _images_segmenter(model, options, gallery)
     single = _extractor(model, run, 1, options) if run else extractor  # an image's noise does not depend on the batch
     settings, size, steps = extractor.manifest.sampler, extractor.manifest.image_size, options.steps
-    rows = BATCH if run and not sequence else 1
+    rows = batch if run and not sequence else 1
     if extractor.manifest.background == "input":
         return _camera_segmenter(extractor, run, sequence, steps, gallery)
     last: Array | None = None
@@ -61,13 +68,13 @@ def model_segmenter(
     def sample(images: Sequence[Image]) -> PosteriorSample:
         nonlocal last
         tensors = np.concatenate([to_tensor(image, size)[None] for image in images])
-        start, count, sizes = last, steps or settings.track_steps, None
+        start, taken, sizes = last, steps or settings.track_steps, None
         if start is None or not sequence:
             start = np.concatenate([single.cold.z(tensor) for tensor in tensors])
-            count = max(single.cold.steps, steps or 0) if sequence else steps or single.cold.steps
-            sizes = single.cold.sizes(count)
+            taken = max(single.cold.steps, steps or 0) if sequence else steps or single.cold.steps
+            sizes = single.cold.sizes(taken)
         padded = [*range(len(images)), *[0] * (rows - len(images))]  # the batch has a fixed size
-        found = extractor.sampler.run(tensors[padded], start[padded], count, sizes)
+        found = extractor.sampler.run(tensors[padded], start[padded], taken, sizes)
         last = found.z
         return found
 
@@ -82,11 +89,38 @@ def model_segmenter(
     return segment
 
 
-def _extractor(model: Path, run: "_Run | None", batch: int, options: EvaluationOptions) -> Extractor:
+def _images_segmenter(model: Path, options: EvaluationOptions, gallery: Gallery | None) -> BatchSegmenter:
+    """Masks of a bundle for images: as many at a time as there are cores, each by an Extractor of one thread."""
+    idle: SimpleQueue[Extractor] = SimpleQueue()
+    for _ in range(available_cores()):
+        idle.put(extractor := _extractor(model, None, 1, options, threads=1))
+    pool, places = ThreadPoolExecutor(idle.qsize(), "drc-image"), count()
+
+    def sample(image: Image, place: int) -> PosteriorSample:
+        own = idle.get()
+        try:
+            own.seek(place, options.steps)
+            tensor, taken = to_tensor(image, own.manifest.image_size), options.steps or own.cold.steps
+            return own.sampler.run(tensor, own.cold.z(tensor), taken, own.cold.sizes(taken)).copy()
+        finally:
+            idle.put(own)
+
+    def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
+        samples = pool.map(sample, [labelled.image for labelled in batch], islice(places, len(batch)))
+        return [
+            _read(extractor, None, labelled, found, gallery) for labelled, found in zip(batch, samples, strict=True)
+        ]
+
+    return segment
+
+
+def _extractor(
+    model: Path, run: "_Run | None", batch: int, options: EvaluationOptions, threads: int | None = None
+) -> Extractor:
     seed, temperature = options.seed or 0, options.temperature or 0.0
     if run:
-        return run.extractor(batch, seed, temperature, options.from_noise)
-    return Extractor(model, seed=seed, temperature=temperature, from_noise=options.from_noise)
+        return run.extractor(batch, seed, temperature, options.from_noise, options.device)
+    return Extractor(model, threads=threads, seed=seed, temperature=temperature, from_noise=options.from_noise)
 
 
 def _camera_segmenter(
@@ -159,10 +193,12 @@ class _Run:
         self.config: Config
         self.model, self.config, _ = load_model(folder)
 
-    def extractor(self, batch: int, seed: int, temperature: float = 0.0, from_noise: bool = False) -> Extractor:
+    def extractor(
+        self, batch: int, seed: int, temperature: float = 0.0, from_noise: bool = False, device: str | None = None
+    ) -> Extractor:
         from drc_train.sampling.torch_engine import TorchEngine, manifest_of
 
-        engine = TorchEngine(self.model, self.config, batch)
+        engine = TorchEngine(self.model, self.config, batch, device)
         manifest = manifest_of(self.config, self.name, self.model)
         return Extractor.over(engine, manifest, seed=seed, temperature=temperature, from_noise=from_noise)
 

@@ -34,6 +34,10 @@ class EvaluationOptions:
     """Folder for figures: the first and the worst extractions, samples of the prior, statistics of the data."""
     part: tuple[int, int] | None = None
     """Only the images from the first number up to the second, counted from 0; None takes all."""
+    batch: int | None = None
+    """Images whose chains a run samples together; default 16."""
+    device: str | None = None
+    """Where a run is sampled: ``cpu`` or ``cuda``; default: a GPU where there is one."""
 
 
 def check_options(
@@ -65,5 +69,13 @@ def check_options(
         raise UsageError("--temperature has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.from_noise and (options.chains or not sampled):
         raise UsageError("--from-noise has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
+    runs = [model for model in models if is_run(model)]
+    batched = runs and not options.chains and not all(is_sequence(name) for name in data)
+    if options.batch is not None and not batched:
+        raise UsageError("--batch has no effect: no run samples images here; leave it out")
+    if options.device is not None and (options.chains or not runs):
+        raise UsageError(
+            "--device has no effect: no run is sampled here, and a bundle runs on the processor; leave it out"
+        )
     if options.skip is not None and not any(is_sequence(name) for name in data):
         raise UsageError("--skip has no effect: it is for the first frames of a clip, not for images; leave it out")

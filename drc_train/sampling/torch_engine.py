@@ -60,9 +60,22 @@ def _schedule(start: float, end: float) -> Schedule | None:
 class TorchEngine:
     """Runs ``posterior_step`` with PyTorch's autograd, on a GPU where there is one, and ``initial_latent`` if the run has it."""
 
-    def __init__(self, model: RegionModel, config: Config, batch: int = 1) -> None:
-        """Takes a model, which stays where it is: a GPU gets a copy."""
-        self._model = deepcopy(model).cuda() if torch.cuda.is_available() else model
+    def __init__(self, model: RegionModel, config: Config, batch: int = 1, device: str | None = None) -> None:
+        """Takes a model, which stays where it is: a GPU gets a copy.
+
+        Args:
+            model: the networks.
+            config: of the run.
+            batch: B of every call.
+            device: ``cpu`` or ``cuda``; None takes a GPU where there is one.
+
+        Raises:
+            EngineError: ``cuda``, and there is no GPU that PyTorch can use.
+        """
+        has_gpu = torch.cuda.is_available()
+        if device == "cuda" and not has_gpu:
+            raise EngineError("PyTorch finds no GPU here: leave --device out, or take --device cpu")
+        self._model = deepcopy(model).cuda() if has_gpu and device != "cpu" else model
         self._config = config
         size = config.model.image_size
         latent = np.zeros((batch, config.model.latent.total), np.float32)

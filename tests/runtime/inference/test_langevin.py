@@ -96,11 +96,11 @@ def test_the_noise_of_a_smaller_step_is_that_of_a_langevin_step_of_its_size(toy_
     assert abs(np.std(ends) / (0.5 * 0.1) - 1) < 0.1
 
 
-def test_a_skipped_chain_uses_up_its_noise(toy_bundle: Path) -> None:
+def test_seeking_past_a_chain_gives_what_follows_it(toy_bundle: Path) -> None:
     for temperature in (0.0, 1.0):
         one, other = (sampler(toy_bundle, temperature=temperature) for _ in range(2))
         one.run(tensor(toy_bundle), one.noise(), 3)
-        other.skip(3)
+        other.seek(other.draws(3))
         assert np.array_equal(one.noise(), other.noise())
 
 

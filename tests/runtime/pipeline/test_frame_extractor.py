@@ -36,20 +36,18 @@ class Scripted:
         self.failing, self.failing_calls = failing or set(), failing_calls or set()
         self.calls = 0
         self.asked: list[object] = []
-        self.sampler = SimpleNamespace(noise=lambda: self.asked.append("noise"))
+        self.indices: list[int | None] = []
         self.manifest = SimpleNamespace(
             sampler=SimpleNamespace(track_steps=2), training={}, image_size=(1, 1), name="scripted"
         )
 
-    def extract(self, image: np.ndarray, *, steps: int | None) -> str:
+    def extract(self, image: np.ndarray, *, steps: int | None, index: int | None = None) -> str:
         self.calls += 1
+        self.indices.append(index)
         if int(image[0, 0, 0]) in self.failing or self.calls in self.failing_calls:
             raise EngineError("not finite")
         self.asked.append(("extract", steps))
         return f"extraction {image[0, 0, 0]}"
-
-    def skip(self, steps: int | None = None) -> None:
-        self.sampler.noise()
 
     def trial(self, image: np.ndarray, steps: int) -> str:
         return self.extract(image, steps=steps)
@@ -72,14 +70,12 @@ def test_still_images_each_start_from_noise() -> None:
     assert extractor.asked == [("extract", 3)] * 2
 
 
-def test_skipped_images_use_up_their_noise() -> None:
+def test_an_image_has_the_noise_of_its_place_in_the_source() -> None:
     extractor, source = Scripted(), Described(None, count=9)
     extract = FrameExtractor(extractor, source, Controls()).extract
-    for skipped, index in ((2, 2), (2, 3), (5, 7)):
-        source.skipped = skipped
+    for index in (2, 3, 7):
         extract(frame(index))
-    image = ("extract", None)
-    assert extractor.asked == ["noise", "noise", image, image, "noise", "noise", "noise", image]
+    assert extractor.indices == [2, 3, 7]
 
 
 def test_a_video_is_one_track_without_a_limit() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.errors import EngineError, TrainingError, UsageError
+from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MaskReader
 from drc_train.config import load_config
@@ -57,6 +58,23 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
     for (masks, _), (_, image, *_) in zip(found, labelled, strict=True):
         alone = extractor.extract(image, steps=3).probability
         assert np.abs(masks["responsibility"].astype(int) - alone).max() <= 1
+
+
+def test_images_side_by_side_get_what_a_bundle_gives_them_one_after_the_other(data: Path, toy_bundle: Path) -> None:
+    labelled = list(load_evaluation(str(data)))
+    together = model_segmenter(toy_bundle, False, EvaluationOptions(steps=3, seed=5, temperature=1.0))
+    found = [*together(labelled[:16]), *together(labelled[16:])]
+    extractor = Extractor(toy_bundle, threads=1, seed=5, temperature=1.0)
+    for (masks, _), it in zip(found, labelled, strict=True):
+        assert np.array_equal(masks["responsibility"], extractor.extract(it.image, steps=3).probability)
+
+
+def test_a_gpu_that_is_not_there_is_refused(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    folder, _ = run(tmp_path, data, *tiny_overrides)
+    with pytest.raises(EngineError, match="--device"):
+        model_segmenter(folder, False, EvaluationOptions(device="cuda"))
 
 
 def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
