@@ -148,7 +148,7 @@ def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gall
     if is_masks(model):
         return lambda batch: [read_masks(model, labelled) for labelled in batch]
     if options.chains:
-        return chain_segmenter(model, Path(data), gallery)
+        return chain_segmenter(model, Path(data), options, gallery)
     return model_segmenter(model, is_sequence(data), options, gallery)
 
 

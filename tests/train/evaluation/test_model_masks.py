@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from drc_runtime.errors import TrainingError, UsageError
+from drc_runtime.inference.cut import refine
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MaskReader
 from drc_train.config import load_config
@@ -62,7 +63,8 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
 def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
     folder, learner = run(tmp_path, data, *tiny_overrides)
     labelled = list(load_evaluation(str(data)))
-    found = chain_segmenter(folder, data)(labelled[3:])
+    found = chain_segmenter(folder, data, EvaluationOptions(refine="none"))(labelled[3:])
+    refined = chain_segmenter(folder, data, EvaluationOptions(refine="cut"))(labelled[3:])
     extractor = load_extractor(folder)
     regions = learner.model(learner.chains.posterior)
     maps = [tensor.detach().numpy() for tensor in (regions.mask, regions.foreground, regions.background)]
@@ -72,6 +74,8 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
             sample = PosteriorSample(nothing, nothing, *(values[index : index + 1] for values in maps))
             expected = MaskReader(extractor.manifest, reading).probability(labelled[index].image, sample)
             assert np.abs(masks[reading].astype(int) - expected).max() <= 1
+            again = refine(labelled[index].image, masks[reading])
+            np.testing.assert_array_equal(refined[index - 3].masks[reading], again)
     assert not np.array_equal(found[0][0]["mixture"], found[1][0]["mixture"])
     assert evaluate(folder, str(data), options=EvaluationOptions(chains=True))["mixture"]["images"] == 19
 
@@ -79,12 +83,12 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
 def test_chains_of_other_images_are_refused(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
     folder, _ = run(tmp_path, data, *tiny_overrides)
     with pytest.raises(UsageError, match="not a folder"):
-        chain_segmenter(folder, tmp_path / "nothing")
+        chain_segmenter(folder, tmp_path / "nothing", EvaluationOptions())
     with pytest.raises(UsageError, match="no run"):
-        chain_segmenter(data, data)
+        chain_segmenter(data, data, EvaluationOptions())
     (data / "images" / "03.png").unlink()
     with pytest.raises(TrainingError, match="19 chains, but .* 18 images"):
-        chain_segmenter(folder, data)
+        chain_segmenter(folder, data, EvaluationOptions())
 
 
 def test_slots_are_measured_as_a_partition_and_written_as_one(
