@@ -36,7 +36,8 @@ def evaluate(
     gallery: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write figures there: first and worst masks, prior samples, statistics of the data."
+            metavar="DIR",
+            help="Write figures there: first, best, median and worst masks, prior samples, statistics of the data.",
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Langevin steps. Default: the model's own.")] = None,

@@ -34,7 +34,7 @@ class EvaluationOptions:
     chains: bool = False
     """Take each image's latent from the run's training chains instead; the data is the folder that the run learned from."""
     gallery: Path | None = None
-    """Folder for figures: the first and the worst extractions, samples of the prior, statistics of the data."""
+    """Folder for figures: the first, best, median and worst masks, samples of the prior, statistics of the data."""
     part: tuple[int, int] | None = None
     """Only the images from the first number up to the second, counted from 0; None takes all."""
 
