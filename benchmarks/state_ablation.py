@@ -1,4 +1,4 @@
-"""What each part of a fixed camera's state brings: F1 of the bundled model on clips with masks, with one part taken away at a time.
+"""What each part of a fixed camera's state brings: F1 of the bundled model on clips, with one part taken away at a time.
 
     python benchmarks/state_ablation.py CLIP_FOLDER... [--model fixed-camera]
 

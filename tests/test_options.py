@@ -131,6 +131,7 @@ REFUSED: dict[str, dict[str, list[str]]] = {
     "run": {
         "--soft": ["clip.avi --out out.avi --soft", "photo.png --out out.png --soft"],
         "--from-noise": ["clip.avi --masks out --model toy-bundle --from-noise"],
+        "--refine": ["clip.avi --masks out --refine cut", "clip.avi --masks out --refine none"],
         "--alpha": ["clip.avi --masks out --alpha", "images --masks out --alpha"],
         "--audio": ["clip.avi --masks out --audio", "clip.avi --masks out --no-audio", "images --out out --no-audio"],
         "--background": ["clip.avi --masks out --background blur", "images --masks out --background mask"],
@@ -154,7 +155,10 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--adapt": ["clip.avi --masks out --adapt light", "images --masks out --adapt light"],
         "--absorb": ["clip.avi --masks out --absorb 90s", "clip.avi --masks out --adapt light --absorb never"],
     },
-    "batch": {"--from-noise": ["images --masks out --model toy-bundle --from-noise"]},
+    "batch": {
+        "--from-noise": ["images --masks out --model toy-bundle --from-noise"],
+        "--refine": ["clips --masks out --model toy-bundle --refine cut"],
+    },
     "train": {
         "--preset": ["images --out run --resume --preset edge-32"],
         "--protocol": [
@@ -175,6 +179,11 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--from-noise": ["labelled --baseline constant --from-noise", "labelled --model toy-bundle --from-noise"],
         "--batch": ["labelled --baseline constant --batch 4", "labelled --model toy-bundle --batch 4"],
         "--device": ["labelled --baseline constant --device cpu", "labelled --model toy-bundle --device cpu"],
+        "--refine": [
+            "labelled --baseline constant --refine cut",
+            "labelled --model labelled/masks --refine cut",
+            "clip.avi --model toy-bundle --refine none",
+        ],
         "--overwrite": ["labelled --baseline constant --overwrite"],
         "--chains": ["labelled --baseline constant --chains", "labelled --model toy-bundle --chains"],
     },
@@ -216,15 +225,16 @@ ENTRIES = [
 def workplace(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder of a call.
 
-    It holds ``toy-bundle``, ``clip.avi``, ``photo.png``, a folder ``images``, a folder ``labelled`` with masks, an ``ablation``
-    that was begun, and ``run``, where training was begun.
+    It holds ``toy-bundle``, ``clip.avi``, ``photo.png``, a folder ``images``, a folder ``clips``, a folder ``labelled`` with
+    masks, an ``ablation`` that was begun, and ``run``, where training was begun.
     """
     folder = toy_bundle.parent
     image = np.full((32, 48, 3), 20, np.uint8)
     image[:, :24] = 230
     write_video(folder / "clip.avi", [image] * 3)
-    for name in ("images", "labelled/images", "labelled/masks", "ablation", "run"):
+    for name in ("clips", "images", "labelled/images", "labelled/masks", "ablation", "run"):
         (folder / name).mkdir(parents=True)
+    write_video(folder / "clips" / "clip.avi", [image] * 3)
     for name in ("photo.png", "images/a.png", "images/b.png", "labelled/images/a.png"):
         cv2.imwrite(str(folder / name), image)
     cv2.imwrite(str(folder / "labelled" / "masks" / "a.png"), np.where(image[..., 0] > 100, 255, 0).astype(np.uint8))

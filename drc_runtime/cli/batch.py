@@ -15,6 +15,7 @@ from drc_runtime.cli.options import (
     Mask,
     Model,
     Precision,
+    Refine,
     Seed,
     Soft,
     Temperature,
@@ -48,6 +49,7 @@ def batch(
     seed: Seed = 0,
     temperature: Temperature = 0.0,
     from_noise: FromNoise = False,
+    refine: Refine = None,
     address: Annotated[
         str,
         typer.Option(
@@ -85,6 +87,7 @@ def batch(
                 seed=seed,
                 temperature=temperature,
                 from_noise=from_noise,
+                refine=refine,
             ),
             soft=soft,
             address=address,

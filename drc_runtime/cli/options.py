@@ -57,5 +57,13 @@ FromNoise = Annotated[
         "--from-noise", help="Begin chains at noise although the model has an initialiser.", rich_help_panel=MODEL
     ),
 ]
+Refine = Annotated[
+    Literal["cut", "none"] | None,
+    typer.Option(
+        "--refine",
+        help="Cut masks of images again by the image's colours (GrabCut) where the cut agrees. Default: none.",
+        rich_help_panel=MODEL,
+    ),
+]
 Soft = Annotated[bool, typer.Option("--soft", help="Masks hold probabilities, 0 to 255.", rich_help_panel=OUTPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -17,6 +17,7 @@ from drc_runtime.cli.options import (
     Mask,
     Model,
     Precision,
+    Refine,
     Seed,
     Soft,
     Temperature,
@@ -62,6 +63,7 @@ def run(
     seed: Seed = 0,
     temperature: Temperature = 0.0,
     from_noise: FromNoise = False,
+    refine: Refine = None,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -220,6 +222,7 @@ def run(
                 seed=seed,
                 temperature=temperature,
                 from_noise=from_noise,
+                refine=refine,
                 adapt=adapt,
                 absorb=absorb,
             ),

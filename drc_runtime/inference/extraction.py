@@ -19,7 +19,7 @@ class Extraction:
     steps: int
     """Langevin steps taken."""
     milliseconds: dict[str, float] = field(default_factory=dict, compare=False)
-    """Duration of each stage: ``preprocess``, ``steps`` and ``mask``."""
+    """Duration of each stage: ``preprocess``, ``steps``, ``mask`` and, where the mask was refined, ``refine``."""
     begun: float = field(default=0.0, compare=False)
     """Start time in seconds, on the clock of ``time.monotonic()``."""
 

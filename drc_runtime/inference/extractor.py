@@ -1,6 +1,11 @@
 """The public API: images in, foreground masks out."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.bundle.manifest import Manifest
@@ -11,10 +16,12 @@ from drc_runtime.errors import UsageError
 from drc_runtime.images import Image
 from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.cold_start import ColdStart
+from drc_runtime.inference.cut import refine as cut_again
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.inference.golden import check_golden
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
 from drc_runtime.inference.mask import MaskReader, needs_responsibility
+from drc_runtime.inference.options import DEFAULT_REFINEMENT, Sampling, check_refinement
 from drc_runtime.inference.tracking import Track
 
 
@@ -36,8 +43,8 @@ class Extractor:
         seed: int = 0,
         engine: str = "onnxruntime",
         precision: str = "fp32",
-        temperature: float = 0.0,
-        from_noise: bool = False,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        refine: str = DEFAULT_REFINEMENT,
     ) -> None:
         """Loads and checks a bundle.
 
@@ -48,21 +55,21 @@ class Extractor:
             seed: of the noise that cold starts begin from, from 0 to 2^64 - 1.
             engine: the backend, one of ``drc_runtime.engines.ENGINES``.
             precision: ``fp32``, or ``fp16`` if the bundle has it.
-            temperature: scale of the noise in the steps: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13).
-            from_noise: begin chains at noise although the bundle has an initialiser.
+            sampling: the chains' noise and where they begin.
+            refine: what follows the mask of a still image, one of ``REFINEMENTS``; frames of a track are left as they are.
 
         Raises:
             BundleError: the bundle is damaged, or lacks what the backend or the precision needs.
             EngineError: the backend cannot run it, or does not compute what the bundle's golden steps say.
             MissingDependencyError: the backend's package is not installed.
-            UsageError: the mask, backend or precision is unknown, the seed or the temperature is out of range, or ``from_noise``
-                for a bundle without an initialiser.
+            UsageError: the mask, backend, precision or refinement is unknown, the seed or the temperature is out of range, or
+                ``from_noise`` for a bundle without an initialiser.
         """
         loaded = Bundle.load(Path(bundle)).at_precision(precision)
         backend = load_engine(engine, loaded, threads)
         if engine != PROCESSOR:
             check_golden(backend, loaded.manifest, engine, loaded.precision != "fp32")
-        self._set_up(backend, loaded.manifest, mask, seed, temperature, from_noise)
+        self._set_up(backend, loaded.manifest, mask, seed, sampling, refine)
 
     @classmethod
     def over(
@@ -72,30 +79,32 @@ class Extractor:
         *,
         mask: str = "responsibility",
         seed: int = 0,
-        temperature: float = 0.0,
-        from_noise: bool = False,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        refine: str = DEFAULT_REFINEMENT,
     ) -> "Extractor":
         """An Extractor with an engine that is already loaded; arguments and errors as in the constructor."""
         extractor = cls.__new__(cls)
-        extractor._set_up(engine, manifest, mask, seed, temperature, from_noise)
+        extractor._set_up(engine, manifest, mask, seed, sampling, refine)
         return extractor
 
     def _set_up(
-        self, engine: Engine, manifest: Manifest, mask: str, seed: int, temperature: float, from_noise: bool
+        self, engine: Engine, manifest: Manifest, mask: str, seed: int, sampling: Sampling, refine: str
     ) -> None:
+        check_refinement(refine)
+        self._refine = refine
         self.manifest = manifest
         self.reader = MaskReader(manifest, mask)
         self.sampler = LangevinSampler(
             engine,
             responsibility=needs_responsibility(manifest),
             given_background=manifest.background == "input",
-            temperature=temperature,
+            temperature=sampling.temperature,
             seed=seed,
         )
-        self.cold = ColdStart.of(engine, manifest, self.sampler, from_noise)
+        self.cold = ColdStart.of(engine, manifest, self.sampler, sampling.from_noise)
 
     def extract(self, image: Image, *, steps: int | None = None, index: int | None = None) -> Extraction:
-        """Extracts the foreground of one image, starting where ``cold`` begins.
+        """Extracts the foreground of one image, starting where ``cold`` begins, and refines its mask.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB of any size.
@@ -117,7 +126,17 @@ class Extractor:
             raise UsageError(f"{steps} steps are too few: give 1 or more")
         if index is not None:
             self.seek(index, count)
-        return self.trial(image, count)
+        found = self.trial(image, count)
+        if self._refine == "none":
+            return found
+        begun = time.monotonic()
+        probability = self.refined(image, found.probability)
+        milliseconds = found.milliseconds | {"refine": 1000 * (time.monotonic() - begun)}
+        return replace(found, probability=probability, milliseconds=milliseconds)
+
+    def refined(self, image: Image, probability: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A probability ``(H, W)`` uint8 that was read of ``image (H, W, 3)`` uint8 RGB, refined as ``extract`` does."""
+        return probability if self._refine == "none" else cut_again(image, probability)
 
     def seek(self, index: int, steps: int | None = None) -> None:
         """Makes the noise of image ``index``, from 0, the next one, where every image before it takes ``steps`` steps."""
@@ -125,7 +144,7 @@ class Extractor:
         self.sampler.seek(index * draws)
 
     def trial(self, image: Image, steps: int) -> Extraction:
-        """``steps`` steps, as ``extract``; of a model of a fixed camera only the time they take has a meaning.
+        """``steps`` steps as of ``extract``, not refined; of a model of a fixed camera only the time they take has a meaning.
 
         Raises:
             EngineError: the chain diverged or the backend failed.

@@ -75,6 +75,8 @@ def run_batch(
     model = replace(model, bundle=bundle)
     if model.from_noise:
         check_from_noise(read_manifest(bundle), from_noise=True)
+    if model.refine is not None and not any(is_listed(path) for path, _ in list_items(Path(source))):
+        raise UsageError(f"--refine is for images, and {source} has only videos, which are tracked: leave it out")
     ray = require("ray", extra="ray", purpose="drc batch")
     require("ray.data", extra="ray", purpose="drc batch")
     items = list_items(Path(source))

@@ -36,8 +36,8 @@ class ExtractionActor:
             seed=model.seed,
             engine=model.engine,
             precision=model.precision,
-            temperature=model.temperature,
-            from_noise=model.from_noise,
+            sampling=model.sampling,
+            refine=model.refinement,
         )
         self._model, self._soft, self._job = model, soft, job
         self._writer = uuid.uuid4().hex

@@ -36,6 +36,8 @@ def check_for_source(source: Source, model: ModelOptions, outputs: OutputOptions
     """
     if source.is_still:
         _check_still(model, outputs, watch)
+    elif model.refine is not None:
+        raise UsageError("--refine is for images; frames of a camera, a stream or a video are tracked: leave it out")
     if outputs.audio is not None:
         _check_audio(source, outputs)
     if outputs.background is not None and not _is_seen(source, outputs, watch):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from drc_runtime.camera.adaptation import ABSORB_SECONDS, ADAPT, Adaptation
 from drc_runtime.errors import UsageError
+from drc_runtime.inference.options import DEFAULT_REFINEMENT, Sampling, check_refinement
 from drc_runtime.machine import check_threads
 from drc_runtime.pipeline.learn_state import LearnCallback
 from drc_runtime.views.controls import OVERLAYS
@@ -53,11 +54,23 @@ class ModelOptions:
     """Scale of the noise in the steps, in [0, 10]: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13)."""
     from_noise: bool = False
     """Chains begin at noise although the bundle has an initialiser."""
+    refine: str | None = None
+    """What follows the mask of a still image, one of ``REFINEMENTS``. None takes ``DEFAULT_REFINEMENT``."""
     adapt: str | None = None
     """What of a fixed camera's state may change, see ``Adaptation.what``. None takes its default."""
     absorb: str | None = None
     """Duration after which a thing that stays becomes background, such as ``30m``, or ``never``. None takes the default of
     ``Adaptation``."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How chains begin and go on."""
+        return Sampling(self.temperature, self.from_noise)
+
+    @property
+    def refinement(self) -> str:
+        """What follows the mask of a still image."""
+        return self.refine or DEFAULT_REFINEMENT
 
     @property
     def adaptation(self) -> Adaptation:
@@ -75,6 +88,7 @@ class ModelOptions:
         if self.absorb is not None and self.adapt not in (None, "all"):
             raise UsageError(f"--absorb has no effect with --adapt {self.adapt}: leave out one of them")
         _ = self.adaptation
+        check_refinement(self.refine)
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"--steps {self.steps} is too few; use 1 or more")
         if self.rate is not None and not 0 < self.rate <= HIGHEST_RATE:

@@ -116,7 +116,7 @@ class Job:
         if earlier == self.settings:
             return
         known = earlier if isinstance(earlier, dict) else {}
-        differing = [key for key, value in self.settings.items() if key not in known or known[key] != value]
+        differing = [key for key in self.settings | known if known.get(key) != self.settings.get(key)]
         what = ", ".join(differing) or "settings"
         raise UsageError(f"{option}: {folder} was made with another {what}; name another folder")
 
@@ -154,12 +154,14 @@ def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: Outpu
     """
     read_manifest(bundle)
     background = outputs.background or DEFAULT_BACKGROUND
-    # left out at its default, so that runs from before the setting go on
-    noise: dict[str, object] = {"temperature": model.temperature} if model.temperature else {}
+    # left out where they change nothing, so that runs from before these settings go on
+    rest: dict[str, object] = {"temperature": model.temperature} if model.temperature else {}
     if model.from_noise:
-        noise["from_noise"] = True
+        rest["from_noise"] = True
+    if model.refinement != "none":
+        rest["refine"] = model.refinement
     return {
-        **noise,
+        **rest,
         "command": command,
         "bundle": digest(bundle / MANIFEST),  # it holds the graphs' hashes
         "version": __version__,

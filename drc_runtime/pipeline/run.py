@@ -312,6 +312,6 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
         seed=model.seed,
         engine=model.engine,
         precision=model.precision,
-        temperature=model.temperature,
-        from_noise=model.from_noise,
+        sampling=model.sampling,
+        refine=model.refinement,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from drc_runtime.cli.options import Json
+from drc_runtime.cli.options import Json, Refine
 from drc_runtime.plain_text import plain
 
 
@@ -36,7 +36,8 @@ def evaluate(
     gallery: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write figures there: first and worst masks, prior samples, statistics of the data."
+            metavar="DIR",
+            help="Write figures there: first, best, median and worst masks, prior samples, statistics of the data.",
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Langevin steps. Default: the model's own.")] = None,
@@ -53,6 +54,7 @@ def evaluate(
     from_noise: Annotated[
         bool, typer.Option("--from-noise", help="Begin chains at noise although the model has an initialiser.")
     ] = False,
+    refine: Refine = None,
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
     ] = None,
@@ -85,7 +87,7 @@ def evaluate(
     models = [Path(name) for name in _names(model)]
     part = None if limit is None else (0, limit)
     options = EvaluationOptions(
-        truth, steps, skip, seed, temperature, from_noise, size, chains, gallery, part, batch, device
+        truth, steps, skip, seed, temperature, from_noise, refine, size, chains, gallery, part, batch, device
     )
     with claim_outputs(table, gallery, data, overwrite=overwrite):
         with Activity() as progress:

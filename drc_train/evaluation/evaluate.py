@@ -89,9 +89,7 @@ def measure(
     tallies: dict[str, _Tally] = {}
     done = 0
     together = 1 if model is None or is_masks(model) or sequence else options.batch or BATCH
-    for batch in _batches(islice(load_evaluation(data, options.truth), *(options.part or (None,))), together):
-        if options.size is not None:
-            batch = [_scaled(labelled, options.size) for labelled in batch]
+    for batch in _batches(_measured(data, options), together):
         for segmenter in segmenters:
             start = time.perf_counter()
             found = segmenter(batch)
@@ -111,7 +109,7 @@ def measure(
         )
     if gallery is not None and options.gallery is not None and model is not None:
         write_statistics(options.gallery, load_evaluation(data, options.truth))
-        gallery.write()
+        gallery.write(_measured(data, options))
         if is_run(model):
             draw_run(model, options.gallery, options.seed or 0)
     return {name: tally.figures() for name, tally in tallies.items()}
@@ -138,6 +136,12 @@ class _Tally:
         )
 
 
+def _measured(data: str, options: EvaluationOptions) -> Iterator[Labelled]:
+    """The images that are measured, at the size at which they are."""
+    for labelled in islice(load_evaluation(data, options.truth), *(options.part or (None,))):
+        yield labelled if options.size is None else _scaled(labelled, options.size)
+
+
 def _batches(images: Iterable[Labelled], size: int) -> Iterator[list[Labelled]]:
     remaining = iter(images)
     while batch := list(islice(remaining, size)):
@@ -148,7 +152,7 @@ def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gall
     if is_masks(model):
         return lambda batch: [read_masks(model, labelled) for labelled in batch]
     if options.chains:
-        return chain_segmenter(model, Path(data), gallery)
+        return chain_segmenter(model, Path(data), options, gallery)
     return model_segmenter(model, is_sequence(data), options, gallery)
 
 

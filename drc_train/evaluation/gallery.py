@@ -1,6 +1,7 @@
-"""Figures of a model for ``drc eval --gallery``: its first and worst extractions, samples of its prior, its re-assignment."""
+"""Figures of a model for ``drc eval --gallery``: its extractions, samples of its prior, its re-assignment."""
 
 import heapq
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.preprocess import resize, to_tensor
 from drc_train.data.evaluation import Labelled
 from drc_train.evaluation.metrics import Mask, iou
+from drc_train.evaluation.sheet import Sheet
 from drc_train.figures.tiles import Map, assemble, extraction_labels, extraction_tiles
 from drc_train.figures.write import write_images
 
@@ -21,7 +23,8 @@ COLUMNS = 12
 class Gallery:
     """Collects extractions while they are measured, and draws them.
 
-    The first ones (Figs. 3, S5 to S8) and the worst (Fig. S9) become grids; the masks of slots become files.
+    The first ones (Figs. 3, S5 to S8) and the worst (Fig. S9) become grids, the best, median and worst masks a sheet; the masks
+    of slots become files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,6 +33,7 @@ class Gallery:
         self._first: list[list[Image]] = []
         self._worst: list[tuple[float, int, list[Image]]] = []  # a heap with the best of the worst first
         self._seen = 0
+        self._sheet = Sheet()
 
     def add(self, labelled: Labelled, sample: PosteriorSample, mask: Mask, slots: Map | None) -> None:
         """Adds one image.
@@ -51,6 +55,7 @@ class Gallery:
             shares = [cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) for share in slots]
             masks = {str(number): np.rint(255 * share).astype(np.uint8) for number, share in enumerate(shares)}
             write_images(self._folder / "slots" / labelled.name, masks)
+        self._sheet.add(labelled, mask)
         if not labelled.mask.any():
             return
         self._seen += 1
@@ -71,8 +76,11 @@ class Gallery:
         entry = (-score, self._seen, column)  # the count breaks ties, because columns cannot be compared
         (heapq.heappush if len(self._worst) < COLUMNS else heapq.heappushpop)(self._worst, entry)
 
-    def write(self) -> list[Path]:
-        """Writes ``extractions.png`` and ``worst.png``, the worst first; nothing if no image with a foreground was added.
+    def write(self, data: Iterable[Labelled]) -> list[Path]:
+        """Writes ``extractions.png``, ``worst.png``, the worst first, and ``sheet.png``; nothing if no image had a foreground.
+
+        Args:
+            data: the same images as were added, in their order.
 
         Returns:
             The files.
@@ -85,6 +93,9 @@ class Gallery:
         worst = [column for _, _, column in sorted(self._worst, reverse=True)]
         labels = extraction_labels(truth=True, slots=len(worst[0]) > len(extraction_labels(truth=True)))
         images = {"extractions": assemble(self._first, labels), "worst": assemble(worst, labels)}
+        sheet = self._sheet.draw(data)
+        if sheet is not None:
+            images["sheet"] = sheet
         return write_images(self._folder, images)
 
 

@@ -17,6 +17,7 @@ from drc_runtime.images import Image, list_images
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MASKS, MaskReader
+from drc_runtime.inference.options import Sampling
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import to_tensor
 from drc_train.data.evaluation import Labelled
@@ -50,15 +51,16 @@ def model_segmenter(
     Args:
         model: the run's or the bundle's folder.
         sequence: whether the images are consecutive frames; the batches must then have one image.
-        options: steps, seed, temperature and start of the chains.
+        options: steps, seed, temperature and start of the chains, and what follows a mask.
         gallery: draws every image.
     """
     run = _Run(model) if is_run(model) else None
     batch = options.batch or BATCH
-    extractor = _extractor(model, run, 1 if sequence else batch, options)
+    extractor = _extractor(model, run, 1 if sequence else batch, options, sequence)
     if not run and not sequence and extractor.manifest.background != "input":
         return _images_segmenter(model, options, gallery)
-    single = _extractor(model, run, 1, options) if run else extractor  # an image's noise does not depend on the batch
+    # an image's noise does not depend on the batch
+    single = _extractor(model, run, 1, options, sequence) if run else extractor
     settings, size, steps = extractor.manifest.sampler, extractor.manifest.image_size, options.steps
     rows = batch if run and not sequence else 1
     if extractor.manifest.background == "input":
@@ -93,7 +95,7 @@ def _images_segmenter(model: Path, options: EvaluationOptions, gallery: Gallery 
     """Masks of a bundle for images: as many at a time as there are cores, each by an Extractor of one thread."""
     idle: SimpleQueue[Extractor] = SimpleQueue()
     for _ in range(available_cores()):
-        idle.put(extractor := _extractor(model, None, 1, options, threads=1))
+        idle.put(extractor := _extractor(model, None, 1, options, sequence=False))
     pool, places = ThreadPoolExecutor(idle.qsize(), "drc-image"), count()
 
     def sample(image: Image, place: int) -> PosteriorSample:
@@ -114,13 +116,12 @@ def _images_segmenter(model: Path, options: EvaluationOptions, gallery: Gallery 
     return segment
 
 
-def _extractor(
-    model: Path, run: "_Run | None", batch: int, options: EvaluationOptions, threads: int | None = None
-) -> Extractor:
-    seed, temperature = options.seed or 0, options.temperature or 0.0
+def _extractor(model: Path, run: "_Run | None", batch: int, options: EvaluationOptions, sequence: bool) -> Extractor:
+    seed, refine = options.seed or 0, options.refinement(sequence)
     if run:
-        return run.extractor(batch, seed, temperature, options.from_noise, options.device)
-    return Extractor(model, threads=threads, seed=seed, temperature=temperature, from_noise=options.from_noise)
+        return run.extractor(batch, seed, options.sampling, refine, options.device)
+    threads = None if sequence else 1  # images are extracted side by side
+    return Extractor(model, threads=threads, seed=seed, sampling=options.sampling, refine=refine)
 
 
 def _camera_segmenter(
@@ -140,12 +141,15 @@ def _camera_segmenter(
     return segment
 
 
-def chain_segmenter(model: Path, data: Path, gallery: Gallery | None = None) -> BatchSegmenter:
+def chain_segmenter(
+    model: Path, data: Path, options: EvaluationOptions, gallery: Gallery | None = None
+) -> BatchSegmenter:
     """Masks of the images that a run learned from, each decoded from the latent of its own training chain.
 
     Args:
         model: the run's folder.
         data: the folder of images that the run learned from.
+        options: what follows a mask.
         gallery: draws every image.
 
     Raises:
@@ -167,7 +171,7 @@ def chain_segmenter(model: Path, data: Path, gallery: Gallery | None = None) -> 
         raise TrainingError(
             f"{model} has {len(chains)} chains, but {data} {len(places)} images; give the folder that it learned from"
         )
-    extractor = run.extractor(1, 0)
+    extractor = run.extractor(1, 0, refine=options.refinement(sequence=False))
 
     @torch.no_grad()
     def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
@@ -194,13 +198,18 @@ class _Run:
         self.model, self.config, _ = load_model(folder)
 
     def extractor(
-        self, batch: int, seed: int, temperature: float = 0.0, from_noise: bool = False, device: str | None = None
+        self,
+        batch: int,
+        seed: int,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        refine: str = "none",
+        device: str | None = None,
     ) -> Extractor:
         from drc_train.sampling.torch_engine import TorchEngine, manifest_of
 
         engine = TorchEngine(self.model, self.config, batch, device)
         manifest = manifest_of(self.config, self.name, self.model)
-        return Extractor.over(engine, manifest, seed=seed, temperature=temperature, from_noise=from_noise)
+        return Extractor.over(engine, manifest, seed=seed, sampling=sampling, refine=refine)
 
     def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
         """Responsibilities ``(1 + K, H, W)`` in [0, 1] of background and slots at the network's size; None where K is 1."""
@@ -221,7 +230,11 @@ class _Run:
 def _read(
     extractor: Extractor, run: _Run | None, labelled: Labelled, sample: PosteriorSample, gallery: Gallery | None
 ) -> Segmentation:
-    masks = {reading: MaskReader(extractor.manifest, reading).probability(labelled.image, sample) for reading in MASKS}
+    readers = {reading: MaskReader(extractor.manifest, reading) for reading in MASKS}
+    masks = {
+        reading: extractor.refined(labelled.image, reader.probability(labelled.image, sample))
+        for reading, reader in readers.items()
+    }
     slots = run.slots(labelled.image, sample.z) if run else None
     if gallery is not None:
         gallery.add(labelled, sample, masks["responsibility"], slots)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drc_runtime.errors import UsageError
+from drc_runtime.inference.options import DEFAULT_REFINEMENT, Sampling, check_refinement
 from drc_train.data.source import is_sequence
 from drc_train.evaluation.external_masks import is_masks
 from drc_train.training.record import is_run
@@ -26,18 +27,29 @@ class EvaluationOptions:
     """Scale of the noise in the steps, in [0, 10]; default 0, which climbs to a mode of the posterior."""
     from_noise: bool = False
     """Begin chains at noise although the model has an initialiser."""
+    refine: str | None = None
+    """What follows the mask of an image, one of ``REFINEMENTS``; default: what ``drc run`` does."""
     size: int | None = None
     """Height and width to which images and masks are scaled first; default: their own size."""
     chains: bool = False
     """Take each image's latent from the run's training chains instead; the data is the folder that the run learned from."""
     gallery: Path | None = None
-    """Folder for figures: the first and the worst extractions, samples of the prior, statistics of the data."""
+    """Folder for figures: the first, best, median and worst masks, samples of the prior, statistics of the data."""
     part: tuple[int, int] | None = None
     """Only the images from the first number up to the second, counted from 0; None takes all."""
     batch: int | None = None
     """Images whose chains a run samples together; default 16."""
     device: str | None = None
     """Where a run is sampled: ``cpu`` or ``cuda``; default: a GPU where there is one."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How chains begin and go on."""
+        return Sampling(self.temperature or 0.0, self.from_noise)
+
+    def refinement(self, sequence: bool) -> str:
+        """What follows the mask of an image; the frames of a sequence are left as they are."""
+        return "none" if sequence else self.refine or DEFAULT_REFINEMENT
 
 
 def check_options(
@@ -77,5 +89,10 @@ def check_options(
         raise UsageError(
             "--device has no effect: no run is sampled here, and a bundle runs on the processor; leave it out"
         )
+    check_refinement(options.refine)
+    if options.refine is not None and not sampled:
+        raise UsageError("--refine has no effect: no mask of a run or a bundle is read; leave it out")
+    if options.refine is not None and all(is_sequence(name) for name in data):
+        raise UsageError("--refine has no effect: it is for images, and the frames of a clip are tracked; leave it out")
     if options.skip is not None and not any(is_sequence(name) for name in data):
         raise UsageError("--skip has no effect: it is for the first frames of a clip, not for images; leave it out")

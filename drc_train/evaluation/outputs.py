@@ -9,7 +9,10 @@ from pathlib import Path
 from drc_runtime.errors import UsageError
 from drc_runtime.outputs import check_folder, claim_file, claim_folder
 
-FIGURES = ("extractions.png", "worst.png", "prior.png", "reassignment.png", "histograms.png", "heat-map.png", "slots")
+FIGURES = (
+    *("extractions.png", "worst.png", "sheet.png", "prior.png", "reassignment.png", "histograms.png", "heat-map.png"),
+    "slots",
+)
 _HEADER = re.compile(r"\| model \|( .* IoU \| .* Dice \|)+")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from drc_runtime.browser.site import write_site
 from drc_runtime.inference.extractor import Extractor
+from drc_runtime.inference.options import Sampling
 from tests.conftest import SIZE
 from tests.runtime.browser.static_server import StaticServer
 from tests.runtime.sinks.web.browser import Browser
@@ -55,7 +56,7 @@ def test_an_image_and_a_first_frame_are_those_of_python(
     still, frame = ours.extract(image, steps=steps), ours.track().step(image)
     assert found[1::2] == [still.steps, frame.steps] == [steps or 3, 3]
     np.testing.assert_allclose(found[::2], [still.log_posterior, frame.log_posterior], rtol=1e-5)
-    noise = Extractor(initialised_bundle, threads=1, from_noise=True).extract(image)
+    noise = Extractor(initialised_bundle, threads=1, sampling=Sampling(from_noise=True)).extract(image)
     assert noise.steps == 6 and abs(noise.log_posterior - still.log_posterior) > 0.1
 
 

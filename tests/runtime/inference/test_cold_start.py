@@ -8,6 +8,7 @@ import pytest
 from drc_runtime.bundle.manifest import InitialChain, Schedule
 from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.inference.cold_start import ColdStart
+from drc_runtime.inference.options import Sampling
 from tests.toy_chain import SETTINGS, ToyChain, toy_track
 
 
@@ -70,4 +71,4 @@ def test_a_bundle_without_an_initialiser_refuses_from_noise(toy_bundle) -> None:
     from drc_runtime.inference.extractor import Extractor
 
     with pytest.raises(UsageError, match="--from-noise has no effect"):
-        Extractor(toy_bundle, from_noise=True)
+        Extractor(toy_bundle, sampling=Sampling(from_noise=True))

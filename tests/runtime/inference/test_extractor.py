@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import UsageError
+from drc_runtime.inference.cut import agreement, refine
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.samples import sample_bundle
 
@@ -70,3 +71,27 @@ def test_an_extraction_says_how_long_each_stage_took(toy_bundle: Path) -> None:
     found = Extractor(toy_bundle).extract(image(8, 12), steps=3)
     assert found.steps == 3 and found.begun > 0
     assert list(found.milliseconds) == ["preprocess", "steps", "mask"] and min(found.milliseconds.values()) >= 0
+
+
+def disc() -> tuple[np.ndarray, np.ndarray]:
+    """A disc that becomes darker to its right, on dark noise, and where it is."""
+    down, across = np.mgrid[:80, :120]
+    inside = (down - 40) ** 2 + (across - 60) ** 2 < 25**2
+    found = np.random.default_rng(0).integers(0, 50, (80, 120, 3), np.uint8)
+    found[inside] += (210 - 3 * (across[inside, None] - 35)).astype(np.uint8)
+    return found, inside
+
+
+def test_the_mask_of_an_image_is_cut_again_and_that_of_a_frame_is_not(toy_bundle: Path) -> None:
+    picture, inside = disc()
+    plain, cut = (Extractor(toy_bundle, refine=name) for name in ("none", "cut"))
+    before, after = plain.extract(picture, steps=2), cut.extract(picture, steps=2)
+    assert list(after.milliseconds) == ["preprocess", "steps", "mask", "refine"] and after.steps == 2
+    np.testing.assert_array_equal(after.probability, refine(picture, before.probability))
+    assert agreement(before.mask > 0, inside) < 0.8 < 0.95 < agreement(after.mask > 0, inside)
+    np.testing.assert_array_equal(cut.track().step(picture).probability, plain.track().step(picture).probability)
+
+
+def test_an_unknown_refinement_is_refused(toy_bundle: Path) -> None:
+    with pytest.raises(UsageError, match="--refine crf: choose one of cut, none"):
+        Extractor(toy_bundle, refine="crf")

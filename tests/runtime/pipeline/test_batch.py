@@ -179,6 +179,25 @@ def test_two_workers_on_one_video_give_one_result(tmp_path: Path, toy_bundle: Pa
     assert len(list((masks / "clip").glob("*.png"))) == 3 and not list(masks.glob(".*.part*"))
 
 
+def test_images_are_refined_and_videos_are_not(tmp_path: Path, toy_bundle: Path, without_ray: list[int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 50, (48, 64, 3), np.uint8)
+    picture[10:38, 16:48] += np.linspace(205, 75, 32).astype(np.uint8)[:, None]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), picture)
+    write_video(folder / "clip.avi", [picture] * 2)
+    found = {}
+    for name in ("none", "cut"):
+        run_batch(str(folder), tmp_path / name, model=ModelOptions(toy_bundle, steps=2, refine=name))
+        found[name] = [cv2.imread(str(tmp_path / name / it), 0) for it in ("a.png", "clip/00001.png")]
+    shares = {name: [int((mask > 0).sum()) for mask in masks] for name, masks in found.items()}
+    assert shares["none"][0] < 800 < shares["cut"][0] <= 28 * 32
+    np.testing.assert_array_equal(found["none"][1], found["cut"][1])
+    (folder / "a.png").unlink()
+    with pytest.raises(UsageError, match="--refine is for images, and .* has only videos"):
+        run_batch(str(folder), tmp_path / "other", model=ModelOptions(toy_bundle, refine="cut"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -69,10 +69,19 @@ def test_results_of_other_settings_are_not_taken_for_this_job_s(go, toy_bundle: 
     before = contents(tmp_path / "masks")
     with pytest.raises(UsageError, match="made with another steps"):
         go(resume=True, steps=3)
+    with pytest.raises(UsageError, match="made with another refine"):
+        go(resume=True, refine="cut")
     (toy_bundle / "manifest.json").write_text((toy_bundle / "manifest.json").read_text().replace("0.5", "0.6"))
     with pytest.raises(UsageError, match="made with another bundle"):
         go(resume=True)
     assert contents(tmp_path / "masks") == before
+
+
+def test_a_refined_job_goes_on_refined(go) -> None:
+    go(refine="cut", progress=stop_after(2))
+    with pytest.raises(UsageError, match="made with another refine"):
+        go(resume=True)
+    assert go(resume=True, refine="cut").skipped == 2
 
 
 def test_what_an_overwritten_job_left_is_not_taken_for_the_new_one_s(go, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Frame
 from drc_runtime.inference.extractor import Extractor
+from drc_runtime.inference.options import Sampling
 from drc_runtime.pipeline.side_by_side import SideBySide
 
 
@@ -22,13 +23,13 @@ def frames() -> list[Frame]:
 
 @pytest.fixture
 def three(toy_bundle: Path) -> Iterator[SideBySide]:
-    extractors = [Extractor(toy_bundle, threads=1, seed=3, temperature=1.0) for _ in range(3)]
+    extractors = [Extractor(toy_bundle, threads=1, seed=3, sampling=Sampling(1.0)) for _ in range(3)]
     with closing(SideBySide(extractors)) as together:
         yield together
 
 
 def test_results_are_those_of_one_extractor_in_order(toy_bundle: Path, three: SideBySide, frames: list[Frame]) -> None:
-    alone = Extractor(toy_bundle, threads=1, seed=3, temperature=1.0)
+    alone = Extractor(toy_bundle, threads=1, seed=3, sampling=Sampling(1.0))
     seen = []
     for frame in three.ahead(frames, lambda: 4):
         seen.append(frame)
@@ -42,7 +43,7 @@ def test_results_are_those_of_one_extractor_in_order(toy_bundle: Path, three: Si
 
 
 def test_an_index_gives_the_noise_that_the_image_has_in_order(toy_bundle: Path, frames: list[Frame]) -> None:
-    first, second = (Extractor(toy_bundle, threads=1, temperature=1.0) for _ in range(2))
+    first, second = (Extractor(toy_bundle, threads=1, sampling=Sampling(1.0)) for _ in range(2))
     for index in range(3):
         last = first.extract(frames[index].image, steps=2)
     assert second.extract(frames[2].image, steps=2, index=2).log_posterior == last.log_posterior

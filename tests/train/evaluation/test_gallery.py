@@ -10,6 +10,7 @@ from drc_runtime.inference.langevin import PosteriorSample
 from drc_train.config import load_config
 from drc_train.data.evaluation import Labelled
 from drc_train.evaluation.gallery import COLUMNS, Gallery, draw_run
+from drc_train.evaluation.sheet import TILE
 from drc_train.figures.tiles import GAP
 from drc_train.learner.em import Learner
 from drc_train.training.checkpoint import save_checkpoint
@@ -27,7 +28,7 @@ def tile(grid: np.ndarray, row: int, column: int) -> np.ndarray:
 
 def test_a_gallery_keeps_the_first_and_the_worst(tmp_path: Path) -> None:
     """30 images of growing brightness; the mask of number 20 and those after misses more and more of the object."""
-    gallery = Gallery(tmp_path / "drawn")
+    gallery, data = Gallery(tmp_path / "drawn"), []
     truth = np.zeros((16, 16), np.uint8)
     truth[:, :8] = 255
     for index in range(30):
@@ -36,14 +37,17 @@ def test_a_gallery_keeps_the_first_and_the_worst(tmp_path: Path) -> None:
         mask[: max(index - 19, 0)] = 0
         maps = np.zeros((1, 1, SIZE, SIZE), np.float32), *np.zeros((2, 1, 3, SIZE, SIZE), np.float32)
         sample = PosteriorSample(np.zeros((1, 4), np.float32), np.zeros(1, np.float32), *maps)
-        gallery.add(Labelled(str(index), image, truth), sample, mask, None)
-        gallery.add(Labelled("empty", image, np.zeros_like(truth)), sample, mask, None)
-    first, worst = (read_image(path) for path in gallery.write())
+        data += [Labelled(str(index), image, truth), Labelled("empty", image, np.zeros_like(truth))]
+        for labelled in data[-2:]:
+            gallery.add(labelled, sample, mask, None)
+    first, worst, sheet = (read_image(path) for path in gallery.write(data))
     assert first.shape == worst.shape and first.shape[0] == 6 * STEP
     assert [int(tile(first, 0, at)[0, 0, 0]) // 8 for at in range(COLUMNS)] == list(range(COLUMNS))
     assert [int(tile(worst, 0, at)[0, 0, 0]) // 8 for at in range(10)] == list(range(29, 19, -1))
     assert not tile(worst, 5, 0)[: SIZE // 2, 0].any() and (tile(worst, 4, 0)[:, 0] == 255).all()
-    assert Gallery(tmp_path / "nothing").write() == []
+    last = sheet[6 * (TILE + GAP) :, sheet.shape[1] - COLUMNS * (TILE + GAP) :: TILE + GAP, 0]
+    assert [int(it) // 8 for it in last[0]][-10:] == list(range(20, 30))
+    assert Gallery(tmp_path / "nothing").write([]) == []
 
 
 def test_what_is_drawn_of_a_run(tmp_path: Path, tiny_overrides: list[str], tiny_images: torch.Tensor) -> None:

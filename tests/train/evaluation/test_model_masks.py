@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from drc_runtime.errors import EngineError, TrainingError, UsageError
+from drc_runtime.inference.cut import refine
 from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MaskReader
+from drc_runtime.inference.options import Sampling
 from drc_train.config import load_config
 from drc_train.data.evaluation import load_evaluation
 from drc_train.evaluation.evaluate import evaluate
@@ -64,7 +66,7 @@ def test_images_side_by_side_get_what_a_bundle_gives_them_one_after_the_other(da
     labelled = list(load_evaluation(str(data)))
     together = model_segmenter(toy_bundle, False, EvaluationOptions(steps=3, seed=5, temperature=1.0))
     found = [*together(labelled[:16]), *together(labelled[16:])]
-    extractor = Extractor(toy_bundle, threads=1, seed=5, temperature=1.0)
+    extractor = Extractor(toy_bundle, threads=1, seed=5, sampling=Sampling(1.0))
     for (masks, _), it in zip(found, labelled, strict=True):
         assert np.array_equal(masks["responsibility"], extractor.extract(it.image, steps=3).probability)
 
@@ -80,7 +82,8 @@ def test_a_gpu_that_is_not_there_is_refused(data: Path, tmp_path: Path, tiny_ove
 def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
     folder, learner = run(tmp_path, data, *tiny_overrides)
     labelled = list(load_evaluation(str(data)))
-    found = chain_segmenter(folder, data)(labelled[3:])
+    found = chain_segmenter(folder, data, EvaluationOptions(refine="none"))(labelled[3:])
+    refined = chain_segmenter(folder, data, EvaluationOptions(refine="cut"))(labelled[3:])
     extractor = load_extractor(folder)
     regions = learner.model(learner.chains.posterior)
     maps = [tensor.detach().numpy() for tensor in (regions.mask, regions.foreground, regions.background)]
@@ -90,6 +93,8 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
             sample = PosteriorSample(nothing, nothing, *(values[index : index + 1] for values in maps))
             expected = MaskReader(extractor.manifest, reading).probability(labelled[index].image, sample)
             assert np.abs(masks[reading].astype(int) - expected).max() <= 1
+            again = refine(labelled[index].image, masks[reading])
+            np.testing.assert_array_equal(refined[index - 3].masks[reading], again)
     assert not np.array_equal(found[0][0]["mixture"], found[1][0]["mixture"])
     assert evaluate(folder, str(data), options=EvaluationOptions(chains=True))["mixture"]["images"] == 19
 
@@ -97,12 +102,12 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
 def test_chains_of_other_images_are_refused(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
     folder, _ = run(tmp_path, data, *tiny_overrides)
     with pytest.raises(UsageError, match="not a folder"):
-        chain_segmenter(folder, tmp_path / "nothing")
+        chain_segmenter(folder, tmp_path / "nothing", EvaluationOptions())
     with pytest.raises(UsageError, match="no run"):
-        chain_segmenter(data, data)
+        chain_segmenter(data, data, EvaluationOptions())
     (data / "images" / "03.png").unlink()
     with pytest.raises(TrainingError, match="19 chains, but .* 18 images"):
-        chain_segmenter(folder, data)
+        chain_segmenter(folder, data, EvaluationOptions())
 
 
 def test_slots_are_measured_as_a_partition_and_written_as_one(
@@ -114,7 +119,8 @@ def test_slots_are_measured_as_a_partition_and_written_as_one(
     found = evaluate(folder, str(data), options=options)["responsibility"]
     drawn = {path.name for path in (tmp_path / "drawn").iterdir()}
     assert drawn == {
-        *("slots", "extractions.png", "worst.png", "prior.png", "reassignment.png", "histograms.png", "heat-map.png")
+        *("slots", "extractions.png", "worst.png", "sheet.png", "prior.png", "reassignment.png"),
+        *("histograms.png", "heat-map.png"),
     }
     assert -1 <= found["ari"] <= 1 and -1 <= found["ari_foreground"] <= 1
     written = sorted((tmp_path / "drawn" / "slots" / "07").iterdir())

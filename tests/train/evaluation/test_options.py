@@ -36,7 +36,8 @@ def test_options_with_an_effect(run: Path, bundle: Path, masks: Path) -> None:
     every = EvaluationOptions(truth=Path("t"), steps=3, skip=2, seed=0, size=64, gallery=Path("g"))
     check_options(every, [bundle], [CLIP], [])
     check_options(every, [run], [CLIP], ["mog2"])
-    check_options(EvaluationOptions(chains=True, gallery=Path("g"), seed=1), [run], [IMAGES], [])
+    check_options(EvaluationOptions(chains=True, gallery=Path("g"), seed=1, refine="cut"), [run], [IMAGES], [])
+    check_options(EvaluationOptions(refine="cut"), [bundle], [IMAGES, CLIP], [])
     check_options(EvaluationOptions(steps=3, seed=1, skip=5), [bundle, masks], [IMAGES, CLIP], ["constant"])
     check_options(EvaluationOptions(truth=Path("t"), size=32), [], [IMAGES], ["grabcut"])
 
@@ -58,6 +59,9 @@ def test_options_with_an_effect(run: Path, bundle: Path, masks: Path) -> None:
         (EvaluationOptions(seed=0), "m", [IMAGES], "--seed has no effect"),
         (EvaluationOptions(seed=0, chains=True), "r", [IMAGES], "--seed has no effect"),
         (EvaluationOptions(skip=0), "b", [IMAGES], "--skip has no effect"),
+        (EvaluationOptions(refine="cut"), "m", [IMAGES], "--refine has no effect: no mask of a run"),
+        (EvaluationOptions(refine="cut"), "b", [CLIP], "--refine has no effect: it is for images"),
+        (EvaluationOptions(refine="crf"), "b", [IMAGES], "--refine crf: choose one of"),
     ],
 )
 def test_options_without_effect(

@@ -9,6 +9,7 @@ import torch
 from drc_runtime.bundle.bundle import Bundle
 from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.inference.extractor import Extractor
+from drc_runtime.inference.options import Sampling
 from drc_train.config import load_config
 from drc_train.evaluation.model_masks import load_extractor
 from drc_train.training.checkpoint import load_model
@@ -47,7 +48,7 @@ def test_a_bundle_gets_it_and_begins_where_the_run_does(run: Path, tmp_path: Pat
     assert ours.log_posterior == pytest.approx(theirs.log_posterior, rel=0.01)
     # grey levels of a table: rounding decides between neighbouring entries
     assert np.abs(ours.probability.astype(int) - theirs.probability).max() <= 4
-    assert Extractor(tmp_path / "bundle", threads=1, from_noise=True).extract(image).steps == 300
+    assert Extractor(tmp_path / "bundle", threads=1, sampling=Sampling(from_noise=True)).extract(image).steps == 300
 
 
 @pytest.mark.parametrize("damaged", [False, True])
