@@ -211,7 +211,9 @@ def test_signals_finish_what_is_open_and_the_code_tells(clip, toy_bundle, tmp_pa
         wait_for_masks(tmp_path / "masks", 5)
         process.send_signal(number)
         error = process.communicate(timeout=30)[1]
-    assert process.returncode == code and error == ""
+    assert process.returncode == code
+    # a slow machine has shown its progress by then
+    assert [line for line in error.splitlines() if not line.startswith("drc: frames: ")] == []
     masks = [path for path in (tmp_path / "masks").iterdir()]
     assert frames_in(tmp_path / "out.mp4") == len(masks) >= 5 and all(
         cv2.imread(str(path)) is not None for path in masks
