@@ -158,6 +158,8 @@ def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: Outpu
     noise: dict[str, object] = {"temperature": model.temperature} if model.temperature else {}
     if model.from_noise:
         noise["from_noise"] = True
+    if model.student:
+        noise["student"] = True
     return {
         **noise,
         "command": command,

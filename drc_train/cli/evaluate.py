@@ -53,6 +53,9 @@ def evaluate(
     from_noise: Annotated[
         bool, typer.Option("--from-noise", help="Begin chains at noise although the model has an initialiser.")
     ] = False,
+    student: Annotated[
+        bool, typer.Option("--student", help="Masks of the model's student: one pass for each image, no chain.")
+    ] = False,
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
     ] = None,
@@ -75,7 +78,7 @@ def evaluate(
     from drc_train.evaluation.tables import markdown, measure_table, to_json, write_table
 
     models = [Path(name) for name in _names(model)]
-    options = EvaluationOptions(truth, steps, skip, seed, temperature, from_noise, size, chains, gallery)
+    options = EvaluationOptions(truth, steps, skip, seed, temperature, from_noise, student, size, chains, gallery)
     with claim_outputs(table, gallery, data, overwrite=overwrite):
         with Activity() as progress:
             progress("measuring")
