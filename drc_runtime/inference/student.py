@@ -84,7 +84,7 @@ class StudentExtractor:
             raise EngineError(
                 f"graph {STUDENT}: its output is not finite, or no plane of {self._size[0]}x{self._size[1]}"
             )
-        return found[0, 0]
+        return np.asarray(found[0, 0], np.float32)
 
     def extract(self, image: Image) -> Extraction:
         """The foreground of an image or frame ``(H, W, 3)`` uint8 RGB; errors as of ``log_odds``."""

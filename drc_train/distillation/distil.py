@@ -14,6 +14,7 @@ from drc_runtime.errors import UsageError
 from drc_train.data.cache import cached_images
 from drc_train.data.source import is_sequence, parse_name
 from drc_train.distillation.judge import judge
+from drc_train.distillation.self_training import lessons, set_share
 from drc_train.distillation.teachers import masks_of_run, masks_without_training
 from drc_train.learner.student import StudentLearner
 from drc_train.model.student import SIZE, Student
@@ -23,8 +24,10 @@ from drc_train.training.loop import collect_interrupts
 from drc_train.training.record import is_run
 from drc_train.training.student_file import STUDENT_FILE, save_student
 
-STEPS = 400
-"""Steps, each of a batch of ``drc_train.learner.student.BATCH`` pictures."""
+STEPS = 300
+"""Steps of each round, each of a batch of ``drc_train.learner.student.BATCH`` pictures."""
+ROUNDS = 2
+"""Students: the first one learns from its teachers, each further one from the masks of the one before."""
 FEWEST = 8
 """Pictures from which a student can learn anything."""
 
@@ -60,7 +63,8 @@ def make_student(
         console: progress goes there; None is stderr.
 
     Raises:
-        UsageError: the source is no folder of pictures, or has fewer than ``FEWEST``; or there is no run, or one of a fixed camera.
+        UsageError: the source is no folder of pictures or has fewer than ``FEWEST``; there is no run, or one of a fixed
+            camera.
         SourceError: a picture cannot be read.
         TrainingError: the run has no usable checkpoint.
         OutputError: the file cannot be written.
@@ -85,13 +89,20 @@ def make_student(
         try:
             masks = masks_without_training(images, tell) | masks_of_run(run, folder, images, tell)
             targets, weights = judge(list(masks.values()))
-            seconds = float("inf") if minutes is None else 60 * minutes
-            network, done = learn(images, targets, weights, state.config.train.seed, seconds=seconds, report=tell)
+            agree = float(weights.mean())
+            seconds = float("inf") if minutes is None else 60 * minutes / ROUNDS
+            steps = 0
+            for number in range(1, ROUNDS + 1):
+                network, done = learn(images, targets, weights, state.config.train.seed, seconds=seconds, report=tell)
+                set_share(network, images, float(targets.mean()) / 255)
+                steps += done
+                if number < ROUNDS:
+                    targets, weights = lessons(network, images, tell)
             save_student(run, network.fused(), state.iteration)
         except _Interrupted:
             return StudentReport(run / STUDENT_FILE, len(images), 0, time.monotonic() - begun, 0.0, True)
     seconds = time.monotonic() - begun
-    return StudentReport(run / STUDENT_FILE, len(images), done, seconds, float(weights.mean()), False)
+    return StudentReport(run / STUDENT_FILE, len(images), steps, seconds, agree, False)
 
 
 class _Interrupted(Exception):

@@ -59,10 +59,11 @@ def evaluate(
         progress: called with the number of images done.
 
     Returns:
-        For ``student`` if ``options`` ask for it, else for ``responsibility`` (Eq. 7), ``mixture`` (pi_f, as the paper reads its masks) and each baseline the figures of
-        ``metrics.Score.summary``, and ``milliseconds``, the median time for an image (both readings together). For a run
-        with several foreground slots also the means of ``metrics.partition_figures``. For a folder of masks the readings
-        of ``external_masks.read_masks`` and the means of its other figures.
+        For ``responsibility`` (Eq. 7), ``mixture`` (pi_f, as the paper reads its masks) and each baseline the figures of
+        ``metrics.Score.summary``, and ``milliseconds``, the median time for an image (both readings together); ``student`` alone
+        of a model where ``options`` ask for it. For a run with several foreground slots also the means of
+        ``metrics.partition_figures``. For a folder of masks the readings of ``external_masks.read_masks`` and the means of its
+        other figures.
 
     Raises:
         UsageError: nothing to measure, or an option without effect.

@@ -35,7 +35,8 @@ class StudentLearner:
             weights: ``(N,)``, at least 0, of each image in the loss.
             seed: of the batches and of their augmentation.
         """
-        self._network = network.train().to(memory_format=torch.channels_last)  # a quarter faster on a processor
+        # channels last is a quarter faster on a processor; the stubs of nn.Module.to do not know it
+        self._network = network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._images, self._targets = images, targets
         self._weights = weights / weights.mean()
         self._random = torch.Generator().manual_seed(seed)

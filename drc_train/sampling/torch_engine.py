@@ -67,7 +67,7 @@ def _schedule(start: float, end: float) -> Schedule | None:
 
 
 class TorchEngine:
-    """Runs ``posterior_step`` with PyTorch's autograd, on a GPU where there is one, and the networks of an image that the run has."""
+    """Runs ``posterior_step`` with PyTorch's autograd, on a GPU where there is one, and the run's initialiser and student."""
 
     def __init__(self, model: RegionModel, config: Config, batch: int = 1) -> None:
         """Takes a model, which stays where it is: a GPU gets a copy."""
