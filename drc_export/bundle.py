@@ -85,7 +85,7 @@ def export(
     _check_precisions(contents.precisions)
     check_bundle_folder(bundle, overwrite)
     model, config, state = load_model(run)
-    functions = chosen_graphs(config, model.initialiser is not None, contents.graphs)
+    functions = chosen_graphs(config, model.initialiser is not None, contents.graphs, model.student is not None)
     traced, files = {}, {}
     for number, graph in enumerate(functions):
         progress("exporting graphs", number, len(functions))

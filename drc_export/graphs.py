@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from drc_runtime.bundle.manifest import INITIAL_LATENT, LIT
+from drc_runtime.bundle.manifest import INITIAL_LATENT, LIT, STUDENT
 from drc_runtime.errors import UsageError
 from drc_train.config import Config
 from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
+from drc_train.model.student import SIZE as STUDENT_SIZE
 from drc_train.sampling.langevin import posterior_step, prior_step
 
 
@@ -56,20 +57,24 @@ class Graph:
 ALL = "all"
 
 
-def chosen_graphs(config: Config, initialised: bool = False, names: Sequence[str] | None = None) -> list[Graph]:
+def chosen_graphs(
+    config: Config, initialised: bool = False, names: Sequence[str] | None = None, taught: bool = False
+) -> list[Graph]:
     """The graphs to export: those of ``graphs``, which have a caller in the runtime, unless ``names`` say otherwise.
 
     Args:
         config: the run's.
         initialised: whether the model has an initialiser.
         names: of graphs, or ``all``; ``posterior_step`` must be among them.
+        taught: whether the model has a student.
 
     Raises:
         UsageError: a graph that this model does not have, or no ``posterior_step``.
     """
+    students = [_student()] if taught else []
     if names is None:
-        return graphs(config, initialised)
-    there = {graph.name: graph for graph in [*graphs(config, initialised), *_energies(config)]}
+        return [*graphs(config, initialised), *students]
+    there = {graph.name: graph for graph in [*graphs(config, initialised), *students, *_energies(config)]}
     wanted = list(there) if list(names) == [ALL] else list(dict.fromkeys(names))
     for name in wanted:
         if name not in there:
@@ -77,6 +82,16 @@ def chosen_graphs(config: Config, initialised: bool = False, names: Sequence[str
     if "posterior_step" not in wanted:
         raise UsageError("--graphs: a bundle needs posterior_step, which gives the masks; name it as well")
     return [graph for name, graph in there.items() if name in wanted]
+
+
+def _student() -> Graph:
+    """``student``: an image to the foreground's log-odds, both at the student's own size."""
+
+    def log_odds(model: RegionModel, image: Tensor) -> tuple[Tensor, ...]:
+        assert model.student is not None
+        return (model.student(image),)
+
+    return Graph(STUDENT, log_odds, {"image": (1, 3, STUDENT_SIZE, STUDENT_SIZE)}, ("log_odds",))
 
 
 def _energies(config: Config) -> list[Graph]:

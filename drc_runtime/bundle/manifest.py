@@ -32,6 +32,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 INITIAL_LATENT = "initial_latent"
 """The graph that takes an image to the z where its chain begins."""
+STUDENT = "student"
+"""The graph that takes an image to the foreground's log-odds, at a size of its own (``drc_runtime.inference.student``)."""
 
 # Name -> axes of the inputs, axes of the outputs. B: batch, D: latent vector, H and W: image.
 _VECTOR, _SCALAR, _PLANE, _IMAGE = "BD", "B", "B1HW", "B3HW"

@@ -65,5 +65,9 @@ Refine = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+UseStudent = Annotated[
+    bool,
+    typer.Option("--student", help="Masks by the model's student: one pass a frame, no chain.", rich_help_panel=MODEL),
+]
 Soft = Annotated[bool, typer.Option("--soft", help="Masks hold probabilities, 0 to 255.", rich_help_panel=OUTPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -22,6 +22,7 @@ from drc_runtime.cli.options import (
     Soft,
     Temperature,
     Threads,
+    UseStudent,
 )
 from drc_runtime.cli.printing import print_json, print_problems, print_rows
 from drc_runtime.cli.progress import reporting
@@ -64,6 +65,7 @@ def run(
     temperature: Temperature = 0.0,
     from_noise: FromNoise = False,
     refine: Refine = None,
+    student: UseStudent = False,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -199,6 +201,7 @@ def run(
       drc run photo.jpg --model mine --out cut-out.png      RGBA
       drc run clip.mp4 --model mine --alpha --out cut.mov   transparent, with sound
       drc run images --model mine --masks masks --resume    skips what is complete
+      drc run clip.mp4 --model mine --student --masks masks one pass a frame
       drc run webcam --learn 10m --serve 8000               and learns this camera meanwhile
     """
     if source is None:
@@ -223,6 +226,7 @@ def run(
                 temperature=temperature,
                 from_noise=from_noise,
                 refine=refine,
+                student=student,
                 adapt=adapt,
                 absorb=absorb,
             ),
@@ -286,7 +290,7 @@ def _print_run(report: "RunReport") -> None:
         rows.append(("first mask", f"after {report.first_mask_seconds:.2f} s"))
     if report.milliseconds_p50 is not None:
         latency = f"{report.milliseconds_p50:.1f} ms a frame, p95 {report.milliseconds_p95:.1f} ms"
-        rows.append(("latency", f"{latency}, {report.steps} steps a frame"))
+        rows.append(("latency", f"{latency}, {report.steps} steps a frame" if report.steps else latency))
     if report.learned is not None:
         rows.append(("learned", str(report.learned)))
     rows += [("written", str(path)) for path in report.outputs]

@@ -14,12 +14,13 @@ class Extraction:
 
     probability: NDArray[np.uint8]
     """(H, W) at the image's own size, from 0 (background) to 255 (foreground)."""
-    log_posterior: float
-    """Log-posterior of the latent that the mask was read from, without constants."""
+    log_posterior: float | None
+    """Log-posterior of the latent that the mask was read from, without constants; None of a student, which has no latent."""
     steps: int
-    """Langevin steps taken."""
+    """Langevin steps taken; 0 of a student."""
     milliseconds: dict[str, float] = field(default_factory=dict, compare=False)
-    """Duration of each stage: ``preprocess``, ``steps``, ``mask`` and, where the mask was refined, ``refine``."""
+    """Duration of each stage: ``preprocess``, ``steps``, ``mask`` and, where the mask was refined, ``refine``; of a student
+    ``student`` and ``mask``."""
     begun: float = field(default=0.0, compare=False)
     """Start time in seconds, on the clock of ``time.monotonic()``."""
 

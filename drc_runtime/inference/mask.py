@@ -90,7 +90,7 @@ class MaskReader:
         if self._mask == "responsibility":
             log_odds = follow_edges(log_odds, image, _LARGEST_LOG_ODDS)
         scaled = cv2.resize(log_odds, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
-        return _sigmoid(np.asarray(scaled, np.float32))
+        return probability_of(np.asarray(scaled, np.float32))
 
     def log_odds(self, image: Image, sample: PosteriorSample) -> Array:
         """The foreground's log-odds ``(h, w)`` at the network's resolution.
@@ -160,8 +160,11 @@ def _logit(probability: Array) -> Array:
 _SIGMOID_TABLE = np.rint(255 / (1 + np.exp(-np.linspace(-_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS, 256)))).astype(np.uint8)
 
 
-def _sigmoid(log_odds: Array) -> NDArray[np.uint8]:
-    """Reads a table of 256 entries, because an exponential for each pixel of a camera's frame costs more than a step."""
+def probability_of(log_odds: Array) -> NDArray[np.uint8]:
+    """Log-odds to probabilities from 0 to 255.
+
+    Reads a table of 256 entries, because an exponential for each pixel of a camera's frame costs more than a step.
+    """
     # one call scales, rounds to the nearest entry and clips to the table
     index = cv2.addWeighted(log_odds, 127.5 / _LARGEST_LOG_ODDS, log_odds, 0, 127.5, dtype=cv2.CV_8U)
     return np.asarray(cv2.LUT(index, _SIGMOID_TABLE), np.uint8)

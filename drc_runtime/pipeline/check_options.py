@@ -19,6 +19,8 @@ def check_model(model: ModelOptions, learn: LearnOptions | None) -> None:
     """
     if learn is None:
         return
+    if model.student:
+        raise UsageError("--student is of a finished model, and --learn makes one without: leave out one of them")
     if model.bundle is not None:
         raise UsageError("--model names a bundle, and --learn makes one: leave out one of them")
     if model.engine not in RUN_WHAT_IS_LEARNED:

@@ -35,7 +35,7 @@ class FitCheck:
 
     def see(self, extraction: "Extraction") -> str | None:
         """Takes the next frame's extraction; returns a line for the user if the judgement has changed."""
-        if self._expected is None:
+        if self._expected is None or extraction.log_posterior is None:
             return None
         self._values.append(extraction.log_posterior / self._pixels)
         if len(self._values) < self._due:

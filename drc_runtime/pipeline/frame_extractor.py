@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from drc_runtime.camera.adaptation import Adaptation
-from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration, calibrate
 from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.tracking import FRAME_SECONDS
+from drc_runtime.pipeline.failures import Failures
 from drc_runtime.pipeline.fit_check import FitCheck
 from drc_runtime.pipeline.options import Notice
 from drc_runtime.pipeline.rate_meter import RateMeter
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from drc_runtime.inference.extractor import Extractor
     from drc_runtime.inference.tracking import Track
 
-MOST_FAILURES_IN_A_ROW = 10
-"""After this many consecutive frames on which the network failed, the run ends."""
-FAILURES_KEPT = 100
-"""Lines in a report: a run may go on for weeks."""
 LONGEST_GAP = 1.0
 """Seconds: what a camera's state has not seen for longer, it does not count as seen."""
 RATE_CHANGE = 0.2
@@ -46,7 +42,7 @@ class FrameExtractor:
         background: that was learned earlier, ``(h, w, 3)`` in grey levels, for a model of any fixed camera.
 
     Attributes:
-        failures: one line for each frame on which the network failed, at most ``FAILURES_KEPT``.
+        failures: lines about the frames on which the network failed, see ``Failures``.
     """
 
     def __init__(
@@ -61,7 +57,8 @@ class FrameExtractor:
         notice: Notice | None = None,
         background: "Array | None" = None,
     ) -> None:
-        self.failures: list[str] = []
+        self._failures = Failures(source)
+        self.failures = self._failures.lines
         self._extractor = extractor.first if isinstance(extractor, SideBySide) else extractor
         self._images, self._source, self._controls = extractor, source, controls
         self._steps, self._notice, self._adaptation = steps, notice, adaptation
@@ -71,8 +68,6 @@ class FrameExtractor:
         self._meter = RateMeter() if rate is None and source.live else None
         self._reconnects = 0
         self._fits: Calibration | None = None
-        self._survives = source.live or (source.is_still and source.count != 1)
-        self._failed_in_a_row = 0
         self._track: Track | None = None
         self._track_steps = 0
         self._seconds: float | None = None
@@ -81,19 +76,11 @@ class FrameExtractor:
         """The foreground of the next frame; None if the network failed on it and the run goes on.
 
         Raises:
-            EngineError: the network failed, on a source that does not survive that or ``MOST_FAILURES_IN_A_ROW`` times.
+            EngineError: see ``Failures.attempt``.
         """
-        try:
-            extraction = self._extract_still(frame) if self._source.is_still else self._extract_next(frame)
-        except EngineError as error:
-            self._failed_in_a_row += 1
-            if not self._survives or self._failed_in_a_row >= MOST_FAILURES_IN_A_ROW:
-                raise
-            if len(self.failures) < FAILURES_KEPT:
-                self.failures.append(f"{frame.name}: {error}")
-            return None
-        self._failed_in_a_row = 0
-        self._tell(self._fit.see(extraction))
+        extraction = self._failures.attempt(frame, self._extract_still if self._source.is_still else self._extract_next)
+        if extraction is not None:
+            self._tell(self._fit.see(extraction))
         return extraction
 
     def _tell(self, line: str | None) -> None:

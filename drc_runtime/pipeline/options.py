@@ -56,6 +56,8 @@ class ModelOptions:
     """Chains begin at noise although the bundle has an initialiser."""
     refine: str | None = None
     """What follows the mask of a still image, one of ``REFINEMENTS``. None takes ``DEFAULT_REFINEMENT``."""
+    student: bool = False
+    """Masks come from the bundle's student, in one pass for each frame and without a chain."""
     adapt: str | None = None
     """What of a fixed camera's state may change, see ``Adaptation.what``. None takes its default."""
     absorb: str | None = None
@@ -94,12 +96,30 @@ class ModelOptions:
         if self.rate is not None and not 0 < self.rate <= HIGHEST_RATE:
             raise UsageError(f"--fps {self.rate:g} is out of range; use a number above 0, up to {HIGHEST_RATE}")
         check_threads(self.threads)
+        if self.student:
+            self._check_student()
         if self.steps is not None and self.rate is not None:
             raise UsageError("--fps chooses the number of steps, and --steps sets it: leave out one of them")
         if self.threads is not None and self.engine in GPU_ENGINES:
             raise UsageError(
                 f"--threads has no effect with --engine {self.engine}, which runs on the GPU: leave it out"
             )
+
+    def _check_student(self) -> None:
+        others = {
+            "--steps": self.steps is not None,
+            "--fps": self.rate is not None,
+            "--mask": self.mask != "responsibility",
+            "--seed": self.seed != 0,
+            "--temperature": self.temperature != 0,
+            "--from-noise": self.from_noise,
+            "--refine": self.refine is not None,
+            "--adapt": self.adapt is not None,
+            "--absorb": self.absorb is not None,
+        }
+        given = [name for name, is_given in others.items() if is_given]
+        if given:
+            raise UsageError(f"{given[0]} has no effect with --student, which runs no chain: leave it out")
 
 
 @dataclass(frozen=True)

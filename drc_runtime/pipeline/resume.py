@@ -160,6 +160,8 @@ def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: Outpu
         rest["from_noise"] = True
     if model.refinement != "none":
         rest["refine"] = model.refinement
+    if model.student:
+        rest["student"] = True
     return {
         **rest,
         "command": command,

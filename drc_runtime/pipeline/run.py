@@ -22,7 +22,7 @@ from drc_runtime.pipeline.learn_state import DONE, LearnCallback, LearnState
 from drc_runtime.pipeline.learned import default_folder
 from drc_runtime.pipeline.live_learning import LiveLearning
 from drc_runtime.pipeline.loop import process
-from drc_runtime.pipeline.model_choice import choose_model, is_sample
+from drc_runtime.pipeline.model_choice import ModelChoice, choose_model, is_sample
 from drc_runtime.pipeline.options import (
     DEFAULT_BACKGROUND,
     DEFAULT_THRESHOLD,
@@ -37,6 +37,7 @@ from drc_runtime.pipeline.report import RunReport
 from drc_runtime.pipeline.resume import Job, open_job
 from drc_runtime.pipeline.side_by_side import SideBySide
 from drc_runtime.pipeline.signals import GracefulShutdown
+from drc_runtime.pipeline.student_frames import StudentFrames
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
 from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
@@ -52,6 +53,7 @@ from drc_runtime.views.views import Views, view_names
 if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
     from drc_runtime.inference.extractor import Extractor
+    from drc_runtime.inference.student import StudentExtractor
 
 
 def run(
@@ -99,7 +101,7 @@ def run(
         views = stack.enter_context(Views(background, controls, boxes=outputs.boxes))
         # The network loads while the source opens.
         loader = stack.enter_context(ThreadPoolExecutor(1))
-        loading = loader.submit(_load_extractor, choice.bundle, model)
+        loading = loader.submit(_load, choice.bundle, model)
         page = stack.enter_context(open_page(watch.serve, watch.token)) if watch.serve is not None else None
         opened = stack.enter_context(open_source(source, raw=raw, notice=notice))
         if opened.is_still and learn is None and model.bundle is None and not is_sample(source):
@@ -122,22 +124,13 @@ def run(
             if not opened.live:
                 opened, learned = _learn(opened, source, learn, callbacks.learning, notice, stack)
                 choice = replace(choice, bundle=learned, why=None)
-                loading = loader.submit(_load_extractor, learned, model)
+                loading = loader.submit(_load, learned, model)
                 started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
         loaded = loading.result()
         check_camera(opened, loaded.manifest, model)
         if choice.why is not None:
             notice(choice.why)
-        extractor = FrameExtractor(
-            _for_images(loaded, opened, choice.bundle, model, stack),
-            opened,
-            controls,
-            steps=model.steps,
-            rate=model.rate,
-            adaptation=model.adaptation,
-            notice=notice,
-            background=choice.background(loaded.manifest, notice),
-        )
+        extractor = _frames(loaded, opened, controls, model, choice, notice, stack)
         statistics = RunStatistics(opened, extractor.failures, started=started, model=str(choice.bundle))
         told.append(statistics.tell)
         extract: Callable[[Frame], Extraction | None] = extractor.extract
@@ -151,6 +144,7 @@ def run(
                 _telling(statistics, callbacks),
                 notice,
             )
+            assert isinstance(extractor, FrameExtractor), "check_model refuses --learn with a student"
             extract = stack.enter_context(learning).beside(extractor)
         watching = open_watching_sinks(opened, views, controls, statistics, page=page, vcam=watch.vcam)
         if page is not None and callbacks.notice is not None:
@@ -299,6 +293,39 @@ def _for_images(
         return loaded
     alone = replace(model, threads=1)
     return stack.enter_context(closing(SideBySide([_load_extractor(bundle, alone) for _ in range(count)])))
+
+
+def _frames(
+    loaded: "Extractor | StudentExtractor",
+    source: Source,
+    controls: Controls,
+    model: ModelOptions,
+    choice: ModelChoice,
+    notice: Notice,
+    stack: ExitStack,
+) -> FrameExtractor | StudentFrames:
+    from drc_runtime.inference.student import StudentExtractor
+
+    if isinstance(loaded, StudentExtractor):
+        return StudentFrames(loaded, source)
+    return FrameExtractor(
+        _for_images(loaded, source, choice.bundle, model, stack),
+        source,
+        controls,
+        steps=model.steps,
+        rate=model.rate,
+        adaptation=model.adaptation,
+        notice=notice,
+        background=choice.background(loaded.manifest, notice),
+    )
+
+
+def _load(bundle: Path, model: ModelOptions) -> "Extractor | StudentExtractor":
+    if not model.student:
+        return _load_extractor(bundle, model)
+    from drc_runtime.inference.student import StudentExtractor
+
+    return StudentExtractor(bundle, threads=model.threads, engine=model.engine, precision=model.precision)
 
 
 def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":

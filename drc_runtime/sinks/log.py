@@ -102,7 +102,7 @@ class LogSink(Sink):
 
     def write(self, frame: Frame, extraction: "Extraction") -> None:
         age = None if frame.captured is None else 1000 * (time.monotonic() - frame.captured)
-        latency = dict(extraction.milliseconds)
+        latency, value = dict(extraction.milliseconds), extraction.log_posterior
         if age is not None:
             # The rest of the age: the wait before extraction; drawing, encoding and the wait before them.
             latency["capture"] = (extraction.begun - (frame.captured or 0)) * 1000
@@ -112,7 +112,7 @@ class LogSink(Sink):
                 "frame": frame.index,
                 "seconds": round(frame.seconds, 6),
                 "steps": extraction.steps,
-                "log_posterior": round(extraction.log_posterior, 3),
+                "log_posterior": None if value is None else round(value, 3),
                 "foreground_share": round(extraction.foreground_share, 5),
                 "age_ms": None if age is None else round(age, 2),
                 "latency_ms": {name: round(value, 2) for name, value in latency.items()},

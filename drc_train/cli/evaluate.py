@@ -55,6 +55,9 @@ def evaluate(
         bool, typer.Option("--from-noise", help="Begin chains at noise although the model has an initialiser.")
     ] = False,
     refine: Refine = None,
+    student: Annotated[
+        bool, typer.Option("--student", help="Masks of the model's student: one pass for each image, no chain.")
+    ] = False,
     size: Annotated[
         int | None, typer.Option(min=8, max=4096, help="Scale images and masks to this size first, pixels.")
     ] = None,
@@ -87,7 +90,7 @@ def evaluate(
     models = [Path(name) for name in _names(model)]
     part = None if limit is None else (0, limit)
     options = EvaluationOptions(
-        truth, steps, skip, seed, temperature, from_noise, refine, size, chains, gallery, part, batch, device
+        truth, steps, skip, seed, temperature, from_noise, refine, student, size, chains, gallery, part, batch, device
     )
     with claim_outputs(table, gallery, data, overwrite=overwrite):
         with Activity() as progress:

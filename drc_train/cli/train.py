@@ -44,6 +44,12 @@ def train(
     profile: Annotated[
         bool, typer.Option("--profile", help="Report the time of each part of an iteration first, and write a trace.")
     ] = False,
+    student: Annotated[
+        bool,
+        typer.Option(
+            "--student", help="Learn a one-pass student of the finished run in --out from a folder of images."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Learn to extract the foreground from unlabelled images. Ctrl-C saves and ends; --resume continues.
@@ -52,6 +58,7 @@ def train(
       drc train clip.mp4 --out runs/mine --minutes 20
       drc train images --out runs/mine --preset edge-64 --set train.batch_size=16
       drc train images --out runs/mine --resume --minutes 10
+      drc train images --out runs/mine --student
     """
     from drc_runtime.errors import UsageError
     from drc_train.protocols import protocol_overrides
@@ -63,6 +70,21 @@ def train(
         raise UsageError(
             "--protocol has no effect with --resume, which continues with the run's own settings: leave it out"
         )
+    if student:
+        others = {
+            "--preset": preset,
+            "--protocol": protocol,
+            "--set": override,
+            "--iterations": iterations,
+            "--resume": resume,
+            "--skip-unreadable": skip_unreadable,
+            "--profile": profile,
+        }
+        given = [name for name, value in others.items() if value]
+        if given:
+            raise UsageError(f"{given[0]} has no effect with --student, which learns from a finished run: leave it out")
+        _student(source, out, minutes, as_json)
+        return
     report = learn(
         source,
         out,
@@ -94,3 +116,21 @@ def train(
         raise typer.Exit(130)
     if report.collapsed:
         raise typer.Exit(1)
+
+
+def _student(source: str, run: Path, minutes: float | None, as_json: bool) -> None:
+    from drc_train.distillation.distil import make_student
+
+    report = make_student(source, run, minutes=minutes)
+    if as_json:
+        print_json({**asdict(report), "path": str(report.path)})
+    elif not report.interrupted:
+        print(
+            f"{report.path}: {report.steps} steps, {report.images} images, {report.seconds / 60:.1f} minutes; its teachers "
+            f"agree to {report.agreement:.0%}"
+        )
+        print(
+            f"next: drc {shlex.join(['export', str(run), '--out', 'BUNDLE'])}, then drc run SOURCE --model BUNDLE --student"
+        )
+    if report.interrupted:
+        raise typer.Exit(130)

@@ -22,6 +22,7 @@ from drc_train.evaluation.model_masks import (
     BATCH,
     chain_segmenter,
     model_segmenter,
+    student_segmenter,
 )
 from drc_train.evaluation.options import EvaluationOptions, check_options
 from drc_train.evaluation.segmentation import BatchSegmenter, Segmentation
@@ -59,9 +60,10 @@ def evaluate(
 
     Returns:
         For ``responsibility`` (Eq. 7), ``mixture`` (pi_f, as the paper reads its masks) and each baseline the figures of
-        ``metrics.Score.summary``, and ``milliseconds``, the median time for an image (both readings together). For a run
-        with several foreground slots also the means of ``metrics.partition_figures``. For a folder of masks the readings
-        of ``external_masks.read_masks`` and the means of its other figures.
+        ``metrics.Score.summary``, and ``milliseconds``, the median time for an image (both readings together); ``student`` alone
+        of a model where ``options`` ask for it. For a run with several foreground slots also the means of
+        ``metrics.partition_figures``. For a folder of masks the readings of ``external_masks.read_masks`` and the means of its
+        other figures.
 
     Raises:
         UsageError: nothing to measure, or an option without effect.
@@ -151,6 +153,8 @@ def _batches(images: Iterable[Labelled], size: int) -> Iterator[list[Labelled]]:
 def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gallery | None) -> BatchSegmenter:
     if is_masks(model):
         return lambda batch: [read_masks(model, labelled) for labelled in batch]
+    if options.student:
+        return student_segmenter(model)
     if options.chains:
         return chain_segmenter(model, Path(data), options, gallery)
     return model_segmenter(model, is_sequence(data), options, gallery)

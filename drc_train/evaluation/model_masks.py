@@ -18,6 +18,7 @@ from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MASKS, MaskReader
 from drc_runtime.inference.options import Sampling
+from drc_runtime.inference.student import StudentExtractor
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import to_tensor
 from drc_train.data.evaluation import Labelled
@@ -186,6 +187,20 @@ def chain_segmenter(
     return segment
 
 
+def student_segmenter(model: Path) -> BatchSegmenter:
+    """Masks of the student of a run or a bundle, one pass for each image or frame.
+
+    Raises:
+        UsageError: there is no student.
+    """
+    extractor = _Run(model).student() if is_run(model) else StudentExtractor(model)
+
+    def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
+        return [Segmentation({"student": extractor.extract(it.image).probability}, {}) for it in batch]
+
+    return segment
+
+
 class _Run:
     """A run's networks, and an Extractor over them."""
 
@@ -210,6 +225,13 @@ class _Run:
         engine = TorchEngine(self.model, self.config, batch, device)
         manifest = manifest_of(self.config, self.name, self.model)
         return Extractor.over(engine, manifest, seed=seed, sampling=sampling, refine=refine)
+
+    def student(self) -> StudentExtractor:
+        from drc_train.sampling.torch_engine import TorchEngine, manifest_of
+
+        if self.model.student is None:
+            raise UsageError(f"--student: {self.name} has none; drc train FOLDER --out RUN --student makes it")
+        return StudentExtractor.over(TorchEngine(self.model, self.config), manifest_of(self.config, self.name))
 
     def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
         """Responsibilities ``(1 + K, H, W)`` in [0, 1] of background and slots at the network's size; None where K is 1."""

@@ -29,6 +29,8 @@ class EvaluationOptions:
     """Begin chains at noise although the model has an initialiser."""
     refine: str | None = None
     """What follows the mask of an image, one of ``REFINEMENTS``; default: what ``drc run`` does."""
+    student: bool = False
+    """Masks of the models' students, in one pass for each image and without a chain."""
     size: int | None = None
     """Height and width to which images and masks are scaled first; default: their own size."""
     chains: bool = False
@@ -73,6 +75,8 @@ def check_options(
     sampled = [model for model in models if not is_masks(model)]
     if options.gallery is not None and not sampled:
         raise UsageError("--gallery draws what a run or a bundle extracts; give one with --model, or leave it out")
+    if options.student:
+        _check_student(options, sampled)
     if options.steps is not None and (options.chains or not sampled):
         raise UsageError("--steps has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.seed is not None and not (sampled and (not options.chains or options.gallery)):
@@ -96,3 +100,22 @@ def check_options(
         raise UsageError("--refine has no effect: it is for images, and the frames of a clip are tracked; leave it out")
     if options.skip is not None and not any(is_sequence(name) for name in data):
         raise UsageError("--skip has no effect: it is for the first frames of a clip, not for images; leave it out")
+
+
+def _check_student(options: EvaluationOptions, models: Sequence[Path]) -> None:
+    if not models:
+        raise UsageError("--student is of a run or a bundle: give one with --model, or leave it out")
+    others = {
+        "--chains": options.chains,
+        "--steps": options.steps is not None,
+        "--seed": options.seed is not None,
+        "--temperature": options.temperature is not None,
+        "--from-noise": options.from_noise,
+        "--refine": options.refine is not None,
+        "--batch": options.batch is not None,
+        "--device": options.device is not None,
+        "--gallery": options.gallery is not None,
+    }
+    given = [name for name, is_given in others.items() if is_given]
+    if given:
+        raise UsageError(f"{given[0]} has no effect with --student, which runs no chain: leave out one of them")

@@ -11,6 +11,7 @@ from drc_train.config import ModelConfig
 from drc_train.model.initialiser import Initialiser
 from drc_train.model.layers import grid_sample
 from drc_train.model.networks import Classifier, Encoder, Energy, Generator, initialise
+from drc_train.model.student import Student
 
 SATURATION = 0.98
 """Largest absolute value of an initial background image in [-1, 1]: beyond it the gradient of tanh vanishes."""
@@ -109,6 +110,8 @@ class RegionModel(nn.Module):
             self.reassignment_energy = Energy(latent.reassignment, config.reassignment_energy_width, 1, 3)
         self.initialiser: Initialiser | None = None
         """Set by ``load_model`` where the run has one; the learner's model does not hold it."""
+        self.student: Student | None = None
+        """Likewise."""
         size, channels = config.image_size, config.classifier_channels
         if not has_energies:
             parts = (latent.all_foreground, latent.background, latent.reassignment)

@@ -5,16 +5,25 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from drc_runtime.bundle.manifest import INITIAL_LATENT, LIT, InitialChain, LatentSizes, Manifest, Sampler, Schedule
+from drc_runtime.bundle.manifest import (
+    INITIAL_LATENT,
+    LIT,
+    STUDENT,
+    InitialChain,
+    LatentSizes,
+    Manifest,
+    Sampler,
+    Schedule,
+)
 from drc_runtime.engines.protocol import Array, BoundGraph
 from drc_runtime.errors import EngineError
 from drc_train.config import Config
 from drc_train.model.amortised import ENCODER_STEPS
-from drc_train.model.initialiser import Initialiser
 from drc_train.model.objective import responsibility
 from drc_train.model.regions import RegionModel
+from drc_train.model.student import SIZE as STUDENT_SIZE
 from drc_train.sampling.langevin import posterior_step
 
 
@@ -58,7 +67,7 @@ def _schedule(start: float, end: float) -> Schedule | None:
 
 
 class TorchEngine:
-    """Runs ``posterior_step`` with PyTorch's autograd, on a GPU where there is one, and ``initial_latent`` if the run has it."""
+    """Runs ``posterior_step`` with PyTorch's autograd, on a GPU where there is one, and the run's initialiser and student."""
 
     def __init__(self, model: RegionModel, config: Config, batch: int = 1, device: str | None = None) -> None:
         """Takes a model, which stays where it is: a GPU gets a copy.
@@ -87,22 +96,27 @@ class TorchEngine:
     def bind(self, graph: str, outputs: Sequence[str]) -> BoundGraph:
         """As ``Engine.bind``."""
         if graph == INITIAL_LATENT and self._model.initialiser is not None:
-            return _InitialBinding(self._model.initialiser, self._inputs["image"].copy())
+            return _ImageBinding(self._model.initialiser, self._inputs["image"].copy(), "z")
+        if graph == STUDENT and self._model.student is not None:
+            image = np.zeros((len(self._inputs["image"]), 3, STUDENT_SIZE, STUDENT_SIZE), np.float32)
+            return _ImageBinding(self._model.student, image, "log_odds")
         if graph != "posterior_step":
             raise EngineError(f"a run has no graph {graph!r}; export it to a bundle")
         return _Binding(self._model, self._config, self._inputs, outputs)
 
 
-class _InitialBinding:
-    def __init__(self, network: Initialiser, image: Array) -> None:
-        self._network = network
+class _ImageBinding:
+    """A network that takes an image alone: ``initial_latent`` or ``student``."""
+
+    def __init__(self, network: nn.Module, image: Array, output: str) -> None:
+        self._network, self._output = network, output
         self.inputs = {"image": image}
         self.outputs: dict[str, Array] = {}
 
     @torch.no_grad()
     def run(self) -> None:
-        device = self._network.scale.device
-        self.outputs["z"] = self._network(torch.from_numpy(self.inputs["image"]).to(device)).cpu().numpy()
+        device = next(self._network.parameters()).device
+        self.outputs[self._output] = self._network(torch.from_numpy(self.inputs["image"]).to(device)).cpu().numpy()
 
 
 class _Binding:

@@ -26,6 +26,7 @@ from drc_train.model.regions import RegionModel
 from drc_train.training.initialiser import load_initialiser
 from drc_train.training.legacy import translate_tensors
 from drc_train.training.record import STATE_FILE, Best, NewerVersionError, RunRecord, RunState
+from drc_train.training.student_file import load_student
 
 BEST_FILE = "best.safetensors"
 PATTERN = "checkpoint-[0-9]*.safetensors"
@@ -155,8 +156,8 @@ def load_model(run: Path) -> tuple[RegionModel, Config, RunState]:
         run: a run's folder, whose newest checkpoint is read, or one of the ``.safetensors`` files in it.
 
     Returns:
-        The networks in evaluation mode (their moving average if the run keeps one), with the run's initialiser if it has one; the
-        configuration, the state.
+        The networks in evaluation mode (their moving average if the run keeps one), with the run's initialiser and
+        student if it has them; the configuration, the state.
 
     Raises:
         TrainingError: no checkpoint, a damaged one, or one that a newer version of drc wrote.
@@ -171,7 +172,8 @@ def load_model(run: Path) -> tuple[RegionModel, Config, RunState]:
     except TrainingError as error:
         raise TrainingError(f"{run}: {error}") from error
     model.load_state_dict(weights)
-    model.initialiser = load_initialiser(run if run.is_dir() else run.parent, state.config)
+    folder = run if run.is_dir() else run.parent
+    model.initialiser, model.student = load_initialiser(folder, state.config), load_student(folder)
     return model.eval(), state.config, state
 
 

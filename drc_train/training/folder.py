@@ -15,13 +15,14 @@ from drc_train.training.initialiser import INITIALISER_FILE, is_initialiser
 from drc_train.training.profile import TRACE_FILE
 from drc_train.training.record import STATE_FILE
 from drc_train.training.report import REPORT_FILE, is_report
+from drc_train.training.student_file import STUDENT_FILE, is_student
 
 GRIDS = ("grid.png", "prior.png", "reassignment.png")
 _RESULTS = re.compile(
     "|".join(
         (
             r"checkpoint-[0-9]{8,}\.safetensors",
-            *map(re.escape, (STATE_FILE, BEST_FILE, INITIALISER_FILE, REPORT_FILE, TRACE_FILE, *GRIDS)),
+            *map(re.escape, (STATE_FILE, BEST_FILE, INITIALISER_FILE, STUDENT_FILE, REPORT_FILE, TRACE_FILE, *GRIDS)),
         )
     )
 )
@@ -89,6 +90,8 @@ def _is_legacy(out: Path) -> bool:
 def _is_own(path: Path) -> bool:
     if path.name == INITIALISER_FILE:
         return is_initialiser(path) or _is_damaged(path)
+    if path.name == STUDENT_FILE:
+        return is_student(path) or _is_damaged(path)
     if path.suffix == ".safetensors":
         return is_checkpoint(path) or _is_damaged(path)
     if path.name == STATE_FILE:

@@ -118,7 +118,14 @@ def test_gpu_benchmark(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_both_protocols_have_a_curve(tmp_path: Path) -> None:
     paper = ("model.background_channels=null", "model.latent.reassignment=4", "train.mirror=false")
-    few = ("--rounds", "1", "--batches", "1", "--seconds", "6000")  # a busy machine takes longer than a card's nine minutes
+    few = (
+        "--rounds",
+        "1",
+        "--batches",
+        "1",
+        "--seconds",
+        "6000",
+    )  # a busy machine takes longer than a card's nine minutes
     found = run("gpu.py", tmp_path / "gpu.json", "--preset", "birds", *few, *sets(paper))
     assert found["curve"] and found["curve_released"]
     assert found["curve"] != found["curve_released"]

@@ -94,7 +94,7 @@ def step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bundles get the graphs alone that the runtime runs."""
     monkeypatch.setattr(
         "drc_export.bundle.chosen_graphs",
-        lambda config, initialised, names: [graphs(config)[0], *_initial(config, initialised)],
+        lambda config, initialised, names, taught: [graphs(config)[0], *_initial(config, initialised)],
     )
 
 

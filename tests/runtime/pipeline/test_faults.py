@@ -18,7 +18,7 @@ import pytest
 
 from drc_runtime.errors import EngineError, OutputError
 from drc_runtime.inference import mask as mask_module
-from drc_runtime.pipeline.frame_extractor import MOST_FAILURES_IN_A_ROW
+from drc_runtime.pipeline.failures import MOST_FAILURES_IN_A_ROW
 from drc_runtime.pipeline.report import RunReport
 from drc_runtime.samples import sample_bundle
 from drc_runtime.sources import backoff

@@ -11,7 +11,8 @@ from drc_runtime.camera.adaptation import Adaptation
 from drc_runtime.errors import EngineError
 from drc_runtime.frames import Frame, Source
 from drc_runtime.inference.calibration import Calibration
-from drc_runtime.pipeline.frame_extractor import FAILURES_KEPT, MOST_FAILURES_IN_A_ROW, FrameExtractor
+from drc_runtime.pipeline.failures import FAILURES_KEPT, MOST_FAILURES_IN_A_ROW
+from drc_runtime.pipeline.frame_extractor import FrameExtractor
 from drc_runtime.views.controls import Controls
 
 

@@ -1,0 +1,1 @@
+"""A student for a run: its teachers, their judge, and its lessons."""

@@ -1,0 +1,113 @@
+"""The student of a bundle: one pass for each frame, in images, videos and folders; and what is refused."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from drc_runtime.bundle.bundle import write_bundle
+from drc_runtime.bundle.manifest import STUDENT, GraphEntry
+from drc_runtime.errors import EngineError, UsageError
+from drc_runtime.inference.student import StudentExtractor
+from tests.conftest import toy_manifest
+from tests.videos import write_video
+
+OWN = (16, 12)
+"""Height and width of the toy student, which are not the toy bundle's."""
+
+
+def student_graph(output: tuple[int, ...] = (1, 1, *OWN), scale: float = 60.0) -> bytes:
+    """Log-odds that rise with the mean of the three channels."""
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, *OWN])
+    plane = helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, list(output))
+    weights = helper.make_tensor("scale", TensorProto.FLOAT, [1], [scale])
+    shape = helper.make_tensor("shape", TensorProto.INT64, [len(output)], list(output))
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["grey"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["grey", "scale"], ["scaled"]),
+        helper.make_node("Reshape", ["scaled", "shape"], ["log_odds"]),
+    ]
+    graph = helper.make_graph(nodes, "student", [image], [plane], [weights, shape])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def bundle_with(folder: Path, toy_graph: bytes, student: bytes, output: tuple[int, ...] = (1, 1, *OWN)) -> Path:
+    plain = toy_manifest(toy_graph)
+    entry = GraphEntry.of("student.onnx", student, {"image": (1, 3, *OWN)}, {"log_odds": output})
+    manifest = replace(plain, graphs=plain.graphs | {STUDENT: entry})
+    write_bundle(folder, manifest, {"posterior_step": toy_graph, STUDENT: student})
+    return folder
+
+
+@pytest.fixture
+def student_bundle(tmp_path: Path, toy_graph: bytes) -> Path:
+    return bundle_with(tmp_path / "taught", toy_graph, student_graph())
+
+
+def halves(left: int, right: int) -> np.ndarray:
+    image = np.full((32, 48, 3), right, np.uint8)
+    image[:, :24] = left
+    return image
+
+
+def test_a_mask_has_the_size_of_its_image(student_bundle: Path) -> None:
+    extraction = StudentExtractor(student_bundle, threads=1).extract(halves(250, 5))
+    assert extraction.mask.shape == (32, 48)
+    assert (extraction.mask[:, :20] == 255).all() and not extraction.mask[:, 28:].any()
+    assert (extraction.steps, extraction.log_posterior) == (0, None)
+    assert set(extraction.milliseconds) == {"student", "mask"}
+
+
+def test_frames_of_a_video_know_nothing_of_each_other(
+    student_bundle: Path, tmp_path: Path, drc: Callable[..., tuple[int, str, str]]
+) -> None:
+    frames = [halves(250, 5), halves(5, 250), halves(250, 5)]
+    write_video(tmp_path / "clip.avi", frames)
+    masks, log = tmp_path / "masks", tmp_path / "log.jsonl"
+    given = ("--model", str(student_bundle), "--student", "--masks", str(masks), "--log", str(log), "--no-display")
+    code, out, err = drc("run", str(tmp_path / "clip.avi"), *given)
+    assert code == 0, err
+    assert "steps a frame" not in out
+    found = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(masks.glob("*.png"))]
+    assert [bool(mask[16, 8]) for mask in found] == [True, False, True]
+    assert [bool(mask[16, 40]) for mask in found] == [False, True, False]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["steps"] for line in lines if "frame" in line] == [0, 0, 0]
+    assert all(line["log_posterior"] is None for line in lines if "frame" in line)
+
+
+def test_a_folder_is_resumed_only_with_the_same_choice(
+    student_bundle: Path, tmp_path: Path, drc: Callable[..., tuple[int, str, str]]
+) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), halves(250, 5))
+    given = (str(tmp_path / "images"), "--model", str(student_bundle), "--masks", str(tmp_path / "masks"))
+    assert drc("run", *given, "--student", "--no-display")[0] == 0
+    code, _, err = drc("run", *given, "--resume", "--no-display")
+    assert code == 2 and "--resume" in err
+    assert drc("run", *given, "--student", "--resume", "--no-display")[0] == 0
+
+
+def test_a_bundle_without_one_names_the_way_out(toy_bundle: Path) -> None:
+    with pytest.raises(UsageError, match=r"--student: the model 'toy' has none; drc train FOLDER --out RUN --student"):
+        StudentExtractor(toy_bundle)
+
+
+def test_a_graph_that_gives_no_plane_is_refused(tmp_path: Path, toy_graph: bytes) -> None:
+    shape = (1, OWN[0] * OWN[1])
+    bundle = bundle_with(tmp_path / "flat", toy_graph, student_graph(shape), shape)
+    with pytest.raises(EngineError, match="no plane"):
+        StudentExtractor(bundle, threads=1).extract(halves(250, 5))
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, toy_graph: bytes) -> None:
+    bundle = bundle_with(tmp_path / "infinite", toy_graph, student_graph(scale=float("inf")))
+    with pytest.raises(EngineError, match="not finite"):
+        StudentExtractor(bundle, threads=1).extract(halves(250, 5))
