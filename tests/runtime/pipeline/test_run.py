@@ -360,7 +360,7 @@ def test_the_threshold_decides_masks(go, tmp_path: Path, save) -> None:
 
 def test_masks_of_images_are_refined_if_asked(go, tmp_path: Path, save) -> None:
     picture = np.random.default_rng(0).integers(0, 50, (48, 64, 3), np.uint8)
-    picture[10:38, 16:48] += np.linspace(205, 75, 32).astype(np.uint8)[:, None]
+    picture[10:38, 16:48] += np.linspace(205, 90, 32).astype(np.uint8)[:, None]
     path = save(tmp_path / "a.png", picture)
     for name in (None, "none", "cut"):
         go(path, masks=tmp_path / str(name), refine=name)
