@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -68,7 +69,9 @@ class Refined(NamedTuple):
 
 def refined(pictures: list[Labelled], seeds: list[Mask], **constants: float) -> Refined:
     """Cuts each picture again from its seed ``(H, W)`` uint8, with other constants of the cut's module if they are given."""
-    with mock.patch.multiple(cutting, **constants):
+    with ExitStack() as stack:
+        for constant, value in constants.items():
+            stack.enter_context(mock.patch.object(cutting, constant, value))
         return _refined(pictures, seeds)
 
 
