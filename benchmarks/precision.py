@@ -87,8 +87,8 @@ def main() -> None:
     graphs = {"fp32": exact, "fp16": to_half(exact), "int8 weights": with_int8_weights(exact)}
     engines = {name: engine(bundle, graph, options.threads) for name, graph in graphs.items()}
     images = list(load_evaluation(options.data))
-    extractors = {name: Extractor.over(it, bundle.manifest) for name, it in engines.items()}
-    extractors["fp32, other noise"] = Extractor.over(engines["fp32"], bundle.manifest, seed=1)
+    extractors = {name: Extractor.over(it, bundle.manifest, refine="none") for name, it in engines.items()}
+    extractors["fp32, other noise"] = Extractor.over(engines["fp32"], bundle.manifest, seed=1, refine="none")
     tensors = [to_tensor(it.image, bundle.manifest.image_size) for it in images[:CHAINS]]
     alike = cosines(engines, tensors, options.steps)
     truth = {name: Score() for name in extractors}

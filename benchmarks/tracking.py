@@ -48,7 +48,7 @@ def measure(
     names = [*(f"tracked, {count} steps" for count in steps), f"cold, {cold} steps", "the truth"]
     readings = {name: Reading() for name in names}
     tracks = [Extractor(bundle).track(steps=count) for count in steps]
-    from_noise = Extractor(bundle)
+    from_noise = Extractor(bundle, refine="none")
     for index, (_, image, truth) in enumerate(frames):
         masks = [track.step(image).mask for track in tracks]
         if index % every > 1:

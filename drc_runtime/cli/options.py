@@ -61,7 +61,7 @@ Refine = Annotated[
     Literal["cut", "none"] | None,
     typer.Option(
         "--refine",
-        help="Cut masks of images again by the image's colours (GrabCut) where the cut agrees. Default: none.",
+        help="Cut masks of images again by the image's colours (GrabCut) where the cut agrees. Default: cut.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -6,7 +6,7 @@ from drc_runtime.errors import UsageError
 
 REFINEMENTS = ("cut", "none")
 """What follows the mask of a still image: ``cut`` cuts it again by the image's own colours (``drc_runtime.inference.cut``)."""
-DEFAULT_REFINEMENT = "none"
+DEFAULT_REFINEMENT = "cut"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from drc_runtime.atomic import atomic_write
 from drc_runtime.errors import TrainingError, UsageError
 from drc_runtime.machine import machine_name
 from drc_runtime.outputs import check_place, claim_folder, visible
+from drc_train.data.source import is_sequence
 from drc_train.evaluation.ablation_plan import PLAN_FILE, ROWS, AblationOptions, Plan, new_plan, resumed_plan
 from drc_train.evaluation.evaluate import evaluate
 from drc_train.evaluation.options import EvaluationOptions
@@ -160,8 +161,10 @@ def _measure(plan: Plan, name: str, folder: Path) -> tuple[list[Cell], str | Non
     learned, *others = with_splits(plan.source)
     found: dict[str, dict[str, dict[str, float]]] = {}
     if Path(learned).is_dir():
-        found["training chains"] = evaluate(folder, learned, options=EvaluationOptions(chains=True))
-    found["from noise"] = evaluate(folder, others[0] if others else learned)
+        found["training chains"] = evaluate(folder, learned, options=EvaluationOptions(chains=True, refine="none"))
+    fresh = others[0] if others else learned
+    refine = None if is_sequence(fresh) else "none"  # the table's masks are the model's own
+    found["from noise"] = evaluate(folder, fresh, options=EvaluationOptions(refine=refine))
     cells = [
         Cell(ROWS[name].title, reading, data, figures | {"iterations": state.iteration})
         for data, readings in found.items()

@@ -53,7 +53,9 @@ def evaluate_in_shards(
             run,
             data,
             baselines=baselines,
-            options=EvaluationOptions(part=(begun, stop), seed=begun // SHARD if run else None),
+            options=EvaluationOptions(
+                part=(begun, stop), seed=begun // SHARD if run else None, refine="none" if run else None
+            ),
             progress=lambda count: progress(begun + count),  # noqa: B023 - called within this turn
         )
         figures = {name: _merged(figures.get(name), values) for name, values in found.items()}

@@ -38,10 +38,10 @@ BATCH = 16
 
 
 def load_extractor(model: Path, seed: int = 0) -> Extractor:
-    """An Extractor over a bundle, or over a run's checkpoint; only a run imports PyTorch, which takes seconds."""
+    """An Extractor over a bundle, or over a run's checkpoint, that refines no mask; only a run imports PyTorch, in seconds."""
     if is_run(model):
         return _Run(model).extractor(1, seed)
-    return Extractor(model, seed=seed)
+    return Extractor(model, seed=seed, refine="none")
 
 
 def model_segmenter(

@@ -62,7 +62,9 @@ def test_a_weight_outside_the_range_keeps_its_operator_in_float32() -> None:
 
 def test_it_is_run_when_asked_for(bundle: Path) -> None:
     image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
-    whole, half = (Extractor(bundle, seed=1, precision=name).extract(image, steps=1) for name in ("fp32", "fp16"))
+    whole, half = (
+        Extractor(bundle, seed=1, precision=name, refine="none").extract(image, steps=1) for name in ("fp32", "fp16")
+    )
     assert half.log_posterior == pytest.approx(whole.log_posterior, rel=1e-2)
     assert half.log_posterior != whole.log_posterior
     assert np.abs(whole.probability.astype(int) - half.probability).max() <= 12

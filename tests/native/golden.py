@@ -152,7 +152,7 @@ def write_masks(bundle: Path, images: list[np.ndarray], cut: list[np.ndarray] | 
         write_png(bundle / name, image)
     runs = []
     for kind in ("responsibility", "mixture"):
-        extractor = Extractor(bundle, threads=1, mask=kind, seed=SEED)
+        extractor = Extractor(bundle, threads=1, mask=kind, seed=SEED, refine="none")  # libdrc does not cut
         track = extractor.track(steps=3)
         # one extractor for both, because its noise continues from one to the other
         cold = record(bundle, f"{kind}-extract", extractor.extract, images, names)

@@ -20,7 +20,7 @@ def test_the_responsibility_is_computed_against_the_image(toy_bundle: Path) -> N
     grey = np.full((20, 30, 3), 100, np.uint8)
     value = 100 / 127.5 - 1
     expected = 255 / (1 + np.exp(-3 * value))
-    found = Extractor(toy_bundle).extract(grey, steps=1).probability
+    found = Extractor(toy_bundle, refine="none").extract(grey, steps=1).probability
     np.testing.assert_allclose(found.astype(float), expected, atol=2.5)
 
 
@@ -52,12 +52,12 @@ def test_an_outline_within_the_network_s_pixels_is_where_the_image_has_it(toy_bu
     """The network sees 8x12, so that its pixels are 20 wide: the edges of the column lie within them."""
     large = np.zeros((160, 240, 3), np.uint8)
     large[:, 86:134] = 255
-    mask = Extractor(toy_bundle).extract(large, steps=1).mask
+    mask = Extractor(toy_bundle, refine="none").extract(large, steps=1).mask
     assert (mask[:, 91:129] == 255).all() and not mask[:, :80].any() and not mask[:, 140:].any()
 
 
 def test_the_mixture_reading_is_pi_and_ignores_the_pixels(toy_bundle: Path) -> None:
-    found = Extractor(toy_bundle, mask="mixture").extract(np.full((9, 9, 3), 200, np.uint8), steps=1)
+    found = Extractor(toy_bundle, mask="mixture", refine="none").extract(np.full((9, 9, 3), 200, np.uint8), steps=1)
     # one half, to the nearest entry of the 256 that the probabilities have
     assert len(np.unique(found.probability)) == 1 and abs(int(found.probability[0, 0]) - 127.5) < 3
 

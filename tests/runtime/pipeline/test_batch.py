@@ -181,7 +181,7 @@ def test_two_workers_on_one_video_give_one_result(tmp_path: Path, toy_bundle: Pa
 
 def test_images_are_refined_and_videos_are_not(tmp_path: Path, toy_bundle: Path, without_ray: list[int]) -> None:
     picture = np.random.default_rng(0).integers(0, 50, (48, 64, 3), np.uint8)
-    picture[10:38, 16:48] += np.linspace(205, 75, 32).astype(np.uint8)[:, None]
+    picture[10:38, 16:48] += np.linspace(205, 90, 32).astype(np.uint8)[:, None]
     folder = tmp_path / "images"
     folder.mkdir()
     cv2.imwrite(str(folder / "a.png"), picture)

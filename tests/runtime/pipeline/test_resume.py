@@ -70,7 +70,7 @@ def test_results_of_other_settings_are_not_taken_for_this_job_s(go, toy_bundle: 
     with pytest.raises(UsageError, match="made with another steps"):
         go(resume=True, steps=3)
     with pytest.raises(UsageError, match="made with another refine"):
-        go(resume=True, refine="cut")
+        go(resume=True, refine="none")
     (toy_bundle / "manifest.json").write_text((toy_bundle / "manifest.json").read_text().replace("0.5", "0.6"))
     with pytest.raises(UsageError, match="made with another bundle"):
         go(resume=True)
@@ -78,10 +78,11 @@ def test_results_of_other_settings_are_not_taken_for_this_job_s(go, toy_bundle: 
 
 
 def test_a_refined_job_goes_on_refined(go) -> None:
-    go(refine="cut", progress=stop_after(2))
-    with pytest.raises(UsageError, match="made with another refine"):
-        go(resume=True)
-    assert go(resume=True, refine="cut").skipped == 2
+    for refine, other in (("none", "cut"), ("cut", "none")):
+        go(refine=refine, overwrite=True, progress=stop_after(2))
+        with pytest.raises(UsageError, match="made with another refine"):
+            go(resume=True, refine=other)
+        assert go(resume=True, refine=refine).skipped == 2
 
 
 def test_what_an_overwritten_job_left_is_not_taken_for_the_new_one_s(go, tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ def test_the_seed_decides_the_noise_and_the_options_reach_the_extractor(go, clip
     monkeypatch.setattr("drc_runtime.inference.extractor.Extractor", Recorded)
     go(clip, masks=tmp_path / "masks", seed=5, mask="mixture")
     expected = {"threads": 1, "mask": "mixture", "seed": 5, "engine": "onnxruntime", "precision": "fp32"}
-    assert made == [expected | {"sampling": Sampling(), "refine": "none"}]
+    assert made == [expected | {"sampling": Sampling(), "refine": "cut"}]
     assert read(tmp_path / "masks" / "00000.png").min() == 255  # pi_f is one half everywhere, and one half counts
 
 
@@ -358,14 +358,14 @@ def test_the_threshold_decides_masks(go, tmp_path: Path, save) -> None:
     assert read(tmp_path / "low" / "a.png").min() == 255 and read(tmp_path / "high" / "a.png").max() == 0
 
 
-def test_masks_of_images_are_refined_if_asked(go, tmp_path: Path, save) -> None:
+def test_masks_of_images_are_refined_unless_that_is_refused(go, tmp_path: Path, save) -> None:
     picture = np.random.default_rng(0).integers(0, 50, (48, 64, 3), np.uint8)
-    picture[10:38, 16:48] += np.linspace(205, 75, 32).astype(np.uint8)[:, None]
+    picture[10:38, 16:48] += np.linspace(205, 90, 32).astype(np.uint8)[:, None]
     path = save(tmp_path / "a.png", picture)
-    for name in (None, "none", "cut"):
+    for name in ("none", "cut", None):
         go(path, masks=tmp_path / str(name), refine=name)
-    shares = [int((read(tmp_path / str(name) / "a.png") > 0).sum()) for name in (None, "none", "cut")]
-    assert shares[0] == shares[1] < 800 < shares[2] <= 28 * 32
+    shares = [int((read(tmp_path / str(name) / "a.png") > 0).sum()) for name in ("none", "cut", None)]
+    assert shares[0] < 800 < shares[1] == shares[2] <= 28 * 32
 
 
 def test_alpha_as_a_folder_of_cut_outs_and_as_a_video(go, clip: Path, tmp_path: Path) -> None:

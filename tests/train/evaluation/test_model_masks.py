@@ -54,7 +54,7 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
 ) -> None:
     folder, _ = run(tmp_path, data, *tiny_overrides)
     labelled = list(load_evaluation(str(data)))
-    batched = model_segmenter(folder, False, EvaluationOptions(steps=3, seed=5))
+    batched = model_segmenter(folder, False, EvaluationOptions(steps=3, seed=5, refine="none"))
     found = [*batched(labelled[:16]), *batched(labelled[16:])]
     extractor = load_extractor(folder, 5)
     for (masks, _), (_, image, *_) in zip(found, labelled, strict=True):
