@@ -55,10 +55,14 @@ CAMERA = """(async (frames, responsibilities) => {
 })""".replace("SIDE", str(SIDE))
 
 
-WATCH = CAMERA.replace(
-    "camera.learn(foreground",
-    "told.push(...camera.watch.notices.splice(0).map((line) => [at / plane, line])); camera.learn(foreground",
-).replace("const found = [];", "const [found, told] = [[], []];").replace("return found;", "return [found, told];")
+WATCH = (
+    CAMERA.replace(
+        "camera.learn(foreground",
+        "told.push(...camera.watch.notices.splice(0).map((line) => [at / plane, line])); camera.learn(foreground",
+    )
+    .replace("const found = [];", "const [found, told] = [[], []];")
+    .replace("return found;", "return [found, told];")
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +149,16 @@ def test_what_happens_to_the_camera_is_noticed_and_answered_alike(browser: Brows
     packed = [base64.b64encode(np.ascontiguousarray(it).tobytes()).decode() for it in (frames, np.stack(given))]
     found, lines = browser.run(f"{WATCH}({json.dumps(packed[0])}, {json.dumps(packed[1])})")
     assert lines == told
-    for part in ("light has", "has moved", "covered", "free again", "no colour", "colour is", "nothing", "same picture"):
+    for part in (
+        "light has",
+        "has moved",
+        "covered",
+        "free again",
+        "no colour",
+        "colour is",
+        "nothing",
+        "same picture",
+    ):
         assert any(part in line for _, line in told), part
     for (background, scale), (expected, spread) in zip(found, views[::10], strict=True):
         np.testing.assert_allclose(background, expected, atol=0.2)
