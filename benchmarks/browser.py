@@ -67,17 +67,7 @@ def measure(site: Path, camera: Path, steps: int, seconds: float, isolated: bool
 
 def wire(site: Path) -> dict[str, int]:
     """Bytes of what the page fetches before the first mask: as it is, and as a host sends it gzipped."""
-    names = [
-        "index.html",
-        "look.css",
-        "page.css",
-        "page.js",
-        "worker.js",
-        "drc.js",
-        "bundle.js",
-        "camera.js",
-        "views.js",
-    ]
+    names = ["index.html", "look.css", "page.css", *(it.name for it in site.glob("*.js"))]
     names += ["bundle/manifest.json", "bundle/posterior_step.onnx", "icon.svg"]
     names += [f"onnxruntime-web/{it.name}" for it in (site / "onnxruntime-web").iterdir() if it.name != "LICENSE"]
     data = {name: (site / name).read_bytes() for name in names}

@@ -26,7 +26,12 @@ from native.golden_camera import write_camera, write_camera_state  # noqa: E402
 from native.golden_files import SEED, record, write_json  # noqa: E402
 from native.golden_schedule import write_scheduled  # noqa: E402
 from native.hostile_graphs import hostile_graphs  # noqa: E402
-from native.odd_manifests import fixed_camera_manifests, manifests, verdict_on_manifest  # noqa: E402
+from native.odd_manifests import (  # noqa: E402
+    fixed_camera_manifests,
+    manifests,
+    sampler_manifests,
+    verdict_on_manifest,
+)
 
 from drc_runtime.bundle.bundle import Bundle, write_bundle  # noqa: E402
 from drc_runtime.bundle.manifest import (  # noqa: E402
@@ -57,6 +62,7 @@ def main(folder: Path) -> None:
     manifest = toy_manifest(graph)
     initialised = initialised_manifest(random_posterior_step()).to_json()
     texts = [*manifests(manifest.to_json()), *fixed_camera_manifests(), *manifests(initialised)]
+    texts += sampler_manifests(initialised)
     write_json(folder / "manifests.json", [verdict_on_manifest(text) for text in texts])
     hostile = [{"graph": data.hex(), "refusal": refusal_of_graph(data)} for data in hostile_graphs(graph)]
     write_json(

@@ -98,6 +98,36 @@ def fixed_camera_manifests() -> Iterator[str]:
         yield json.dumps(whole | {"graphs": {"posterior_step": graph, name: graph | {"file": "more.onnx"}}})
 
 
+def sampler_manifests(text: str) -> Iterator[str]:
+    """Of a manifest with an initialiser: schedules and initial chains at and beyond their bounds, and of the wrong kind."""
+    whole = json.loads(text)
+    good, steps = {"start": 1.0, "end": 0.1}, whole["sampler"]["initial"]["steps"]
+    numbers = (1e-6, 9e-7, 1, 1.0000001, 16, 16.000001, 0, -1, True, None, "1", [1], {}, float("inf"), float("nan"))
+    schedules: list[Any] = [
+        good,
+        {"start": 0.1, "end": 1},
+        {"start": 16, "end": 1e-6},
+        good | {"middle": 0.5},
+        {},
+        [],
+        "annealed",
+    ]
+    schedules += [None, 0.5, [1.0, 0.1], {"start": 1.0}, {"end": 0.1}, {"Start": 1.0, "end": 0.1}]
+    schedules += [good | {key: number} for key in good for number in numbers]
+    chains: list[Any] = [{"steps": steps}, {"schedule": good}, {"steps": steps, "more": 1}, {}, [], None, steps, "z"]
+    chains += [{"steps": number} for number in (0, 1, -1, 1.5, "3", None, True, 10**6, 10**6 + 1, 10**30)]
+    chains += [{"steps": steps, "schedule": schedule} for schedule in schedules]
+    for key, values in (("schedule", schedules), ("initial", chains)):
+        for value in values:
+            yield json.dumps(whole | {"sampler": whole["sampler"] | {key: value}})
+        yield json.dumps(whole | {"sampler": {name: it for name, it in whole["sampler"].items() if name != key}})
+    graphs = {name: it for name, it in whole["graphs"].items() if name != "initial_latent"}
+    yield json.dumps(whole | {"graphs": graphs})
+    yield json.dumps(
+        whole | {"graphs": graphs, "sampler": {k: v for k, v in whole["sampler"].items() if k != "initial"}}
+    )
+
+
 def paths(value: Any) -> Iterator[tuple[str, ...]]:
     """The path of every value in nested objects."""
     for key, child in value.items():

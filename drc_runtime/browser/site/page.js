@@ -47,6 +47,11 @@ function problem(message) {
   if (message) state("stopped", true);
 }
 
+/** @param {string} line what happened to the camera */
+function notice(line) {
+  text("notice", `${new Date().toLocaleTimeString()}: ${line}`);
+}
+
 /** @param {number[]} values @param {number} share */
 const percentile = (values, share) => [...values].sort((a, b) => a - b)[Math.min(Math.floor(share * values.length), values.length - 1)];
 
@@ -58,6 +63,7 @@ function startWorker() {
     if (data.kind === "progress") state(data.what);
     if (data.kind === "ready") becomeReady(data);
     if (data.kind === "shown") show(data);
+    if (data.kind === "notice" && data.running === running) notice(data.line);
     if (data.kind === "failed") {
       busy = false;
       stop();
@@ -118,7 +124,7 @@ function show(shown) {
   }
   shownFrames++;
   if (shown.mask) keep(shown.mask);
-  state(paused ? "paused" : "live");
+  state(document.hidden ? "paused while hidden" : paused ? "paused" : "live");
   if (fresh || picture) offer(); // a picture goes on, so that its chain and the settings have an effect
 }
 
@@ -155,6 +161,7 @@ function begin() {
   problem("");
   [asked, first, shownFrames, latest] = [performance.now(), true, 0, []];
   for (const id of ["fps", "age50", "age95", "taken", "first"]) text(id, "–");
+  text("notice", "");
   setPaused(false);
   state(ready ? "waiting for a picture" : "starting the engine");
   worker?.postMessage({ kind: "restart" });
@@ -177,7 +184,10 @@ async function openCamera() {
     const wanted = { video: { width: { ideal: 640 }, height: { ideal: 480 } }, audio: false };
     const stream = await navigator.mediaDevices.getUserMedia(wanted);
     if (mine !== running) return stream.getTracks().forEach((each) => each.stop());
-    stream.getTracks()[0].addEventListener("ended", () => problem("the camera is gone: connect it again, then press Camera"));
+    const [track] = stream.getTracks();
+    track.addEventListener("ended", () => problem("the camera is gone: connect it again, then press Camera"));
+    track.addEventListener("mute", () => notice("the camera sends no pictures"));
+    track.addEventListener("unmute", () => notice("the camera sends pictures again"));
     video.srcObject = stream;
     await play();
   } catch (error) {
@@ -342,8 +352,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) state("paused while hidden");
-  else offer();
+  if (document.hidden) return state("paused while hidden");
+  if (!input("pause").disabled) state(paused ? "paused" : "live");
+  offer();
 });
 fetch("clip.mp4", { method: "HEAD" }).then((answer) => { $("sample").hidden = !answer.ok; }).catch(() => {});
 showViews();

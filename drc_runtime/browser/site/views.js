@@ -5,7 +5,7 @@
  *
  * @typedef {{data: Uint8ClampedArray<ArrayBuffer>, width: number, height: number}} Pixels
  */
-import { resize, resizePlane } from "./drc.js";
+import { resize, resizePlane } from "./preprocess.js";
 
 export const VIEWS = ["overlay", "mask", "side-by-side", "blur", "green"];
 const BACKGROUND_BRIGHTNESS = 0.35;

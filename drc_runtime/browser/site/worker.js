@@ -2,8 +2,8 @@
 /**
  * The engine's thread: keeps the extractor, and answers each frame with the picture to show. The page never computes.
  *
- * The page sends `start`, `settings`, `restart` and `frame`; it gets `progress`, `ready`, `shown` (one for each frame) and
- * `failed`.
+ * The page sends `start`, `settings`, `restart` and `frame`; it gets `progress`, `ready`, `shown` (one for each frame), `notice`
+ * (what happened to the camera) and `failed`.
  */
 import { DRCError, Extractor, threads } from "./drc.js";
 import { binary, compose, rebalance } from "./views.js";
@@ -15,6 +15,8 @@ const SHARE = 0.6;
 const RATE = 25;
 /** Steps of a first mask that is shown while the whole chain from noise still runs: its IoU with the later one is 98 % (scene). */
 const PROVISIONAL_STEPS = 30;
+/** Seconds: what a camera's state has not seen for longer, as in a hidden tab, it does not count as seen. */
+const LONGEST_GAP = 1;
 
 const worker = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (globalThis));
 const canvas = new OffscreenCanvas(1, 1);
@@ -26,7 +28,7 @@ const masks = new OffscreenCanvas(1, 1);
 let settings = { view: "overlay", threshold: 0.5, steps: null, recording: false };
 /** @type {Extractor | null} */
 let extractor = null;
-/** @type {import("./drc.js").Track | null} */
+/** @type {import("./tracking.js").Track | null} */
 let track = null;
 let last = 0; // when the last frame was captured
 
@@ -65,13 +67,14 @@ async function frame(picture, captured, running) {
   if (!last && extractor.manifest.background === "generated") {
     show(image, await extractor.extract(image, PROVISIONAL_STEPS), { captured, running, more: true });
   }
-  const found = await present.step(image, last ? Math.max((captured - last) / 1000, 0.001) : undefined);
+  const found = await present.step(image, last ? Math.min(Math.max((captured - last) / 1000, 0.001), LONGEST_GAP) : undefined);
   if (present === track) last = captured;
+  for (const line of present.takeNotices()) worker.postMessage({ kind: "notice", line, running });
   present.budget = Math.max(present.steps, Math.floor((1000 * SHARE) / RATE / (found.milliseconds.steps / found.steps)));
   show(image, found, { captured, running, more: false });
 }
 
-/** @param {ImageData} image @param {import("./drc.js").Extraction} found @param {{captured: number, running: number, more: boolean}} about `more`: another answer for this frame follows */
+/** @param {ImageData} image @param {import("./mask.js").Extraction} found @param {{captured: number, running: number, more: boolean}} about `more`: another answer for this frame follows */
 function show(image, found, { captured, running, more }) {
   const probability = rebalance(found.probability, settings.threshold);
   const view = compose(settings.view, image, probability);

@@ -12,6 +12,7 @@
 #include "errors.hpp"
 #include "inference/calibration.hpp"
 #include "inference/extractor.hpp"
+#include "inference/prior.hpp"
 
 namespace {
 
@@ -56,6 +57,7 @@ void require(const void *pointer, const char *what) {
 // Sizes of the structs' first version. Later fields are added at the end.
 constexpr std::size_t first_extractor_params = offsetof(drc_extractor_params, provider) + sizeof(const char *);
 constexpr std::size_t first_track_params = offsetof(drc_track_params, budget) + sizeof(int32_t);
+constexpr std::size_t first_prior_params = offsetof(drc_prior_params, provider) + sizeof(const char *);
 constexpr std::size_t largest_params = 4096;  // a larger size was never initialised
 
 // Copies the parameters that this library knows. A program built with an earlier header has fewer: the rest keep their defaults.
@@ -72,6 +74,15 @@ Params known(const Params *given, Params params, std::size_t first_version) {
             refuse_usage("the program sets parameters that libdrc " DRC_VERSION_STRING " does not know; install a later one");
     std::memcpy(&params, given, std::min(sizeof(Params), size));
     return params;
+}
+
+drc_bundle_info info_of(const drc::detail::Manifest &manifest, int cold_steps) {
+    return {manifest.name.c_str(),
+            static_cast<int32_t>(manifest.height),
+            static_cast<int32_t>(manifest.width),
+            static_cast<int32_t>(manifest.latent),
+            cold_steps,
+            manifest.track_steps};
 }
 
 }  // namespace
@@ -97,13 +108,7 @@ drc_status drc_extractor_info(const drc_extractor *extractor, drc_bundle_info *i
     return guard([&] {
         require(extractor, "extractor");
         require(info, "info");
-        const auto &manifest = extractor->manifest();
-        *info = {manifest.name.c_str(),
-                 static_cast<int32_t>(manifest.height),
-                 static_cast<int32_t>(manifest.width),
-                 static_cast<int32_t>(manifest.latent),
-                 extractor->cold().steps,
-                 manifest.track_steps};
+        *info = info_of(extractor->manifest(), extractor->cold().steps);
     });
 }
 
@@ -163,5 +168,32 @@ const char *drc_track_take_notice(drc_track *track) {
 }
 
 void drc_track_close(drc_track *track) { delete track; }
+
+drc_status drc_prior_open(const char *bundle, const drc_prior_params *params, drc_prior **prior) {
+    return guard([&] {
+        require(prior, "prior");
+        *prior = nullptr;
+        require(bundle, "bundle");
+        *prior = new drc_prior(bundle, known(params, drc_prior_default_params(), first_prior_params));
+    });
+}
+
+drc_status drc_prior_info(const drc_prior *prior, drc_bundle_info *info) {
+    return guard([&] {
+        require(prior, "prior");
+        require(info, "info");
+        *info = info_of(prior->manifest(), prior->manifest().cold_steps);
+    });
+}
+
+drc_status drc_prior_draw(drc_prior *prior, const drc_prior_sample *sample) {
+    return guard([&] {
+        require(prior, "prior");
+        require(sample, "sample");
+        prior->draw(*sample);
+    });
+}
+
+void drc_prior_close(drc_prior *prior) { delete prior; }
 
 }  // extern "C"

@@ -4,18 +4,22 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
-from drc_runtime.browser.site import SOURCES
+from drc_runtime.browser.site import SOURCES, write_site
 from tests.runtime.browser.static_server import StaticServer
-from tests.runtime.sinks.web.browser import Browser
+from tests.runtime.sinks.web.browser import CHROMIUM, Browser
 
 READY = "document.querySelector('#model').textContent !== '–'"
 SHOWN = "Number(document.querySelector('#frames').textContent) >= 2"
+FRAMES = "Number(document.querySelector('#frames').textContent)"
 RECORDED = """(async () => {
     const video = document.createElement('video');
     video.src = document.querySelector('#download').href;
@@ -56,6 +60,52 @@ def test_the_sample_plays_and_a_host_without_headers_gives_one_thread(site: Path
         browser.run("document.querySelector('#sample').click()")
         browser.wait(SHOWN, 60)
         assert browser.run("document.querySelector('#threads').textContent").startswith("1, the server does not send")
+
+
+def test_a_hidden_tab_pauses(site: Path, tmp_path: Path) -> None:
+    with StaticServer(site) as server, Browser(tmp_path / "profile") as browser:
+        browser.open(server.url)
+        browser.wait(READY, 60)
+        browser.wait("!document.querySelector('#sample').hidden")
+        browser.run("document.querySelector('#steps').value = 1")
+        browser.run("document.querySelector('#steps').dispatchEvent(new Event('input'))")
+        browser.run("document.querySelector('#sample').click()")
+        browser.wait(SHOWN, 60)
+        begun, first = time.monotonic(), browser.run(FRAMES)
+        browser.wait(f"{FRAMES} >= {first + 8}", 60)
+        taken = time.monotonic() - begun
+        browser.hide()
+        before = browser.run(FRAMES)
+        time.sleep(2 * taken)
+        assert browser.run(FRAMES) <= before + 1  # the one that the engine had
+        assert browser.run("document.querySelector('#state').textContent") == "paused while hidden"
+        browser.show()
+        browser.wait(f"{FRAMES} > {before + 1}", 60)
+        assert browser.run("document.querySelector('#state').textContent") == "live"
+
+
+def test_a_camera_that_loses_its_colour_is_told(tmp_path: Path, package: dict[str, bytes]) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    write_site("fixed-camera", tmp_path / "site")
+    random = np.random.default_rng(0)
+    room = cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (320, 240), interpolation=cv2.INTER_CUBIC)
+    grey = cv2.cvtColor(cv2.cvtColor(room, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    with open(tmp_path / "clip.mjpeg", "wb") as opened:
+        for picture in [*200 * [room], *80 * [grey]]:
+            noisy = np.clip(picture + random.normal(0, 2, (240, 320, 1)), 0, 255).astype(np.uint8)
+            opened.write(cv2.imencode(".jpg", noisy)[1].tobytes())
+    with (
+        StaticServer(tmp_path / "site") as server,
+        Browser(tmp_path / "profile", camera=tmp_path / "clip.mjpeg") as browser,
+    ):
+        browser.open(server.url)
+        browser.wait(READY, 60)
+        browser.run("document.querySelector('#steps').value = 1")
+        browser.run("document.querySelector('#steps').dispatchEvent(new Event('input'))")
+        browser.run("document.querySelector('#camera').click()")
+        browser.wait("/: the camera shows no colour/.test(document.querySelector('#notice').textContent)", 60)
+        browser.wait("/: colour is back/.test(document.querySelector('#notice').textContent)", 60)
 
 
 def test_without_a_camera_one_sentence_says_so(site: Path, tmp_path: Path) -> None:

@@ -47,12 +47,22 @@ CAMERA = """(async (frames, responsibilities) => {
     const camera = new FixedCamera(pictures.slice(0, 3 * plane), SIDE, SIDE);
     const found = [];
     for (let at = 0; at < foreground.length; at += plane) {
-        const { background, scale } = camera.look(pictures.slice(3 * at, 3 * (at + plane)));
+        const { background, scale } = camera.look(pictures.slice(3 * at, 3 * (at + plane)), 0.04);
         if (at / plane % 10 === 0) found.push([[...background], [...scale]]);
         camera.learn(foreground.slice(at, at + plane), 0.04);
     }
     return found;
 })""".replace("SIDE", str(SIDE))
+
+
+WATCH = (
+    CAMERA.replace(
+        "camera.learn(foreground",
+        "told.push(...camera.watch.notices.splice(0).map((line) => [at / plane, line])); camera.learn(foreground",
+    )
+    .replace("const found = [];", "const [found, told] = [[], []];")
+    .replace("return found;", "return [found, told];")
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +111,58 @@ def test_the_background_of_a_camera_is_learned_alike(browser: Browser) -> None:
             np.testing.assert_allclose(np.ravel(view.scale), scale, atol=0.02)
         camera.learn(responsibility, 0.04)
     np.testing.assert_allclose(camera.background.image[22:28, 4:12], empty[22:28, 4:12], atol=12)
+
+
+def disturbed() -> np.ndarray:
+    """A drawn place, ``(F, SIDE, SIDE, 3)``: light falls, the camera is moved, covered, grey, dark, and stands still."""
+    generator = np.random.default_rng(4)
+    room = cv2.GaussianBlur(generator.uniform(0, 255, (SIDE, SIDE, 3)).astype(np.float32), (0, 0), 2)
+    room = np.clip((room - room.mean()) * 3 + 125, 20, 235)
+    moved = cv2.warpAffine(room, np.array([[1, 0, 1.6], [0, 1, -1.2]], np.float32), (SIDE, SIDE), borderMode=1)
+    grey = cv2.cvtColor(cv2.cvtColor(moved, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    hand = (120 + 0.1 * generator.normal(0, 40, room.shape)).astype(np.float32)
+    dark = np.full_like(room, 3)
+    parts = [(room, 35), (0.65 * room, 35), (room, 30), (moved, 40), (hand, 15), (moved, 10), (grey, 15), (moved, 10)]
+    frames = []
+    for picture, count in [*parts, (dark, 12), (moved, 10)]:
+        for _ in range(count):
+            noise = generator.normal(0, 0.3 if picture is dark else 1.5, picture.shape)
+            noise = noise if picture is not grey else np.repeat(noise[..., :1], 3, 2)
+            frames.append(np.clip(picture + noise, 0, 255))
+    return np.stack([*frames, *30 * [frames[-1]]]).astype(np.float32)
+
+
+def test_what_happens_to_the_camera_is_noticed_and_answered_alike(browser: Browser) -> None:
+    from drc_runtime.camera.fixed_camera import FixedCamera
+    from drc_runtime.camera.plain import plain_log_odds
+
+    frames = disturbed()
+    camera, given, views, told = FixedCamera(frames[0]), [], [], []
+    for index, frame in enumerate(frames):
+        view = camera.look(frame, 0.04)
+        views.append((view.background.ravel(), view.scale.ravel().copy()))
+        told += [[index, line] for line in camera.watch.notices]
+        camera.watch.notices.clear()
+        odds = plain_log_odds(frame, view.background, view.scale)
+        given.append((1 / (1 + np.exp(-np.clip(odds, -30, 30)))).astype(np.float32))
+        camera.learn(given[-1], 0.04)
+    packed = [base64.b64encode(np.ascontiguousarray(it).tobytes()).decode() for it in (frames, np.stack(given))]
+    found, lines = browser.run(f"{WATCH}({json.dumps(packed[0])}, {json.dumps(packed[1])})")
+    assert lines == told
+    for part in (
+        "light has",
+        "has moved",
+        "covered",
+        "free again",
+        "no colour",
+        "colour is",
+        "nothing",
+        "same picture",
+    ):
+        assert any(part in line for _, line in told), part
+    for (background, scale), (expected, spread) in zip(found, views[::10], strict=True):
+        np.testing.assert_allclose(background, expected, atol=0.2)
+        np.testing.assert_allclose(scale, spread, atol=0.05)
 
 
 def test_manifests_are_refused_with_the_same_words(browser: Browser, site: Path) -> None:

@@ -78,6 +78,7 @@ typedef enum drc_adapt {
 
 typedef struct drc_extractor drc_extractor; /* a loaded bundle */
 typedef struct drc_track drc_track;         /* the state of one video */
+typedef struct drc_prior drc_prior;         /* samples of a bundle's prior */
 
 /* Initialise parameters with the default functions: then a program keeps working with a later libdrc that has more of them. */
 typedef struct drc_extractor_params {
@@ -96,6 +97,25 @@ typedef struct drc_track_params {
     int32_t adapt;      /* a drc_adapt; like `absorb` without effect on a model that is not of any fixed camera */
     double absorb;      /* seconds from 1 to 1e9 after which a thing that stays becomes background; 0: never */
 } drc_track_params;
+
+#define DRC_PRIOR_STEPS 60 /* K0 of Appendix B */
+
+typedef struct drc_prior_params {
+    size_t struct_size;   /* as above */
+    int32_t threads;      /* as above */
+    int32_t steps;        /* Langevin steps of each sample, from noise; 0 draws from N(0, I), the prior of amortised inference */
+    uint64_t seed;        /* of the noise; the same seed gives the samples that `drc sample` draws */
+    const char *provider; /* as above */
+} drc_prior_params;
+
+/* Where a sample goes; NULL: that part is not wanted. Tensors have the network's size, rows without gaps, red first. */
+typedef struct drc_prior_sample {
+    float *image;      /* 3 x height x width in [-1, 1]: the regions, mixed by the mask */
+    float *foreground; /* likewise */
+    float *background; /* likewise, re-assigned */
+    float *mask;       /* height x width in [0, 1]: the mixture weight pi_f */
+    float *energy;     /* one number: of Eq. 2, before the last step; not a number without steps */
+} drc_prior_sample;
 
 /* An image of any size; calls only read it. */
 typedef struct drc_image {
@@ -145,6 +165,11 @@ static inline drc_track_params drc_track_default_params(void) {
     return params;
 }
 
+static inline drc_prior_params drc_prior_default_params(void) {
+    drc_prior_params params = {sizeof(drc_prior_params), 0, DRC_PRIOR_STEPS, 0, NULL};
+    return params;
+}
+
 /* Loads and checks the bundle in the folder `bundle`; params NULL: the defaults. On failure *extractor is NULL. */
 DRC_API drc_status drc_extractor_open(const char *bundle, const drc_extractor_params *params, drc_extractor **extractor);
 DRC_API void drc_extractor_close(drc_extractor *extractor); /* NULL is allowed; close its tracks first */
@@ -182,6 +207,13 @@ DRC_API drc_status drc_track_step_after(drc_track *track, const drc_image *image
 DRC_API const char *drc_track_take_notice(drc_track *track);
 DRC_API int32_t drc_track_restarts(const drc_track *track); /* chains started from noise after the first; 0 for NULL */
 DRC_API void drc_track_close(drc_track *track);             /* NULL is allowed */
+
+/* Draws from what a model has learned to imagine (Fig. S20). The bundle needs the graph `render`, and for a chain `prior_step`; a
+ * model of any fixed camera has no pictures of its own. params NULL: the defaults. On failure *prior is NULL. */
+DRC_API drc_status drc_prior_open(const char *bundle, const drc_prior_params *params, drc_prior **prior);
+DRC_API drc_status drc_prior_info(const drc_prior *prior, drc_bundle_info *info); /* cold_steps are those from noise */
+DRC_API drc_status drc_prior_draw(drc_prior *prior, const drc_prior_sample *sample); /* the next sample */
+DRC_API void drc_prior_close(drc_prior *prior);                                      /* NULL is allowed */
 
 #ifdef __cplusplus
 }

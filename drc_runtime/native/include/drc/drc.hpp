@@ -51,6 +51,7 @@ inline std::size_t stride_of(const drc_image &image, MaskView mask) {
 struct Close {
     void operator()(drc_extractor *it) const noexcept { drc_extractor_close(it); }
     void operator()(drc_track *it) const noexcept { drc_track_close(it); }
+    void operator()(drc_prior *it) const noexcept { drc_prior_close(it); }
 };
 
 }  // namespace detail
@@ -123,6 +124,28 @@ public:
 
 private:
     std::unique_ptr<drc_track, detail::Close> handle_;
+};
+
+// Samples of a bundle's prior.
+class Prior {
+public:
+    explicit Prior(const std::string &bundle, drc_prior_params params = drc_prior_default_params()) {
+        drc_prior *opened = nullptr;
+        detail::require(drc_prior_open(bundle.c_str(), &params, &opened));
+        handle_.reset(opened);
+    }
+
+    // The sizes of the parts follow from info().
+    void draw(const drc_prior_sample &sample) { detail::require(drc_prior_draw(handle_.get(), &sample)); }
+
+    drc_bundle_info info() const {
+        drc_bundle_info info{};
+        detail::require(drc_prior_info(handle_.get(), &info));
+        return info;
+    }
+
+private:
+    std::unique_ptr<drc_prior, detail::Close> handle_;
 };
 
 }  // namespace drc

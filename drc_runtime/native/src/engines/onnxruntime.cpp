@@ -21,7 +21,6 @@ namespace drc::detail {
 namespace {
 
 constexpr const char *graph_name = "posterior_step";
-constexpr const char *initial_name = "initial_latent";
 // Bytes for the tensors of all graphs on the CPU together: a graph from an unknown source can ask for any number of them.
 constexpr std::size_t largest_memory = std::size_t{1} << (sizeof(std::size_t) > 4 ? 32 : 30);
 
@@ -225,10 +224,10 @@ void PosteriorStep::run(bool maps) {
     time_spent_ += std::chrono::steady_clock::now() - begun;
 }
 
-struct InitialLatent::Session {
-    Session(const Bundle &bundle, const EngineOptions &options)
+struct Graph::Session {
+    Session(const Bundle &bundle, const EngineOptions &options, const std::string &name)
         : memory(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)),
-          session(load(bundle, options, initial_name)),
+          session(load(bundle, options, name)),
           binding(session),
           has_device(options.provider != "CPU") {}
 
@@ -237,34 +236,40 @@ struct InitialLatent::Session {
         return Ort::Value::CreateTensor<float>(memory, buffer.data(), buffer.size(), shape.data(), shape.size());
     }
 
+    void bind_inputs() {
+        for (const auto &[name, value] : inputs) binding.BindInput(name.c_str(), value);
+    }
+
     Ort::MemoryInfo memory;
     Ort::Session session;
     Ort::IoBinding binding;
-    Ort::Value image{nullptr};
+    std::vector<std::pair<std::string, Ort::Value>> inputs;
     bool has_device;
     Ort::RunOptions run_options{nullptr};
 };
 
-InitialLatent::InitialLatent(const Bundle &bundle, const EngineOptions &options) {
+Graph::Graph(const Bundle &bundle, const EngineOptions &options, const std::string &name, const std::vector<std::string> &outputs) {
     environment();
-    const GraphEntry &entry = bundle.manifest.graphs.at(initial_name);
+    const GraphEntry &entry = bundle.manifest.graphs.at(name);
     try {
-        session_ = std::make_unique<Session>(bundle, options);
-        session_->image = session_->tensor(entry.inputs.at("image"), image_);
-        session_->binding.BindInput("image", session_->image);
-        session_->binding.BindOutput("z", session_->tensor(entry.outputs.at("z"), z_));
+        session_ = std::make_unique<Session>(bundle, options, name);
+        for (const auto &[input, shape] : entry.inputs)
+            session_->inputs.emplace_back(input, session_->tensor(shape, inputs_[input]));
+        session_->bind_inputs();
+        for (const std::string &output : outputs)
+            session_->binding.BindOutput(output.c_str(), session_->tensor(entry.outputs.at(output), outputs_[output]));
     } catch (const Ort::Exception &error) {
-        fail_engine(std::string("ONNX Runtime cannot load graph initial_latent: ") + first_line(error.what()));
+        fail_engine("ONNX Runtime cannot load graph " + name + ": " + first_line(error.what()));
     }
 }
 
-InitialLatent::~InitialLatent() = default;
+Graph::~Graph() = default;
 
-void InitialLatent::run() {
+void Graph::run() {
     const auto begun = std::chrono::steady_clock::now();
     try {
         if (session_->has_device) {  // as PosteriorStep::Session::run says
-            session_->binding.BindInput("image", session_->image);
+            session_->bind_inputs();
             session_->binding.SynchronizeInputs();
         }
         session_->session.Run(session_->run_options, session_->binding);

@@ -1,9 +1,10 @@
-// ONNX Runtime with the graphs posterior_step and initial_latent. On the processor buffers are bound once, so that libdrc copies and
+// ONNX Runtime with the graphs of a bundle. On the processor buffers are bound once, so that libdrc copies and
 // allocates nothing in a run; other providers get the inputs again in each run.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,23 +46,39 @@ private:
     std::unique_ptr<Session> session_;
 };
 
-// The graph initial_latent: an image to the z where its chain begins.
-class InitialLatent {
+// Any graph, of which the caller names the outputs that are wanted.
+class Graph {
 public:
-    InitialLatent(const Bundle &bundle, const EngineOptions &options);
-    ~InitialLatent();
+    Graph(const Bundle &bundle, const EngineOptions &options, const std::string &name, const std::vector<std::string> &outputs);
+    Graph(Graph &&) = delete;
+    ~Graph();
 
-    void run();  // computes z from the image
+    void run();  // computes the outputs from the inputs
 
-    std::vector<float> &image() { return image_; }
-    const std::vector<float> &z() const { return z_; }
+    std::vector<float> &input(const std::string &name) { return inputs_.at(name); }
+    const std::vector<float> &output(const std::string &name) const { return outputs_.at(name); }
     std::chrono::nanoseconds time_spent() const { return time_spent_; }
 
 private:
     struct Session;
-    std::vector<float> image_, z_;
+    std::map<std::string, std::vector<float>> inputs_, outputs_;
     std::chrono::nanoseconds time_spent_{0};
     std::unique_ptr<Session> session_;
+};
+
+// The graph initial_latent: an image to the z where its chain begins.
+class InitialLatent {
+public:
+    InitialLatent(const Bundle &bundle, const EngineOptions &options) : graph_(bundle, options, "initial_latent", {"z"}) {}
+
+    void run() { graph_.run(); }  // computes z from the image
+
+    std::vector<float> &image() { return graph_.input("image"); }
+    const std::vector<float> &z() const { return graph_.output("z"); }
+    std::chrono::nanoseconds time_spent() const { return graph_.time_spent(); }
+
+private:
+    Graph graph_;
 };
 
 }  // namespace drc::detail

@@ -4,9 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <locale>
 #include <regex>
 #include <sstream>
@@ -14,12 +12,14 @@
 
 #include <drc/drc.h>
 
+#include "cli/numbers.hpp"
 #include "errors.hpp"
 
 namespace live {
 namespace {
 
 constexpr const char *help = R"(Usage: drc-live [OPTIONS] SOURCE
+       drc-live sample BUNDLE --out FILE [OPTIONS]
 
 Extract the foreground of a camera, video, folder or image; exit code 1 if any item failed.
 
@@ -58,16 +58,6 @@ constexpr option known[] = {
     {"overwrite", no_argument, nullptr, overwrite},   {"json", no_argument, nullptr, json},
     {"version", no_argument, nullptr, version},       {"help", no_argument, nullptr, ask},
     {nullptr, 0, nullptr, 0}};
-
-template <typename Number>
-Number number(const char *name, const char *text, Number least) {
-    Number value{};
-    const char *end = text + std::strlen(text);
-    const auto [stop, error] = std::from_chars(text, end, value);
-    if (error != std::errc() || stop != end || value < least)
-        throw UsageError(std::string("--") + name + " " + text + " is not a whole number from " + std::to_string(least) + " upwards");
-    return value;
-}
 
 // Not from_chars, which supports only integers before GCC 11.
 double rate(const char *text) {

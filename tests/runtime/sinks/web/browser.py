@@ -100,6 +100,16 @@ class Browser:
         self.ask("Input.dispatchKeyEvent", type="keyDown", **pressed, **text)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
+    def hide(self) -> None:
+        """Shows another tab in front of the page."""
+        self._front = self._ask("Target.createTarget", None, url="about:blank")["targetId"]
+        self.wait("document.hidden")
+
+    def show(self) -> None:
+        """Closes the tab that ``hide`` opened."""
+        self._ask("Target.closeTarget", None, targetId=self._front)
+        self.wait("!document.hidden")
+
     def screenshot(self) -> bytes:
         """What is to be seen, as PNG."""
         return base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
