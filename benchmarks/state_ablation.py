@@ -8,6 +8,7 @@ From the first frame on, all frames from the 20th counted, as ``drc eval`` does.
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,20 +16,22 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.disturbances import Frames, Mask, counts, f1, lit, moved
-from drc_runtime.atomic import atomic_write
-from drc_runtime.camera import background
-from drc_runtime.camera.adaptation import Adaptation
-from drc_runtime.camera.background import OnlineBackground
-from drc_runtime.camera.ghosts import GhostFinder
-from drc_runtime.camera.light import Light
-from drc_runtime.camera.watch import CameraWatch
-from drc_runtime.inference.extractor import Extractor
-from drc_runtime.machine import machine_name
-from drc_train.data.evaluation import load_evaluation
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.disturbances import Frames, Mask, counts, f1, lit, moved  # noqa: E402
+from drc_runtime.atomic import atomic_write  # noqa: E402
+from drc_runtime.camera import background  # noqa: E402
+from drc_runtime.camera.adaptation import Adaptation  # noqa: E402
+from drc_runtime.camera.background import OnlineBackground  # noqa: E402
+from drc_runtime.camera.ghosts import GhostFinder  # noqa: E402
+from drc_runtime.camera.light import Light  # noqa: E402
+from drc_runtime.camera.watch import CameraWatch  # noqa: E402
+from drc_runtime.inference.extractor import Extractor  # noqa: E402
+from drc_runtime.machine import machine_name  # noqa: E402
+from drc_train.data.evaluation import load_evaluation  # noqa: E402
 
 WARM_UP = 20
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def without_scale(self: OnlineBackground, *arguments: object) -> None:
