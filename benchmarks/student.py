@@ -1,6 +1,6 @@
 """Measures students learned from several mixes of teachers beside the teachers and the baselines, at 128x128.
 
-    python benchmarks/student.py ../shared/data/flowers [--run RUN] [--seeds 0 1 2] [--mixes iem,iem-cut ...] [--cache DIR] [--out FILE]
+    python benchmarks/student.py ../shared/data/flowers [--run RUN] [--seeds 0 1 2] [--cache DIR] [--out FILE]
 
 Labels are read to measure alone. IoU of all masks, and of those with even and with odd numbers: what is chosen is chosen on the
 even ones.

@@ -24,6 +24,7 @@ __all__ = [
     "OutputOptions",
     "RunReport",
     "SourceError",
+    "StudentExtractor",
     "Track",
     "TrainingError",
     "UsageError",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     )
     from drc_runtime.inference.extraction import Extraction
     from drc_runtime.inference.extractor import Extractor
+    from drc_runtime.inference.student import StudentExtractor
     from drc_runtime.inference.tracking import Track
     from drc_runtime.pipeline.options import Callbacks, LearnOptions, ModelOptions, OutputOptions, WatchOptions
     from drc_runtime.pipeline.report import RunReport
@@ -61,6 +63,7 @@ else:
             "drc_runtime.errors": tuple(name for name in __all__ if name.endswith("Error")),
             "drc_runtime.inference.extraction": ("Extraction",),
             "drc_runtime.inference.extractor": ("Extractor",),
+            "drc_runtime.inference.student": ("StudentExtractor",),
             "drc_runtime.inference.tracking": ("Track",),
             "drc_runtime.pipeline.options": (
                 "Callbacks",
