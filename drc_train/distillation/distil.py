@@ -29,7 +29,7 @@ STEPS = 300
 ROUNDS = 2
 """Students: the first one learns from its teachers, each further one from the masks of the one before."""
 SHARE = 0.8
-"""Of the foreground in what it learned from, how much its own masks have: the wrong cuts among its lessons are mostly too large."""
+"""Of the foreground in what it learned from, how much its own masks have: the wrong cuts are mostly too large."""
 FEWEST = 8
 """Pictures from which a student can learn anything."""
 

@@ -1,8 +1,8 @@
 """The judge: what a student learns from the masks that its teachers give a picture, and whether it learns from it at all.
 
-Each teacher's mask is cut again by the colours of its own picture. The cut teaches: its errors are
-those of the colours, which differ from picture to picture and so average out in a student, while a teacher's own are the same
-everywhere, such as too much of the middle. Where a mask and its cut do not agree, the colours tell other things apart than the teacher does, and nothing is learned.
+Each teacher's mask is cut again by the colours of its own picture. The cut teaches: its errors are those of the colours, which
+differ from picture to picture and so average out in a student, while a teacher's own are the same everywhere, such as too much
+of the middle. Where a mask and its cut do not agree, the colours tell other things apart, and nothing is learned.
 """
 
 from collections.abc import Sequence
