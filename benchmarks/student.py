@@ -1,6 +1,6 @@
-"""Measures students learned from several mixes of teachers beside the teachers and the baselines, at 128x128.
+"""Measures students learned from its teachers beside the teachers and the baselines, at 128x128.
 
-    python benchmarks/student.py ../shared/data/flowers [--run RUN] [--seeds 0 1 2] [--mixes iem,iem-cut ...] [--cache DIR]
+    python benchmarks/student.py ../shared/data/flowers [--run RUN] [--seeds 0 1 2] [--cache DIR] [--out FILE]
 
 Labels are read to measure alone. IoU of all masks, and of those with even and with odd numbers: what is chosen is chosen on the
 even ones.
@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from drc_runtime.atomic import atomic_write
 from drc_runtime.images import list_images
-from drc_runtime.inference.cut import GATE
+from drc_runtime.inference.cut import refine
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import resize
 from drc_train.data.cache import cached_images
 from drc_train.data.masks import binary, read_mask
 from drc_train.data.source import image_folder
-from drc_train.distillation.distil import learn
+from drc_train.distillation.distil import SHARE, learn
 from drc_train.distillation.judge import judge
-from drc_train.distillation.self_training import lessons, log_odds, set_share
-from drc_train.distillation.teachers import masks_of_run, masks_without_training
+from drc_train.distillation.share import log_odds, set_share
+from drc_train.distillation.teachers import chain_masks, iem_masks
 from drc_train.evaluation.baselines import best_constant, grabcut
 from drc_train.model.student import SIZE
 
@@ -53,36 +53,30 @@ def figures(masks: NDArray[np.bool_], truths: Truths) -> dict[str, float]:
     return {name: round(100 * float(values.mean()), 2) for name, values in halves.items()}
 
 
-def agreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """IoU of each two masks."""
-    return (first & second).sum((1, 2)) / np.maximum((first | second).sum((1, 2)), 1)
-
-
-def teachers(folder: Path, run: Path | None, images: NDArray[np.uint8], cache: Path | None) -> dict[str, NDArray]:
-    file = None if cache is None else cache / f"{folder.name}-teachers.npz"
-    if file is not None and file.is_file():
-        found = dict(np.load(file))
-    else:
-        found = masks_without_training(images)
-        if file is not None:
-            np.savez_compressed(file, **found)
-    return found | (masks_of_run(run, folder, images) if run else {})
+def cut_of(images: NDArray[np.uint8], masks: NDArray[np.bool_], truths: Truths) -> NDArray[np.bool_]:
+    """The masks as ``drc eval --baseline iem-cut`` cuts them, of the pictures with a truth alone."""
+    found = masks.copy()
+    for index in truths:
+        seed = np.where(masks[index], 255, 0).astype(np.uint8)
+        found[index] = refine(np.ascontiguousarray(images[index].transpose(1, 2, 0)), seed) > 127
+    return found
 
 
 def students(
-    images: NDArray[np.uint8], masks: list[NDArray[np.uint8]], truths: Truths, seed: int, rounds: int
+    images: NDArray[np.uint8], masks: list[NDArray[np.bool_]], truths: Truths, seed: int, rounds: int
 ) -> dict[str, object]:
     """One student a round, each measured, and the masks that it teaches the next one."""
-    targets, weights = judge(masks)
-    found: dict[str, object] = {"target": figures(targets > 127, truths)}
+    found: dict[str, object] = {}
     for number in range(1, rounds + 1):
         begun = time.process_time()
-        network, _ = learn(images, targets, weights, seed)
-        set_share(network, images, float(targets.mean()) / 255)
-        found[f"student {number}"] = figures(log_odds(network, images) > 0, truths)
-        found[f"student {number}, core seconds"] = round(time.process_time() - begun)
-        targets, weights = lessons(network, images)
-        found[f"student {number}, cut"] = figures(targets > 127, truths)
+        targets, teaches = judge(images, masks)
+        found[f"round {number}, pictures that teach"] = int(teaches.sum())
+        found[f"round {number}, targets"] = figures(targets > 127, truths)
+        network, _ = learn(images[teaches], targets[teaches], seed)
+        set_share(network, images[teaches], SHARE * float(targets[teaches].mean()) / 255)
+        masks = [log_odds(network, images) > 0]
+        found[f"round {number}, core seconds"] = round(time.process_time() - begun)
+        found[f"round {number}, student"] = figures(masks[0], truths)
         print(seed, number, found, flush=True)
     return found
 
@@ -92,7 +86,6 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--run", type=Path, help="the run whose chains teach as well")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--mixes", nargs="+", default=["iem,iem-cut"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, help="folder for the masks of the teachers without training")
     parser.add_argument("--out", type=Path, help="JSON file; sets and mixes are added to what is there")
@@ -100,11 +93,14 @@ def main() -> None:
     torch.set_num_threads(1)
     images = np.array(cached_images(str(given.data), SIZE).pixels)
     truths = truths_of(given.data)
-    found = teachers(given.data, given.run, images, given.cache)
-    iem, cut = found["iem"] > 127, found["iem-cut"] > 127
-    gated = np.where((agreement(iem, cut) >= GATE)[:, None, None], cut, iem)
-    rows: dict[str, object] = {name: figures(masks > 127, truths) for name, masks in found.items()}
-    rows[f"iem-cut, gate {GATE}"] = figures(gated, truths)
+    file = given.cache / f"{given.data.name}-iem.npy" if given.cache else None
+    iem = np.load(file) if file is not None and file.is_file() else iem_masks(images)
+    if file is not None:
+        np.save(file, iem)
+    found = {"iem": iem} | ({"chain": chain_masks(given.run, given.data, images)} if given.run else {})
+    rows: dict[str, object] = {name: figures(masks, truths) for name, masks in found.items()}
+    for name, masks in found.items():
+        rows[f"{name}, cut"] = figures(cut_of(images, masks, truths), truths)
     constant = best_constant(np.where(mask, 255, 0).astype(np.uint8) for mask in truths.values())
     place = constant(np.zeros((SIZE, SIZE, 3), np.uint8)) > 127
     rows["constant"] = figures(np.broadcast_to(place, (len(images), SIZE, SIZE)), truths)
@@ -117,12 +113,13 @@ def main() -> None:
     entry = results.setdefault(given.data.name, {"pictures": len(images), "masks": len(truths), "students": {}})
     entry["cores"] = available_cores()
     entry["rows"] = entry.get("rows", {}) | rows
-    for mix in given.mixes:
-        for seed in given.seeds:
-            chosen = [found[name] for name in mix.split(",")]
-            entry["students"].setdefault(mix, {})[str(seed)] = students(images, chosen, truths, seed, given.rounds)
-            if given.out:
-                atomic_write(given.out, (json.dumps(results, indent=2) + "\n").encode())
+    mix = ", ".join(found)
+    for seed in given.seeds:
+        entry["students"].setdefault(mix, {})[str(seed)] = students(
+            images, list(found.values()), truths, seed, given.rounds
+        )
+        if given.out:
+            atomic_write(given.out, (json.dumps(results, indent=2) + "\n").encode())
     print(json.dumps(results, indent=2))
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "RunReport",
     "Sampling",
     "SourceError",
+    "StudentExtractor",
     "Track",
     "TrainingError",
     "UsageError",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from drc_runtime.inference.extraction import Extraction
     from drc_runtime.inference.extractor import Extractor
     from drc_runtime.inference.options import Sampling
+    from drc_runtime.inference.student import StudentExtractor
     from drc_runtime.inference.tracking import Track
     from drc_runtime.pipeline.options import Callbacks, LearnOptions, ModelOptions, OutputOptions, WatchOptions
     from drc_runtime.pipeline.report import RunReport
@@ -64,6 +66,7 @@ else:
             "drc_runtime.inference.extraction": ("Extraction",),
             "drc_runtime.inference.extractor": ("Extractor",),
             "drc_runtime.inference.options": ("Sampling",),
+            "drc_runtime.inference.student": ("StudentExtractor",),
             "drc_runtime.inference.tracking": ("Track",),
             "drc_runtime.pipeline.options": (
                 "Callbacks",

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.samples import sample_bundle
+from tests.toy_student import bundle_with, student_graph
 from tests.videos import write_video
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,9 +25,10 @@ RUNNING = [example for example in EXAMPLES if example not in TRAINING]
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder of an example: a bundle ``mine``, a clip, a photo, images, and images with masks."""
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_graph: bytes) -> Path:
+    """The current folder of an example: bundles ``mine`` and ``taught``, a clip, a photo, images, and images with masks."""
     shutil.copytree(sample_bundle("scene"), tmp_path / "mine")
+    bundle_with(tmp_path / "taught", toy_graph, student_graph())
     generator = np.random.default_rng(0)
     for folder in ("images", "labelled/images", "labelled/masks"):
         (tmp_path / folder).mkdir(parents=True)

@@ -126,8 +126,8 @@ def _student(source: str, run: Path, minutes: float | None, as_json: bool) -> No
         print_json({**asdict(report), "path": str(report.path)})
     elif not report.interrupted:
         print(
-            f"{report.path}: {report.steps} steps, {report.images} images, {report.seconds / 60:.1f} minutes; its teachers "
-            f"agree to {report.agreement:.0%}"
+            f"{report.path}: {report.steps} steps, {report.used} of {report.images} images, "
+            f"{report.seconds / 60:.1f} minutes"
         )
         print(
             f"next: drc {shlex.join(['export', str(run), '--out', 'BUNDLE'])}, then drc run SOURCE --model BUNDLE --student"

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from drc_runtime.activity import Activity, Report, silent
-from drc_runtime.errors import UsageError
+from drc_runtime.errors import TrainingError, UsageError
 from drc_train.data.cache import cached_images
 from drc_train.data.source import is_sequence, parse_name
 from drc_train.distillation.judge import judge
-from drc_train.distillation.self_training import lessons, set_share
-from drc_train.distillation.teachers import masks_of_run, masks_without_training
+from drc_train.distillation.share import log_odds, set_share
+from drc_train.distillation.teachers import chain_masks, iem_masks
 from drc_train.learner.student import StudentLearner
 from drc_train.model.student import SIZE, Student
 from drc_train.training.checkpoint import read_run
@@ -28,6 +28,8 @@ STEPS = 300
 """Steps of each round, each of a batch of ``drc_train.learner.student.BATCH`` pictures."""
 ROUNDS = 2
 """Students: the first one learns from its teachers, each further one from the masks of the one before."""
+SHARE = 0.8
+"""Of the foreground in what it learned from, how much its own masks have: the wrong cuts are mostly too large."""
 FEWEST = 8
 """Pictures from which a student can learn anything."""
 
@@ -43,8 +45,8 @@ class StudentReport:
     steps: int
     seconds: float
     """All together, the teachers' masks included."""
-    agreement: float
-    """Mean IoU of each two teachers, in [0, 1]."""
+    used: int
+    """Of the pictures, those with a mask that the judge believed in the first round."""
     interrupted: bool
     """Whether Ctrl-C or SIGTERM ended it; then nothing is written."""
 
@@ -66,7 +68,7 @@ def make_student(
         UsageError: the source is no folder of pictures or has fewer than ``FEWEST``; there is no run, or one of a fixed
             camera.
         SourceError: a picture cannot be read.
-        TrainingError: the run has no usable checkpoint.
+        TrainingError: the run has no usable checkpoint, or no mask of a teacher can be believed.
         OutputError: the file cannot be written.
     """
     folder = _folder(source)
@@ -87,22 +89,28 @@ def make_student(
                 raise _Interrupted
 
         try:
-            masks = masks_without_training(images, tell) | masks_of_run(run, folder, images, tell)
-            targets, weights = judge(list(masks.values()))
-            agree = float(weights.mean())
+            masks = [iem_masks(images, tell), chain_masks(run, folder, images, tell)]
             seconds = float("inf") if minutes is None else 60 * minutes / ROUNDS
-            steps = 0
-            for number in range(1, ROUNDS + 1):
-                network, done = learn(images, targets, weights, state.config.train.seed, seconds=seconds, report=tell)
-                set_share(network, images, float(targets.mean()) / 255)
+            steps = used = 0
+            for number in range(ROUNDS):
+                targets, teaches = judge(images, masks, tell)
+                if number and teaches.sum() < FEWEST:
+                    break  # it had too little time to find anything that a cut could agree with
+                used = used or int(teaches.sum())
+                if not teaches.any():
+                    raise TrainingError(
+                        f"no picture of {source} can be cut along its teachers' masks: give more, or others"
+                    )
+                lessons = images[teaches], targets[teaches]
+                network, done = learn(*lessons, state.config.train.seed, seconds=seconds, report=tell)
+                set_share(network, lessons[0], SHARE * float(lessons[1].mean()) / 255)
+                masks = [log_odds(network, images) > 0]
                 steps += done
-                if number < ROUNDS:
-                    targets, weights = lessons(network, images, tell)
             save_student(run, network.fused(), state.iteration)
         except _Interrupted:
-            return StudentReport(run / STUDENT_FILE, len(images), 0, time.monotonic() - begun, 0.0, True)
+            return StudentReport(run / STUDENT_FILE, len(images), 0, time.monotonic() - begun, 0, True)
     seconds = time.monotonic() - begun
-    return StudentReport(run / STUDENT_FILE, len(images), steps, seconds, agree, False)
+    return StudentReport(run / STUDENT_FILE, len(images), steps, seconds, used, False)
 
 
 class _Interrupted(Exception):
@@ -112,7 +120,6 @@ class _Interrupted(Exception):
 def learn(
     images: NDArray[np.uint8],
     targets: NDArray[np.uint8],
-    weights: NDArray[np.float32],
     seed: int,
     *,
     steps: int | None = None,
@@ -124,7 +131,6 @@ def learn(
     Args:
         images: ``(N, 3, SIZE, SIZE)`` uint8 RGB.
         targets: ``(N, SIZE, SIZE)`` uint8, the foreground's probability from 0 to 255.
-        weights: ``(N,)``, at least 0, of each picture.
         seed: of its weights, the batches and the augmentation.
         steps: at most; None takes ``STEPS``.
         seconds: ends it earlier, after one step at the least.
@@ -133,7 +139,7 @@ def learn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Student(normalised=True)
-    tensors = torch.from_numpy(images), torch.from_numpy(targets), torch.from_numpy(weights)
+    tensors = torch.from_numpy(images), torch.from_numpy(targets)
     learning = StudentLearner(network, *tensors, seed)
     steps = steps or STEPS
     begun, done, share = time.monotonic(), 0, 0.0

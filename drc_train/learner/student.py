@@ -25,20 +25,18 @@ class StudentLearner:
     Cross-entropy alone leaves uncertain pixels out of the mask, and the objects come out too small.
     """
 
-    def __init__(self, network: Student, images: Tensor, targets: Tensor, weights: Tensor, seed: int) -> None:
+    def __init__(self, network: Student, images: Tensor, targets: Tensor, seed: int) -> None:
         """Takes what is learned from.
 
         Args:
             network: is changed.
             images: ``(N, 3, SIZE, SIZE)`` uint8 RGB.
             targets: ``(N, SIZE, SIZE)`` uint8, the foreground's probability from 0 to 255.
-            weights: ``(N,)``, at least 0, of each image in the loss.
             seed: of the batches and of their augmentation.
         """
         # channels last is a quarter faster on a processor; the stubs of nn.Module.to do not know it
         self._network = network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._images, self._targets = images, targets
-        self._weights = weights / weights.mean()
         self._random = torch.Generator().manual_seed(seed)
         self._optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=WEIGHT_DECAY)
         self._done = 0
@@ -52,7 +50,7 @@ class StudentLearner:
         image = self._images[index].float() / 127.5 - 1
         target = self._targets[index].float()[:, None] / 255
         image, target = augment(image, target, self._random)
-        loss = (self._weights[index] * losses(self._network(image), target)).mean()
+        loss = losses(self._network(image), target).mean()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._optimiser.step()

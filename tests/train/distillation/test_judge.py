@@ -1,29 +1,38 @@
-"""The judge follows the teachers that agree."""
+"""The judge believes a mask where its cut agrees with it."""
 
 import numpy as np
 
 from drc_train.distillation.judge import judge
 
 
-def box(left: int) -> np.ndarray:
-    mask = np.zeros((1, 16, 16), np.uint8)
-    mask[:, 4:12, left : left + 8] = 255
-    return mask
+def picture() -> tuple[np.ndarray, np.ndarray]:
+    """A bright box on a dark ground, ``(1, 3, 48, 48)``, and its mask."""
+    random = np.random.default_rng(0)
+    image, mask = random.integers(20, 60, (1, 3, 48, 48), np.uint8), np.zeros((1, 48, 48), bool)
+    mask[:, 12:36, 16:40] = True
+    image[:, :, mask[0]] += 150
+    return image, mask
 
 
-def test_two_that_agree_outweigh_a_third_that_does_not() -> None:
-    targets, weights = judge([box(0), box(0), box(8)])
-    assert (targets[0, 4:12, :8] > 200).all() and (targets[0, 4:12, 8:] < 50).all()
-    assert weights.shape == (1,) and abs(float(weights[0]) - 1 / 3) < 1e-6
+def test_a_mask_is_cut_along_the_colours() -> None:
+    image, mask = picture()
+    coarse = np.roll(mask, 3, 2)
+    targets, teaches = judge(image, [coarse])
+    assert teaches.all() and ((targets > 127) == mask).mean() > 0.98
 
 
-def test_agreement_is_the_weight_of_a_picture() -> None:
-    alike, apart = [np.concatenate([box(2), box(left)]) for left in (2, 8)]
-    weights = judge([alike, apart])[1]
-    assert weights[0] == 1 and 0 < weights[1] < 0.2
+def test_a_mask_that_its_cut_contradicts_teaches_nothing() -> None:
+    image, mask = picture()
+    targets, teaches = judge(image, [np.roll(mask, 20, 1) & ~mask])  # ground alone
+    assert not teaches.any() and not targets.any()
 
 
-def test_empty_masks_have_no_weight() -> None:
-    nothing = np.zeros((1, 16, 16), np.uint8)
-    targets, weights = judge([nothing, nothing])
-    assert weights[0] == 0 and not targets.any()
+def test_an_empty_mask_teaches_nothing() -> None:
+    image, mask = picture()
+    assert not judge(image, [np.zeros_like(mask)])[1].any()
+
+
+def test_the_mean_of_two_teachers_is_soft_where_they_differ() -> None:
+    image, mask = picture()
+    targets, teaches = judge(image, [mask, np.zeros_like(mask)])
+    assert teaches.all() and ((targets > 127) == mask).mean() > 0.98, "one that nobody believes has no part in it"
