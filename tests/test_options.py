@@ -38,7 +38,6 @@ ALWAYS: dict[str, dict[str, str]] = {
         "--precision": "of the model's graphs",
         "--mask": "decides how masks are read from a sample",
         "--steps": "of images and of frames",
-        "--seed": "every item starts a chain from noise",
         "--temperature": "of every step",
         "--address": "of the cluster",
         "--workers": "number of actors",
@@ -135,7 +134,11 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         ],
         "--student": ["clip.avi --masks out --student", "images --masks out --student"],
         "--mask": ["clip.avi --masks out --student --mask mixture"],
-        "--seed": ["images --masks out --student --seed 3"],
+        "--seed": [
+            "clip.avi --masks out --model initialised --seed 3",
+            "images --masks out --model initialised --seed 0",
+            "images --masks out --student --seed 3",
+        ],
         "--temperature": ["images --masks out --student --temperature 1"],
         "--alpha": ["clip.avi --masks out --alpha", "images --masks out --alpha"],
         "--audio": ["clip.avi --masks out --audio", "clip.avi --masks out --no-audio", "images --out out --no-audio"],
@@ -162,6 +165,7 @@ REFUSED: dict[str, dict[str, list[str]]] = {
     },
     "batch": {
         "--from-noise": ["images --masks out --model toy-bundle --from-noise"],
+        "--seed": ["images --masks out --model initialised --seed 3"],
         "--refine": ["clips --masks out --model toy-bundle --refine cut"],
     },
     "train": {
@@ -187,7 +191,11 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--student": ["labelled --baseline constant --student", "labelled --model toy-bundle --student"],
         "--steps": ["labelled --baseline constant --steps 3", "labelled --model labelled/masks --steps 3"],
         "--skip": ["labelled --baseline constant --skip 3"],
-        "--seed": ["labelled --baseline constant --seed 3", "labelled --model labelled/masks --seed 3"],
+        "--seed": [
+            "labelled --baseline constant --seed 3",
+            "labelled --model labelled/masks --seed 3",
+            "labelled --model initialised --seed 3",
+        ],
         "--temperature": ["labelled --baseline constant --temperature 1"],
         "--from-noise": ["labelled --baseline constant --from-noise", "labelled --model toy-bundle --from-noise"],
         "--batch": ["labelled --baseline constant --batch 4", "labelled --model toy-bundle --batch 4"],
@@ -235,13 +243,14 @@ ENTRIES = [
 
 
 @pytest.fixture
-def workplace(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workplace(toy_bundle: Path, initialised_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder of a call.
 
-    It holds ``toy-bundle``, ``clip.avi``, ``photo.png``, a folder ``images``, a folder ``clips``, a folder ``labelled`` with
-    masks, an ``ablation`` that was begun, and ``run``, where training was begun.
+    It holds ``toy-bundle``, ``initialised`` (a bundle with an initialiser), ``clip.avi``, ``photo.png``, a folder ``images``, a
+    folder ``clips``, a folder ``labelled`` with masks, an ``ablation`` that was begun, and ``run``, where training was begun.
     """
     folder = toy_bundle.parent
+    assert initialised_bundle == folder / "initialised"
     image = np.full((32, 48, 3), 20, np.uint8)
     image[:, :24] = 230
     write_video(folder / "clip.avi", [image] * 3)

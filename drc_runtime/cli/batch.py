@@ -46,7 +46,7 @@ def batch(
         int | None,
         typer.Option(help="Langevin steps an image or frame. Default: the bundle's.", rich_help_panel=MODEL),
     ] = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     temperature: Temperature = 0.0,
     from_noise: FromNoise = False,
     refine: Refine = None,

@@ -40,7 +40,9 @@ Threads = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the Langevin noise.", rich_help_panel=MODEL)]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Seed of the Langevin noise. Default: 0.", rich_help_panel=MODEL)
+]
 Temperature = Annotated[
     float,
     typer.Option(

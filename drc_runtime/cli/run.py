@@ -61,7 +61,7 @@ def run(
         ),
     ] = None,
     threads: Threads = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     temperature: Temperature = 0.0,
     from_noise: FromNoise = False,
     refine: Refine = None,

@@ -7,6 +7,7 @@ import numpy as np
 from drc_runtime.bundle.manifest import INITIAL_LATENT, Manifest, Sampler
 from drc_runtime.engines.protocol import Array, BoundGraph, Engine
 from drc_runtime.errors import EngineError, UsageError
+from drc_runtime.inference.options import Sampling
 from drc_runtime.inference.schedule import relative_steps
 
 
@@ -81,3 +82,21 @@ def check_from_noise(manifest: Manifest, from_noise: bool) -> None:
     """
     if from_noise and manifest.sampler.initial is None:
         raise UsageError(f"--from-noise has no effect: the model {manifest.name!r} has no initialiser; leave it out")
+
+
+def uses_noise(manifest: Manifest, sampling: Sampling) -> bool:
+    """Whether a chain draws noise: at its start, or in its steps."""
+    return manifest.sampler.initial is None or sampling.from_noise or sampling.temperature > 0
+
+
+def check_seed(manifest: Manifest, seed: int | None, sampling: Sampling) -> None:
+    """Refuses a seed where it has no effect.
+
+    Raises:
+        UsageError: chains begin at the initialiser's latent and take their steps without noise.
+    """
+    if seed is not None and not uses_noise(manifest, sampling):
+        raise UsageError(
+            f"--seed has no effect: chains of the model {manifest.name!r} begin at its initialiser and take no noise; leave it "
+            "out, or add --from-noise or --temperature"
+        )

@@ -10,7 +10,7 @@ from typing import Any
 from drc_runtime.bundle.bundle import Bundle, read_manifest
 from drc_runtime.errors import SourceError, UsageError
 from drc_runtime.images import VIDEO_SUFFIXES, is_listed
-from drc_runtime.inference.cold_start import check_from_noise
+from drc_runtime.inference.cold_start import check_from_noise, check_seed
 from drc_runtime.outputs import check_place, claim_folder
 from drc_runtime.packages import require
 from drc_runtime.pipeline.batch_actor import ExtractionActor
@@ -73,8 +73,10 @@ def run_batch(
     _check(model, workers)
     bundle = bundle_folder(model.bundle or "sample").absolute()
     model = replace(model, bundle=bundle)
-    if model.from_noise:
-        check_from_noise(read_manifest(bundle), from_noise=True)
+    if model.from_noise or model.seed is not None:
+        manifest = read_manifest(bundle)
+        check_from_noise(manifest, model.from_noise)
+        check_seed(manifest, model.seed, model.sampling)
     if model.refine is not None and not any(is_listed(path) for path, _ in list_items(Path(source))):
         raise UsageError(f"--refine is for images, and {source} has only videos, which are tracked: leave it out")
     ray = require("ray", extra="ray", purpose="drc batch")

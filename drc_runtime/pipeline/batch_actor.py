@@ -33,7 +33,7 @@ class ExtractionActor:
             model.bundle,
             threads=1,
             mask=model.mask,
-            seed=model.seed,
+            seed=model.seed or 0,
             engine=model.engine,
             precision=model.precision,
             sampling=model.sampling,
@@ -87,7 +87,7 @@ class ExtractionActor:
         )
 
     def _extract(self, path: Path, target: Path, source: str) -> bool:
-        self._extractor.sampler.reseed(self._model.seed)
+        self._extractor.sampler.reseed(self._model.seed or 0)
         if not is_listed(path):
             return self._extract_video(path, target, source)
         image = read_image(path)

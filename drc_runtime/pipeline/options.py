@@ -48,8 +48,8 @@ class ModelOptions:
     for a file. The cost of a step is measured once, on the first frame."""
     threads: int | None = None
     """Processor threads of the network. None takes all cores that this process may use."""
-    seed: int = 0
-    """Of the Langevin noise."""
+    seed: int | None = None
+    """Of the Langevin noise. None takes 0."""
     temperature: float = 0.0
     """Scale of the noise in the steps, in [0, 10]: 0 climbs to a mode of the posterior, 1 samples it (Eq. 13)."""
     from_noise: bool = False
@@ -110,7 +110,7 @@ class ModelOptions:
             "--steps": self.steps is not None,
             "--fps": self.rate is not None,
             "--mask": self.mask != "responsibility",
-            "--seed": self.seed != 0,
+            "--seed": self.seed is not None,
             "--temperature": self.temperature != 0,
             "--from-noise": self.from_noise,
             "--refine": self.refine is not None,

@@ -172,7 +172,7 @@ def job_settings(command: str, bundle: Path, model: ModelOptions, outputs: Outpu
         "soft": outputs.soft,
         "threshold": DEFAULT_THRESHOLD if outputs.threshold is None else outputs.threshold,
         "alpha": outputs.alpha,
-        "seed": model.seed,
+        "seed": model.seed or 0,
         "background": digest(Path(background)) if Path(background).is_file() else background,
         "engine": model.engine,
         "precision": model.precision,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from drc_runtime.engines import PROCESSOR
 from drc_runtime.errors import UsageError
 from drc_runtime.frames import Frame, Sink, Source
+from drc_runtime.inference.cold_start import check_seed
 from drc_runtime.machine import available_cores
 from drc_runtime.outputs import Claim, claim_file, claim_folder
 from drc_runtime.pipeline.check_options import allows_window, check_camera, check_for_source, check_model
@@ -128,6 +129,8 @@ def run(
                 started = time.monotonic()  # learning is no part of the run's rate and of the wait for its first mask
         loaded = loading.result()
         check_camera(opened, loaded.manifest, model)
+        if learn is None:  # what is learned may take noise where the model before it takes none
+            check_seed(loaded.manifest, model.seed, model.sampling)
         if choice.why is not None:
             notice(choice.why)
         extractor = _frames(loaded, opened, controls, model, choice, notice, stack)
@@ -336,7 +339,7 @@ def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":
         bundle,
         threads=model.threads,
         mask=model.mask,
-        seed=model.seed,
+        seed=model.seed or 0,
         engine=model.engine,
         precision=model.precision,
         sampling=model.sampling,

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drc_runtime.errors import UsageError
+from drc_runtime.bundle.bundle import read_manifest
+from drc_runtime.errors import BundleError, UsageError
+from drc_runtime.inference.cold_start import uses_noise
 from drc_runtime.inference.options import DEFAULT_REFINEMENT, Sampling, check_refinement
 from drc_train.data.source import is_sequence
 from drc_train.evaluation.external_masks import is_masks
@@ -81,6 +83,11 @@ def check_options(
         raise UsageError("--steps has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.seed is not None and not (sampled and (not options.chains or options.gallery)):
         raise UsageError("--seed has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
+    if options.seed is not None and sampled and not any(_draws(model, options) for model in sampled):
+        raise UsageError(
+            "--seed has no effect: chains begin at the bundle's initialiser and take no noise; leave it out, or add --from-noise "
+            "or --temperature"
+        )
     if options.temperature is not None and (options.chains or not sampled):
         raise UsageError("--temperature has no effect: no Langevin chain of a run or a bundle is sampled; leave it out")
     if options.from_noise and (options.chains or not sampled):
@@ -119,3 +126,13 @@ def _check_student(options: EvaluationOptions, models: Sequence[Path]) -> None:
     given = [name for name, is_given in others.items() if is_given]
     if given:
         raise UsageError(f"{given[0]} has no effect with --student, which runs no chain: leave out one of them")
+
+
+def _draws(model: Path, options: EvaluationOptions) -> bool:
+    """Whether a seed may change the masks of a model: a run's initialiser is not looked for."""
+    if is_run(model):
+        return True
+    try:
+        return uses_noise(read_manifest(model), options.sampling)
+    except BundleError:
+        return True  # whoever loads the bundle says what is wrong

@@ -25,6 +25,8 @@ int main(void) {
     drc_track_params track_params = drc_track_default_params();
     drc_extractor *extractor = NULL;
     drc_track *track = NULL;
+    drc_prior *prior = NULL;
+    drc_prior_params prior_params = drc_prior_default_params();
     int i;
 
     CHECK(strlen(drc_version()) > 0);
@@ -68,5 +70,12 @@ int main(void) {
     drc_extractor_close(extractor);
     drc_track_close(NULL);
     drc_extractor_close(NULL);
+
+    CHECK(drc_prior_open(bundle, NULL, &prior) == DRC_ERROR_BUNDLE_MISSING && prior == NULL);
+    CHECK(strstr(drc_last_error(), "has no graph 'render'") != NULL);
+    prior_params.steps = -1;
+    CHECK(drc_prior_open(bundle, &prior_params, &prior) == DRC_ERROR_USAGE && strstr(drc_last_error(), "-1 steps") != NULL);
+    CHECK(drc_prior_draw(NULL, NULL) == DRC_ERROR_USAGE && drc_prior_info(NULL, NULL) == DRC_ERROR_USAGE);
+    drc_prior_close(NULL);
     return 0;
 }
