@@ -21,8 +21,8 @@ TILE = 96
 
 class _Entry(NamedTuple):
     iou: float
-    index: int
-    """Of the image, in the order of the data."""
+    place: int
+    """The image's, in the order of the data."""
     bits: NDArray[np.uint8]
     """The mask at ``TILE``, packed, because there can be ten thousands and which are the median ones shows at the end."""
 
@@ -54,16 +54,16 @@ class Sheet:
         """
         if not self._entries:
             return None
-        ranked = sorted(self._entries, key=lambda entry: (-entry.iou, entry.index))
+        ranked = sorted(self._entries, key=lambda entry: (-entry.iou, entry.place))
         count = min(COLUMNS, len(ranked))
         middle = (len(ranked) - count) // 2
         groups = {"best": ranked[:count], "median": ranked[middle : middle + count], "worst": ranked[-count:]}
-        wanted = {entry.index for group in groups.values() for entry in group}
+        wanted = {entry.place for group in groups.values() for entry in group}
         shown = {index: labelled for index, labelled in enumerate(data) if index in wanted}
         labels = [text for name, group in groups.items() for text in (_label(name, group), "truth", "mask")]
         columns = []
         for entries in zip(*groups.values(), strict=True):
-            columns.append([tile for entry in entries for tile in _tiles(shown[entry.index], entry.bits)])
+            columns.append([tile for entry in entries for tile in _tiles(shown[entry.place], entry.bits)])
         return assemble(columns, labels)
 
 
