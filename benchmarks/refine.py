@@ -11,7 +11,6 @@ name of DATA.
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,13 +49,11 @@ PARTS: dict[str, dict[str, float]] = {
 
 
 class Refined(NamedTuple):
-    """IoU of each picture with its seed and with the cut, and how much these two agree."""
+    """IoU of each picture with its seed and with the cut, and how much these two agree: ``(N,)`` each."""
 
     seed: NDArray[np.float64]
     cut: NDArray[np.float64]
     agreement: NDArray[np.float64]
-    milliseconds: float
-    """Median of a cut."""
 
     def gated(self, gate: float) -> NDArray[np.float64]:
         """IoU ``(N,)`` if the seed is kept below the gate."""
@@ -76,16 +73,14 @@ def refined(pictures: list[Labelled], seeds: list[Mask], **constants: float) -> 
 
 
 def _refined(pictures: list[Labelled], seeds: list[Mask]) -> Refined:
-    rows, seconds = [], []
+    rows = []
     for picture, seed in zip(pictures, seeds, strict=True):
-        begun = time.perf_counter()
         shape = working_shape(picture.image)
         rough = resize(seed, shape) > 127
         found = cutting.cut(resize(picture.image, shape), rough)
-        seconds.append(time.perf_counter() - begun)
         mask = binary(resize(np.where(found, 255, 0).astype(np.uint8), picture.mask.shape))
         rows.append((iou(seed, picture.mask), iou(mask, picture.mask), agreement(found, rough)))
-    return Refined(*np.array(rows).T, 1000 * float(np.median(seconds)))
+    return Refined(*np.array(rows).T)
 
 
 def summary(ious: NDArray[np.float64]) -> dict[str, float]:
@@ -107,21 +102,13 @@ def rows_of(name: str, pictures: list[Labelled], seeds: list[Mask]) -> dict[str,
         | {
             "gate": gate,
             "kept": round(float((found.agreement < gate).mean()), 3),
-            "milliseconds": round(found.milliseconds, 1),
         },
-    } | {
-        f"{name}, cut, gate {GATE}, {part}": summary(other.gated(GATE)) | {"milliseconds": round(other.milliseconds, 1)}
-        for part, other in others.items()
-    }
+    } | {f"{name}, cut, gate {GATE}, {part}": summary(other.gated(GATE)) for part, other in others.items()}
 
 
 def each(pictures: list[Labelled], segment: Callable[[NDArray[np.uint8]], Mask]) -> dict[str, float]:
     """The figures of a method that takes one picture alone."""
-    begun = time.perf_counter()
-    masks = [segment(picture.image) for picture in pictures]
-    milliseconds = 1000 * (time.perf_counter() - begun) / len(pictures)
-    ious = np.array([iou(mask, picture.mask) for mask, picture in zip(masks, pictures, strict=True)])
-    return summary(ious) | {"milliseconds": round(milliseconds, 1)}
+    return summary(np.array([iou(segment(picture.image), picture.mask) for picture in pictures]))
 
 
 def chains(model: Path, data: Path, pictures: list[Labelled]) -> list[Mask]:

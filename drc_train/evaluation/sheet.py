@@ -22,7 +22,7 @@ TILE = 96
 class _Entry(NamedTuple):
     iou: float
     place: int
-    """Of the image, in the order of the data."""
+    """The image's, in the order of the data."""
     bits: NDArray[np.uint8]
     """The mask at ``TILE``, packed, because there can be ten thousands and which are the median ones shows at the end."""
 
