@@ -15,14 +15,14 @@ export function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-const LUMA = [0.299, 0.587, 0.114].map(Math.fround);
+const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114].map(Math.fround);
 
 /** The luma of Rec. 601, a plane. @param {Float32Array} picture */
 export function greyPlane(picture) {
   const grey = new Float32Array(picture.length / 3);
   for (let i = 0; i < grey.length; i++) {
-    const [red, green, blue] = [0, 1, 2].map((c) => Math.fround(picture[3 * i + c] * LUMA[c]));
-    grey[i] = Math.fround(red + green) + blue;
+    const [red, green] = [Math.fround(picture[3 * i] * RED), Math.fround(picture[3 * i + 1] * GREEN)];
+    grey[i] = Math.fround(red + green) + Math.fround(picture[3 * i + 2] * BLUE);
   }
   return grey;
 }
@@ -30,7 +30,9 @@ export function greyPlane(picture) {
 /** The picture without its colours. @param {Float32Array} picture */
 export function toGrey(picture) {
   const grey = greyPlane(picture);
-  return picture.map((_, i) => grey[Math.floor(i / 3)]);
+  const result = new Float32Array(picture.length);
+  for (let i = 0; i < picture.length; i++) result[i] = grey[Math.floor(i / 3)];
+  return result;
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 /** Watches the camera itself: moved, covered, without colour, lost; as `drc_runtime/camera/watch.py`, which says why. */
-import { distance, median, toGrey } from "./pictures.js";
+import { greyPlane, median } from "./pictures.js";
 import { findShift } from "./shift.js";
 
 /** @typedef {import("./background.js").OnlineBackground} OnlineBackground */
@@ -130,25 +130,32 @@ export class CameraWatch {
 }
 
 /** @param {Float32Array} picture */
-const mean = (picture) => picture.reduce((a, b) => a + b, 0) / picture.length;
+function mean(picture) {
+  let sum = 0;
+  for (let i = 0; i < picture.length; i++) sum += picture[i];
+  return sum / picture.length;
+}
 
 /** The standard deviation. @param {Float32Array} picture */
 function deviation(picture) {
   const middle = mean(picture);
-  return Math.sqrt(picture.reduce((sum, value) => sum + (value - middle) ** 2, 0) / picture.length);
+  let sum = 0;
+  for (let i = 0; i < picture.length; i++) sum += (picture[i] - middle) * (picture[i] - middle);
+  return Math.sqrt(sum / picture.length);
 }
 
 /** The correlation of two pictures. @param {Float32Array} first @param {Float32Array} second */
 function likeness(first, second) {
   const [a, b] = [mean(first), mean(second)];
-  const product = first.reduce((sum, value, i) => sum + (value - a) * (second[i] - b), 0) / first.length;
-  return product / Math.max(deviation(first) * deviation(second), 1e-6);
+  let sum = 0;
+  for (let i = 0; i < first.length; i++) sum += (first[i] - a) * (second[i] - b);
+  return sum / first.length / Math.max(deviation(first) * deviation(second), 1e-6);
 }
 
 /** Mean difference of a channel from grey. @param {Float32Array} picture */
 function chroma(picture) {
-  const grey = toGrey(picture);
+  const grey = greyPlane(picture);
   let sum = 0;
-  for (let i = 0; 3 * i < picture.length; i++) sum += distance(picture, grey, i);
+  for (let i = 0; i < picture.length; i++) sum += Math.abs(picture[i] - grey[Math.floor(i / 3)]);
   return sum / picture.length;
 }
