@@ -14,7 +14,7 @@ from drc_runtime.errors import TrainingError, UsageError
 from drc_train.data.cache import cached_images
 from drc_train.data.source import is_sequence, parse_name
 from drc_train.distillation.judge import judge
-from drc_train.distillation.share import log_odds, set_share
+from drc_train.distillation.share import set_share
 from drc_train.distillation.teachers import chain_masks, iem_masks
 from drc_train.learner.student import StudentLearner
 from drc_train.model.student import SIZE, Student
@@ -25,9 +25,7 @@ from drc_train.training.record import is_run
 from drc_train.training.student_file import STUDENT_FILE, save_student
 
 STEPS = 300
-"""Steps of each round, each of a batch of ``drc_train.learner.student.BATCH`` pictures."""
-ROUNDS = 2
-"""Students: the first one learns from its teachers, each further one from the masks of the one before."""
+"""Steps, each of a batch of ``drc_train.learner.student.BATCH`` pictures."""
 SHARE = 0.8
 """Of the foreground in what it learned from, how much its own masks have: the wrong cuts are mostly too large."""
 FEWEST = 8
@@ -46,7 +44,7 @@ class StudentReport:
     seconds: float
     """All together, the teachers' masks included."""
     used: int
-    """Of the pictures, those with a mask that the judge believed in the first round."""
+    """Of the pictures, those with a mask that the judge believed."""
     interrupted: bool
     """Whether Ctrl-C or SIGTERM ended it; then nothing is written."""
 
@@ -90,27 +88,20 @@ def make_student(
 
         try:
             masks = [iem_masks(images, tell), chain_masks(run, folder, images, tell)]
-            seconds = float("inf") if minutes is None else 60 * minutes / ROUNDS
-            steps = used = 0
-            for number in range(ROUNDS):
-                targets, teaches = judge(images, masks, tell)
-                if number and teaches.sum() < FEWEST:
-                    break  # it had too little time to find anything that a cut could agree with
-                used = used or int(teaches.sum())
-                if not teaches.any():
-                    raise TrainingError(
-                        f"no picture of {source} can be cut along its teachers' masks: give more, or others"
-                    )
-                lessons = images[teaches], targets[teaches]
-                network, done = learn(*lessons, state.config.train.seed, seconds=seconds, report=tell)
-                set_share(network, lessons[0], SHARE * float(lessons[1].mean()) / 255)
-                masks = [log_odds(network, images) > 0]
-                steps += done
+            targets, teaches = judge(images, masks, tell)
+            if not teaches.any():
+                raise TrainingError(
+                    f"no picture of {source} can be cut along its teachers' masks: give more, or others"
+                )
+            lessons = images[teaches], targets[teaches]
+            limit = float("inf") if minutes is None else 60 * minutes
+            network, steps = learn(*lessons, state.config.train.seed, seconds=limit, report=tell)
+            set_share(network, lessons[0], SHARE * float(lessons[1].mean()) / 255)
             save_student(run, network.fused(), state.iteration)
         except _Interrupted:
             return StudentReport(run / STUDENT_FILE, len(images), 0, time.monotonic() - begun, 0, True)
     seconds = time.monotonic() - begun
-    return StudentReport(run / STUDENT_FILE, len(images), steps, seconds, used, False)
+    return StudentReport(run / STUDENT_FILE, len(images), steps, seconds, len(lessons[0]), False)
 
 
 class _Interrupted(Exception):
