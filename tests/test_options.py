@@ -130,7 +130,6 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--refine": [
             "clip.avi --masks out --refine cut",
             "clip.avi --masks out --refine none",
-            "images --masks out --student --refine cut",
         ],
         "--student": ["clip.avi --masks out --student", "images --masks out --student"],
         "--mask": ["clip.avi --masks out --student --mask mixture"],

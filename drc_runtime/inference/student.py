@@ -12,8 +12,10 @@ from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.images import Image
+from drc_runtime.inference.cut import refine as cut_again
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.inference.mask import probability_of
+from drc_runtime.inference.options import check_refinement
 from drc_runtime.preprocess import to_tensor
 
 LOG_ODDS = "log_odds"
@@ -33,6 +35,7 @@ class StudentExtractor:
         threads: int | None = None,
         engine: str = "onnxruntime",
         precision: str = "fp32",
+        refine: str = "none",
     ) -> None:
         """Loads and checks a bundle; of its graphs only the student's.
 
@@ -41,26 +44,28 @@ class StudentExtractor:
             threads: CPU cores to use; None takes all that this process may use.
             engine: the backend, one of ``drc_runtime.engines.ENGINES``.
             precision: ``fp32``, or ``fp16`` if the bundle has it.
+            refine: what follows a mask, one of ``REFINEMENTS``. ``cut`` costs tens of milliseconds.
 
         Raises:
             BundleError: the bundle is damaged, or lacks what the backend or the precision needs.
             EngineError: the backend cannot run it, or the graph is none of a student.
             MissingDependencyError: the backend's package is not installed.
-            UsageError: the backend or precision is unknown, or the bundle has no student.
+            UsageError: the backend, precision or refinement is unknown, or the bundle has no student.
         """
         loaded = Bundle.load(Path(bundle)).at_precision(precision)
         check_student(loaded.manifest)
-        self._set_up(load_engine(engine, loaded, threads), loaded.manifest)
+        self._set_up(load_engine(engine, loaded, threads), loaded.manifest, refine)
 
     @classmethod
-    def over(cls, engine: Engine, manifest: Manifest) -> "StudentExtractor":
+    def over(cls, engine: Engine, manifest: Manifest, refine: str = "none") -> "StudentExtractor":
         """A StudentExtractor with an engine that is already loaded and has a student."""
         extractor = cls.__new__(cls)
-        extractor._set_up(engine, manifest)
+        extractor._set_up(engine, manifest, refine)
         return extractor
 
-    def _set_up(self, engine: Engine, manifest: Manifest) -> None:
-        self.manifest = manifest
+    def _set_up(self, engine: Engine, manifest: Manifest, refine: str) -> None:
+        check_refinement(refine)
+        self.manifest, self._refine = manifest, refine
         self._bound = engine.bind(STUDENT, (LOG_ODDS,))
         shape = {name: array.shape for name, array in self._bound.inputs.items()}.get("image", ())
         if len(shape) != 4 or shape[1] != 3 or len(self._bound.inputs) != 1:
@@ -95,6 +100,9 @@ class StudentExtractor:
         probability = probability_of(np.asarray(scaled, np.float32))
         ended = time.monotonic()
         milliseconds = {"student": 1000 * (passed - begun), "mask": 1000 * (ended - passed)}
+        if self._refine == "cut":
+            probability = cut_again(image, probability)
+            milliseconds["refine"] = 1000 * (time.monotonic() - ended)
         return Extraction(probability, None, 0, milliseconds, begun)
 
 

@@ -55,7 +55,7 @@ class ModelOptions:
     from_noise: bool = False
     """Chains begin at noise although the bundle has an initialiser."""
     refine: str | None = None
-    """What follows the mask of a still image, one of ``REFINEMENTS``. None takes ``DEFAULT_REFINEMENT``."""
+    """What follows the mask of a still image, one of ``REFINEMENTS``. None: ``DEFAULT_REFINEMENT``, of a student ``none``."""
     student: bool = False
     """Masks come from the bundle's student, in one pass for each frame and without a chain."""
     adapt: str | None = None
@@ -72,7 +72,7 @@ class ModelOptions:
     @property
     def refinement(self) -> str:
         """What follows the mask of a still image."""
-        return self.refine or DEFAULT_REFINEMENT
+        return self.refine or ("none" if self.student else DEFAULT_REFINEMENT)
 
     @property
     def adaptation(self) -> Adaptation:
@@ -113,7 +113,6 @@ class ModelOptions:
             "--seed": self.seed is not None,
             "--temperature": self.temperature != 0,
             "--from-noise": self.from_noise,
-            "--refine": self.refine is not None,
             "--adapt": self.adapt is not None,
             "--absorb": self.absorb is not None,
         }

@@ -154,7 +154,7 @@ def _segmenter(model: Path, data: str, options: EvaluationOptions, gallery: Gall
     if is_masks(model):
         return lambda batch: [read_masks(model, labelled) for labelled in batch]
     if options.student:
-        return student_segmenter(model)
+        return student_segmenter(model, options.refinement(is_sequence(data)))
     if options.chains:
         return chain_segmenter(model, Path(data), options, gallery)
     return model_segmenter(model, is_sequence(data), options, gallery)

@@ -187,13 +187,13 @@ def chain_segmenter(
     return segment
 
 
-def student_segmenter(model: Path) -> BatchSegmenter:
-    """Masks of the student of a run or a bundle, one pass for each image or frame.
+def student_segmenter(model: Path, refine: str = "none") -> BatchSegmenter:
+    """Masks of the student of a run or a bundle, one pass for each image or frame, then what ``refine`` names.
 
     Raises:
         UsageError: there is no student.
     """
-    extractor = _Run(model).student() if is_run(model) else StudentExtractor(model)
+    extractor = _Run(model).student(refine) if is_run(model) else StudentExtractor(model, refine=refine)
 
     def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
         return [Segmentation({"student": extractor.extract(it.image).probability}, {}) for it in batch]
@@ -226,12 +226,12 @@ class _Run:
         manifest = manifest_of(self.config, self.name, self.model)
         return Extractor.over(engine, manifest, seed=seed, sampling=sampling, refine=refine)
 
-    def student(self) -> StudentExtractor:
+    def student(self, refine: str) -> StudentExtractor:
         from drc_train.sampling.torch_engine import TorchEngine, manifest_of
 
         if self.model.student is None:
             raise UsageError(f"--student: {self.name} has none; drc train FOLDER --out RUN --student makes it")
-        return StudentExtractor.over(TorchEngine(self.model, self.config), manifest_of(self.config, self.name))
+        return StudentExtractor.over(TorchEngine(self.model, self.config), manifest_of(self.config, self.name), refine)
 
     def slots(self, image: Image, z: Array) -> NDArray[np.float32] | None:
         """Responsibilities ``(1 + K, H, W)`` in [0, 1] of background and slots at the network's size; None where K is 1."""

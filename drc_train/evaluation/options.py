@@ -53,7 +53,7 @@ class EvaluationOptions:
 
     def refinement(self, sequence: bool) -> str:
         """What follows the mask of an image; the frames of a sequence are left as they are."""
-        return "none" if sequence else self.refine or DEFAULT_REFINEMENT
+        return "none" if sequence else self.refine or ("none" if self.student else DEFAULT_REFINEMENT)
 
 
 def check_options(
@@ -118,7 +118,6 @@ def _check_student(options: EvaluationOptions, models: Sequence[Path]) -> None:
         "--seed": options.seed is not None,
         "--temperature": options.temperature is not None,
         "--from-noise": options.from_noise,
-        "--refine": options.refine is not None,
         "--batch": options.batch is not None,
         "--device": options.device is not None,
         "--gallery": options.gallery is not None,

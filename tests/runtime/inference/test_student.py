@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import EngineError, UsageError
+from drc_runtime.inference import student
 from drc_runtime.inference.student import StudentExtractor
 from tests.toy_student import OWN, bundle_with, student_graph
 from tests.videos import write_video
@@ -31,6 +32,16 @@ def test_a_mask_has_the_size_of_its_image(student_bundle: Path) -> None:
     assert (extraction.mask[:, :20] == 255).all() and not extraction.mask[:, 28:].any()
     assert (extraction.steps, extraction.log_posterior) == (0, None)
     assert set(extraction.milliseconds) == {"student", "mask"}
+
+
+def test_a_mask_is_cut_again_if_asked_for(student_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(student, "cut_again", lambda image, probability: 255 - probability)
+    plain, cut = (
+        StudentExtractor(student_bundle, threads=1, refine=it).extract(halves(250, 5)) for it in ("none", "cut")
+    )
+    assert np.array_equal(cut.probability, 255 - plain.probability) and "refine" in cut.milliseconds
+    with pytest.raises(UsageError, match="--refine blur"):
+        StudentExtractor(student_bundle, refine="blur")
 
 
 def test_frames_of_a_video_know_nothing_of_each_other(
