@@ -58,7 +58,7 @@ def cut_of(images: NDArray[np.uint8], masks: NDArray[np.bool_], truths: Truths) 
     found = masks.copy()
     for index in truths:
         seed = np.where(masks[index], 255, 0).astype(np.uint8)
-        found[index] = refine(np.ascontiguousarray(images[index].transpose(1, 2, 0)), seed) > 127
+        found[index] = refine(np.ascontiguousarray(images[index].transpose(1, 2, 0)), seed).probability > 127
     return found
 
 

@@ -1,5 +1,7 @@
 """A mask cut anew by the colours of its own image: GrabCut (Rother et al., 2004) that starts from the model's mask."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,26 +21,32 @@ GATE = 0.2
 """Least IoU of the mask before and after: below it the colours tell the regions apart elsewhere than the model does."""
 
 
-def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> NDArray[np.uint8]:
+class Refined(NamedTuple):
+    """A mask that was cut again."""
+
+    probability: NDArray[np.uint8]
+    """``(H, W)``, soft only along the outline; the mask from before where there is no cut, or one that does not agree with it."""
+    agreement: float
+    """IoU of the mask before and after, in [0, 1], also where the cut was not taken; 0 where one side has no colours to cut by."""
+
+
+def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> Refined:
     """Cuts the image again with a colour model of each side of the mask; no label is needed.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
         probability: ``(H, W)`` uint8, of the foreground; the two sides are above and below one half.
         gate: least agreement with ``probability``, in [0, 1].
-
-    Returns:
-        ``(H, W)`` uint8, soft only along the outline; ``probability`` itself where there is no cut, or one that does not
-        agree with it.
     """
     shape = working_shape(image)
     small = np.asarray(resize(image, shape), np.uint8)
     seed = resize(probability, shape) > 127
     found = cut(small, seed)
-    if found is seed or agreement(found, seed) < gate:
-        return probability
+    agreed = 0.0 if found is seed else agreement(found, seed)
+    if found is seed or agreed < gate:
+        return Refined(probability, agreed)
     scaled = cv2.resize(np.where(found, 255, 0).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(scaled, np.uint8)
+    return Refined(np.asarray(scaled, np.uint8), agreed)
 
 
 def working_shape(image: Image) -> tuple[int, int]:

@@ -23,6 +23,8 @@ class Extraction:
     ``student`` and ``mask``."""
     begun: float = field(default=0.0, compare=False)
     """Start time in seconds, on the clock of ``time.monotonic()``."""
+    agreement: float | None = None
+    """IoU of the mask before and after it was cut again, in [0, 1]; None where it was not. The lower, the less sure the mask."""
 
     @cached_property
     def mask(self) -> NDArray[np.uint8]:

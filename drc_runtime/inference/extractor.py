@@ -130,13 +130,13 @@ class Extractor:
         if self._refine == "none":
             return found
         begun = time.monotonic()
-        probability = self.refined(image, found.probability)
+        probability, agreement = cut_again(image, found.probability)
         milliseconds = found.milliseconds | {"refine": 1000 * (time.monotonic() - begun)}
-        return replace(found, probability=probability, milliseconds=milliseconds)
+        return replace(found, probability=probability, agreement=agreement, milliseconds=milliseconds)
 
     def refined(self, image: Image, probability: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A probability ``(H, W)`` uint8 that was read of ``image (H, W, 3)`` uint8 RGB, refined as ``extract`` does."""
-        return probability if self._refine == "none" else cut_again(image, probability)
+        return probability if self._refine == "none" else cut_again(image, probability).probability
 
     def seek(self, index: int, steps: int | None = None) -> None:
         """Makes the noise of image ``index``, from 0, the next one, where every image before it takes ``steps`` steps."""

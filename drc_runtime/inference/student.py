@@ -100,10 +100,11 @@ class StudentExtractor:
         probability = probability_of(np.asarray(scaled, np.float32))
         ended = time.monotonic()
         milliseconds = {"student": 1000 * (passed - begun), "mask": 1000 * (ended - passed)}
-        if self._refine == "cut":
-            probability = cut_again(image, probability)
-            milliseconds["refine"] = 1000 * (time.monotonic() - ended)
-        return Extraction(probability, None, 0, milliseconds, begun)
+        if self._refine == "none":
+            return Extraction(probability, None, 0, milliseconds, begun)
+        probability, agreement = cut_again(image, probability)
+        milliseconds["refine"] = 1000 * (time.monotonic() - ended)
+        return Extraction(probability, None, 0, milliseconds, begun, agreement)
 
 
 def check_student(manifest: Manifest) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FRAME_KEYS = frozenset(
     {"time", "frame", "seconds", "steps", "log_posterior", "foreground_share", "age_ms", "latency_ms", "state"}
-    | {"reconnects", "dropped"}
+    | {"reconnects", "dropped", "name", "agreement"}
 )
 EVENT_KEYS = frozenset({"time", "event"})
 THING_KEYS = frozenset({"time", "seconds", "thing", "event", "box", "share", "present"})
@@ -107,6 +107,8 @@ class LogSink(Sink):
             # The rest of the age: the wait before extraction; drawing, encoding and the wait before them.
             latency["capture"] = (extraction.begun - (frame.captured or 0)) * 1000
             latency["output"] = age - latency["capture"] - sum(extraction.milliseconds.values())
+        agreement = extraction.agreement
+        of_an_image = {} if agreement is None else {"name": frame.name, "agreement": round(agreement, 4)}
         self._log.write(
             {
                 "frame": frame.index,
@@ -119,6 +121,7 @@ class LogSink(Sink):
                 "state": self._source.state,
                 "reconnects": self._source.reconnects,
                 "dropped": self._source.dropped,
+                **of_an_image,
             }
         )
 

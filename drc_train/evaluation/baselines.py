@@ -50,7 +50,7 @@ def grabcut(image: Image) -> NDArray[np.uint8]:
 
 def iem_cut(image: Image) -> NDArray[np.uint8]:
     """The mask of ``iem``, cut again by the image's colours where the cut agrees with it: no model and no training."""
-    return binary(refine(image, iem(image)))
+    return binary(refine(image, iem(image)).probability)
 
 
 def baseline(name: str) -> Segmenter:

@@ -18,7 +18,7 @@ def test_a_rough_mask_is_moved_to_the_object_s_outline() -> None:
     image, disc = scene()
     rough = np.zeros((200, 300), np.uint8)
     rough[60:150, 120:230] = 200
-    found = refine(image, rough)
+    found = refine(image, rough).probability
     assert found.shape == (200, 300) and found.dtype == np.uint8
     assert agreement(rough > 127, disc) < 0.7 < 0.95 < agreement(found > 127, disc)
 
@@ -46,14 +46,15 @@ def test_the_mask_is_kept_where_the_cut_is_elsewhere() -> None:
     image, disc = scene()
     rough = np.zeros((200, 300), np.uint8)
     rough[60:150, 120:230] = 200
-    assert refine(image, rough, gate=1.0) is rough
+    assert refine(image, rough, gate=1.0).probability is rough
 
 
 def test_without_two_sides_the_mask_is_kept() -> None:
     image, _ = scene()
     for level in (0, 100, 200):
         one_side = np.full((200, 300), level, np.uint8)
-        assert refine(image, one_side) is one_side
+        found = refine(image, one_side)
+        assert found.probability is one_side and found.agreement == 0
     assert not cut(image, np.zeros((200, 300), bool)).any()
 
 

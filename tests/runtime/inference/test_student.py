@@ -10,6 +10,7 @@ import pytest
 
 from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.inference import student
+from drc_runtime.inference.cut import Refined
 from drc_runtime.inference.student import StudentExtractor
 from tests.toy_student import OWN, bundle_with, student_graph
 from tests.videos import write_video
@@ -35,11 +36,12 @@ def test_a_mask_has_the_size_of_its_image(student_bundle: Path) -> None:
 
 
 def test_a_mask_is_cut_again_if_asked_for(student_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(student, "cut_again", lambda image, probability: 255 - probability)
+    monkeypatch.setattr(student, "cut_again", lambda image, probability: Refined(255 - probability, 0.4))
     plain, cut = (
         StudentExtractor(student_bundle, threads=1, refine=it).extract(halves(250, 5)) for it in ("none", "cut")
     )
     assert np.array_equal(cut.probability, 255 - plain.probability) and "refine" in cut.milliseconds
+    assert (plain.agreement, cut.agreement) == (None, 0.4)
     with pytest.raises(UsageError, match="--refine blur"):
         StudentExtractor(student_bundle, refine="blur")
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from drc_runtime.errors import OutputError, UsageError
@@ -25,6 +27,21 @@ def test_one_record_a_frame_and_a_later_run_adds_to_it(make_video, toy_bundle: P
         assert record["state"] == "live" and record["reconnects"] == record["dropped"] == 0
         assert record["age_ms"] is None and 0 <= record["foreground_share"] <= 1
         assert set(record["latency_ms"]) == {"preprocess", "steps", "mask"}
+
+
+def test_a_folder_s_images_are_named_with_the_agreement_by_which_they_can_be_sorted(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), random.integers(0, 256, (20, 30, 3), np.uint8))
+    log = tmp_path / "run.jsonl"
+    for refine in ("cut", "none"):
+        run_with(str(tmp_path / "images"), bundle=toy_bundle, masks=tmp_path / refine, log=log, refine=refine)
+    lines = records(log)
+    assert [line.get("name") for line in lines] == ["a", "b", None, None]
+    assert all(0 <= line["agreement"] <= 1 for line in lines[:2]) and "agreement" not in lines[2]
 
 
 def test_notices_are_logged_too(make_video, toy_bundle: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_chains_are_read_where_each_image_s_own_stands(data: Path, tmp_path: Pat
             sample = PosteriorSample(nothing, nothing, *(values[index : index + 1] for values in maps))
             expected = MaskReader(extractor.manifest, reading).probability(labelled[index].image, sample)
             assert np.abs(masks[reading].astype(int) - expected).max() <= 1
-            again = refine(labelled[index].image, masks[reading])
+            again = refine(labelled[index].image, masks[reading]).probability
             np.testing.assert_array_equal(refined[index - 3].masks[reading], again)
     assert not np.array_equal(found[0][0]["mixture"], found[1][0]["mixture"])
     assert evaluate(folder, str(data), options=EvaluationOptions(chains=True))["mixture"]["images"] == 19
