@@ -25,9 +25,9 @@ class Refined(NamedTuple):
     """A mask that was cut again."""
 
     probability: NDArray[np.uint8]
-    """``(H, W)``, soft only along the outline; the mask from before where there is no cut, or one that does not agree with it."""
+    """``(H, W)``, soft only along the outline; the mask from before where there is no cut or it does not agree."""
     agreement: float
-    """IoU of the mask before and after, in [0, 1], also where the cut was not taken; 0 where one side has no colours to cut by."""
+    """IoU of the mask before and after, in [0, 1], also where the cut was not taken; 0 where there is no cut."""
 
 
 def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> Refined:
