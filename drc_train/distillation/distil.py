@@ -91,8 +91,10 @@ def make_student(
             masks = [iem_masks(images, tell), chain_masks(run, folder, images, tell)]
             limit = float("inf") if minutes is None else 60 * minutes / ROUNDS
             steps = 0
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
                 targets, teaches = judge(images, masks, tell)
+                if not teaches.any() and number:
+                    break  # the first student stays
                 if not teaches.any():
                     raise TrainingError(
                         f"no picture of {source} can be cut along its teachers' masks: give more, or others"
