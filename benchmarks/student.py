@@ -23,7 +23,7 @@ from drc_runtime.preprocess import resize
 from drc_train.data.cache import cached_images
 from drc_train.data.masks import binary, read_mask
 from drc_train.data.source import image_folder
-from drc_train.distillation.distil import ROUNDS, learn
+from drc_train.distillation.distil import learn
 from drc_train.distillation.judge import judge
 from drc_train.distillation.share import log_odds, set_share
 from drc_train.distillation.teachers import chain_masks, iem_masks
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--run", type=Path, help="the run whose chains teach as well")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="folder for the masks of the teachers without training")
     parser.add_argument("--out", type=Path, help="JSON file; sets and mixes are added to what is there")
     given = parser.parse_args()

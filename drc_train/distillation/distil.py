@@ -14,7 +14,7 @@ from drc_runtime.errors import TrainingError, UsageError
 from drc_train.data.cache import cached_images
 from drc_train.data.source import is_sequence, parse_name
 from drc_train.distillation.judge import judge
-from drc_train.distillation.share import log_odds, set_share
+from drc_train.distillation.share import set_share
 from drc_train.distillation.teachers import chain_masks, iem_masks
 from drc_train.learner.student import StudentLearner
 from drc_train.model.student import SIZE, Student
@@ -26,8 +26,6 @@ from drc_train.training.student_file import STUDENT_FILE, save_student
 
 STEPS = 300
 """Steps, each of a batch of ``drc_train.learner.student.BATCH`` pictures."""
-ROUNDS = 2
-"""Students, one after the other: the masks of the first, cut again, teach the second, which is kept."""
 FEWEST = 8
 """Pictures from which a student can learn anything."""
 
@@ -41,11 +39,10 @@ class StudentReport:
     images: int
     """Pictures that it learned from."""
     steps: int
-    """Of all rounds."""
     seconds: float
     """All together, the teachers' masks included."""
     used: int
-    """Of the pictures, those with a mask that the judge believed, in the last round."""
+    """Of the pictures, those with a mask that the judge believed."""
     interrupted: bool
     """Whether Ctrl-C or SIGTERM ended it; then nothing is written."""
 
@@ -60,7 +57,7 @@ def make_student(
     Args:
         source: a folder of pictures: the run's own, or others.
         run: of ``drc train``, finished; its student is replaced.
-        minutes: ends learning after so long, the time of the teachers and of the judge not counted.
+        minutes: ends learning after so long, the time of the teachers not counted.
         console: progress goes there; None is stderr.
 
     Raises:
@@ -89,21 +86,15 @@ def make_student(
 
         try:
             masks = [iem_masks(images, tell), chain_masks(run, folder, images, tell)]
-            limit = float("inf") if minutes is None else 60 * minutes / ROUNDS
-            steps = 0
-            for number in range(ROUNDS):
-                targets, teaches = judge(images, masks, tell)
-                if not teaches.any() and number:
-                    break  # the first student stays
-                if not teaches.any():
-                    raise TrainingError(
-                        f"no picture of {source} can be cut along its teachers' masks: give more, or others"
-                    )
-                lessons = images[teaches], targets[teaches]
-                network, done = learn(*lessons, state.config.train.seed, seconds=limit, report=tell)
-                set_share(network, lessons[0], float(lessons[1].mean()) / 255)
-                steps += done
-                masks = [log_odds(network, images) > 0]
+            targets, teaches = judge(images, masks, tell)
+            if not teaches.any():
+                raise TrainingError(
+                    f"no picture of {source} can be cut along its teachers' masks: give more, or others"
+                )
+            lessons = images[teaches], targets[teaches]
+            limit = float("inf") if minutes is None else 60 * minutes
+            network, steps = learn(*lessons, state.config.train.seed, seconds=limit, report=tell)
+            set_share(network, lessons[0], float(lessons[1].mean()) / 255)
             save_student(run, network.fused(), state.iteration)
         except _Interrupted:
             return StudentReport(run / STUDENT_FILE, len(images), 0, time.monotonic() - begun, 0, True)
