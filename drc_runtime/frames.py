@@ -22,7 +22,7 @@ class Frame:
 
     Attributes:
         image: ``(H, W, 3)`` uint8 RGB.
-        index: position in the source, from 0; a live source counts dropped frames too.
+        index: position in the source, from 0; a live source counts dropped frames too, a folder only the images that can be read.
         seconds: presentation time; 0 for still images.
         name: of its outputs: ``00000`` for frames of a video, the file's stem for an image.
         captured: ``time.monotonic()`` when the frame of a live source arrived; None for files.

@@ -68,9 +68,11 @@ class FolderSource(Source):
                 raise SourceError(f"{twin.name} and {path.name} in {folder} would share one result; rename one of them")
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self.images):
+        index = 0  # of the images that can be read: it decides their noise, here as in C++
+        for path in self.images:
             if self.is_done is not None and self.is_done(path):
                 self.skipped += 1
+                index += 1
                 continue
             try:
                 image = read_image(path)
@@ -78,6 +80,7 @@ class FolderSource(Source):
                 self.failures.append(str(error))
                 continue
             yield Frame(image, index, 0.0, path.stem)
+            index += 1
 
     def close(self) -> None:
         pass

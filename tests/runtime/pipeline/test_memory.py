@@ -49,13 +49,13 @@ class Endless(Source):
 
 
 class Leak(Sink):
-    """Keeps every image."""
+    """Keeps every image, sixteen times: what other tests have freed would hold nine megabytes more without growing."""
 
     def __init__(self) -> None:
         self.kept: list[np.ndarray] = []
 
     def write(self, frame: Frame, extraction: object) -> None:
-        self.kept.append(frame.image)
+        self.kept.append(np.tile(frame.image, (16, 1, 1)))
 
     def close(self) -> None:
         pass

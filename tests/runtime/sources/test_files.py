@@ -131,7 +131,7 @@ def test_a_folder_goes_on_after_a_bad_image_and_lists_it(tmp_path: Path, image, 
     with open_source(str(tmp_path)) as source:
         assert source.count == 4 and source.failures == []
         frames = list(source)
-    assert [(frame.name, frame.index) for frame in frames] == [("2", 0), ("10", 2)]
+    assert [(frame.name, frame.index) for frame in frames] == [("2", 0), ("10", 1)]
     assert len(source.failures) == 2
     assert "9.jpg is cut short" in source.failures[0] and "11.png is not an image" in source.failures[1]
 
