@@ -45,6 +45,11 @@ def moved(x: int, y: int) -> Callable[[Image], Image]:
     )
 
 
+def changed_mask(move: Callable[[Image], Image], mask: Mask) -> Mask:
+    """A mask moved as its image is."""
+    return np.asarray(move(np.repeat(mask[..., None] * np.uint8(255), 3, 2))[..., 0] > 127)
+
+
 def grey(image: Image) -> Image:
     """Infra-red at night."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
@@ -85,9 +90,7 @@ def disturbances() -> dict[str, Callable[[Image, Mask, bool], tuple[Image, Mask]
         ) -> tuple[Image, Mask]:
             if not after:
                 return image, mask
-            return change(image), change((mask * np.uint8(255))[..., None].repeat(3, 2))[
-                ..., 0
-            ] > 127 if moves else mask
+            return change(image), changed_mask(change, mask) if moves else mask
 
         found[name] = apply
     found["left behind"] = lambda image, mask, after: thing(image, mask, True) if after else (image, mask)

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from drc_runtime.atomic import atomic_write  # noqa: E402
 from drc_runtime.inference import cut as cutting  # noqa: E402
-from drc_runtime.inference.cut import GATE, agreement, working_shape  # noqa: E402
+from drc_runtime.inference.cut import GATE, working_shape  # noqa: E402
 from drc_runtime.machine import machine_name  # noqa: E402
 from drc_runtime.preprocess import resize  # noqa: E402
 from drc_train.data.evaluation import Labelled, load_evaluation  # noqa: E402
@@ -77,9 +77,9 @@ def _refined(pictures: list[Labelled], seeds: list[Mask]) -> Refined:
     for picture, seed in zip(pictures, seeds, strict=True):
         shape = working_shape(picture.image)
         rough = resize(seed, shape) > 127
-        found = cutting.cut(resize(picture.image, shape), rough)
+        found, agreed = cutting.cut(resize(picture.image, shape), rough)
         mask = binary(resize(np.where(found, 255, 0).astype(np.uint8), picture.mask.shape))
-        rows.append((iou(seed, picture.mask), iou(mask, picture.mask), agreement(found, rough)))
+        rows.append((iou(seed, picture.mask), iou(mask, picture.mask), agreed))
     return Refined(*np.array(rows).T)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.disturbances import Frames, Mask, counts, f1, lit, moved  # noqa: E402
+from benchmarks.disturbances import Frames, Mask, changed_mask, counts, f1, lit, moved  # noqa: E402
 from drc_runtime.atomic import atomic_write  # noqa: E402
 from drc_runtime.camera import background  # noqa: E402
 from drc_runtime.camera.adaptation import Adaptation  # noqa: E402
@@ -56,7 +56,7 @@ def changed(frames: Frames) -> Iterator[tuple[np.ndarray, Mask]]:
     for number, (image, mask) in enumerate(frames):
         image = lit(1 - 0.3 * number / len(frames), 0)(image)
         if number >= len(frames) // 2:
-            image, mask = move(image), move(np.repeat(mask[..., None] * np.uint8(255), 3, 2))[..., 0] > 127
+            image, mask = move(image), changed_mask(move, mask)
         yield image, mask
 
 

@@ -41,9 +41,8 @@ def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> 
     shape = working_shape(image)
     small = np.asarray(resize(image, shape), np.uint8)
     seed = resize(probability, shape) > 127
-    found = cut(small, seed)
-    agreed = 0.0 if found is seed else agreement(found, seed)
-    if found is seed or agreed < gate:
+    found, agreed = cut(small, seed)
+    if not agreed or agreed < gate:
         return Refined(probability, agreed)
     scaled = cv2.resize(np.where(found, 255, 0).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return Refined(np.asarray(scaled, np.uint8), agreed)
@@ -56,7 +55,7 @@ def working_shape(image: Image) -> tuple[int, int]:
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 
-def cut(image: Image, seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def cut(image: Image, seed: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
     """GrabCut from a mask: every pixel may change sides but those out of ``REACH``.
 
     Args:
@@ -81,8 +80,9 @@ def cut(image: Image, seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
             cv2.GC_INIT_WITH_MASK,
         )
     except cv2.error:  # raised where one side has no pixels or only one colour
-        return seed
-    return np.asarray(labels == cv2.GC_PR_FGD)
+        return seed, 0.0
+    found = np.asarray(labels == cv2.GC_PR_FGD)
+    return found, agreement(found, seed)
 
 
 def agreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -19,6 +19,11 @@ class Sampling:
     """Chains begin at noise although the bundle has an initialiser."""
 
 
+def refinement(named: str | None, student: bool) -> str:
+    """What follows the mask of a still image: what was named, else ``DEFAULT_REFINEMENT``; of a student nothing."""
+    return named or ("none" if student else DEFAULT_REFINEMENT)
+
+
 def check_refinement(refine: str | None) -> None:
     """Refuses an unknown refinement; None means that none was named.
 

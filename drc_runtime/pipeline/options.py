@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drc_runtime.camera.adaptation import ABSORB_SECONDS, ADAPT, Adaptation
 from drc_runtime.errors import UsageError
-from drc_runtime.inference.options import DEFAULT_REFINEMENT, Sampling, check_refinement
+from drc_runtime.inference.options import Sampling, check_refinement, refinement
 from drc_runtime.machine import check_threads
 from drc_runtime.pipeline.learn_state import LearnCallback
 from drc_runtime.views.controls import OVERLAYS
@@ -72,7 +72,7 @@ class ModelOptions:
     @property
     def refinement(self) -> str:
         """What follows the mask of a still image."""
-        return self.refine or ("none" if self.student else DEFAULT_REFINEMENT)
+        return refinement(self.refine, self.student)
 
     @property
     def adaptation(self) -> Adaptation:

@@ -328,8 +328,9 @@ def _load(bundle: Path, model: ModelOptions) -> "Extractor | StudentExtractor":
         return _load_extractor(bundle, model)
     from drc_runtime.inference.student import StudentExtractor
 
-    settings = {"engine": model.engine, "precision": model.precision, "refine": model.refinement}
-    return StudentExtractor(bundle, threads=model.threads, **settings)
+    return StudentExtractor(
+        bundle, threads=model.threads, engine=model.engine, precision=model.precision, refine=model.refinement
+    )
 
 
 def _load_extractor(bundle: Path, model: ModelOptions) -> "Extractor":

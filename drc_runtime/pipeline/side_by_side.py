@@ -1,14 +1,14 @@
-"""Images extracted side by side: several Extractors of one thread each, which is faster than one of several threads."""
+"""Images of a source extracted side by side, in the place of one Extractor."""
 
-import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from drc_runtime.frames import Frame
 from drc_runtime.images import Image
 from drc_runtime.inference.extraction import Extraction
+from drc_runtime.inference.pool import ExtractorPool
 
 if TYPE_CHECKING:
     from drc_runtime.inference.extractor import Extractor
@@ -24,11 +24,7 @@ class SideBySide:
     def __init__(self, extractors: "Sequence[Extractor]") -> None:
         """Takes Extractors of the same bundle and seed, one for each image at a time."""
         self.first = extractors[0]
-        self._count = len(extractors)
-        self._idle: queue.SimpleQueue[Extractor] = queue.SimpleQueue()
-        for extractor in extractors:
-            self._idle.put(extractor)
-        self._pool = ThreadPoolExecutor(self._count, "drc-image")
+        self._pool = ExtractorPool(extractors)
         self._begun: dict[int, Future[Extraction]] = {}
 
     def ahead(self, frames: Iterable[Frame], steps: Callable[[], int | None]) -> Generator[Frame, None, None]:
@@ -40,24 +36,20 @@ class SideBySide:
         """
         waiting: deque[Frame] = deque()
         for frame in frames:
-            self._begun[frame.index] = self._pool.submit(self._one, frame.image, steps(), frame.index)
+            self._begun[frame.index] = self._submit(frame.image, steps(), frame.index)
             waiting.append(frame)
-            if len(waiting) > self._count:
+            if len(waiting) > self._pool.count:
                 yield waiting.popleft()
         yield from waiting
 
     def extract(self, image: Image, *, steps: int | None = None, index: int | None = None) -> Extraction:
         """As ``Extractor.extract``; an image that ``ahead`` has begun was begun with the steps of that time."""
         begun = self._begun.pop(index, None) if index is not None else None
-        return begun.result() if begun is not None else self._one(image, steps, index)
+        return (begun or self._submit(image, steps, index)).result()
 
     def close(self) -> None:
         """Waits for the images that were begun, and leaves out those that were not."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
 
-    def _one(self, image: Image, steps: int | None, index: int | None) -> Extraction:
-        extractor = self._idle.get()
-        try:
-            return extractor.extract(image, steps=steps, index=index)
-        finally:
-            self._idle.put(extractor)
+    def _submit(self, image: Image, steps: int | None, index: int | None) -> Future[Extraction]:
+        return self._pool.submit(lambda extractor: extractor.extract(image, steps=steps, index=index))

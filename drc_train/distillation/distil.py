@@ -111,7 +111,6 @@ def learn(
     targets: NDArray[np.uint8],
     seed: int,
     *,
-    steps: int | None = None,
     seconds: float = float("inf"),
     report: Report = silent,
 ) -> tuple[Student, int]:
@@ -121,8 +120,7 @@ def learn(
         images: ``(N, 3, SIZE, SIZE)`` uint8 RGB.
         targets: ``(N, SIZE, SIZE)`` uint8, the foreground's probability from 0 to 255.
         seed: of its weights, the batches and the augmentation.
-        steps: at most; None takes ``STEPS``.
-        seconds: ends it earlier, after one step at the least.
+        seconds: ends it before ``STEPS``, after one step at the least.
         report: called before each step.
     """
     with torch.random.fork_rng(devices=[]):
@@ -130,13 +128,12 @@ def learn(
         network = Student(normalised=True)
     tensors = torch.from_numpy(images), torch.from_numpy(targets)
     learning = StudentLearner(network, *tensors, seed)
-    steps = steps or STEPS
     begun, done, share = time.monotonic(), 0, 0.0
     while share < 1:
-        report("learning the student", done, steps)
+        report("learning the student", done, STEPS)
         learning.step(share)
         done += 1
-        share = max(done / steps, (time.monotonic() - begun) / seconds if seconds else 1.0)
+        share = max(done / STEPS, (time.monotonic() - begun) / seconds if seconds else 1.0)
     return network, done
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drc_runtime.activity import Report, silent
-from drc_runtime.inference.cut import agreement, cut
+from drc_runtime.inference.cut import cut
 
 GATE = 0.3
 """Least IoU of a mask and its cut."""
@@ -35,9 +35,8 @@ def judge(
     for index, image in enumerate(images):
         report("judging the teachers", index, len(images))
         rows = np.ascontiguousarray(image.transpose(1, 2, 0))
-        seeds = [of_teacher[index] for of_teacher in masks]
-        cuts = [cut(rows, seed) for seed in seeds]
-        believed = [it for it, seed in zip(cuts, seeds, strict=True) if it.any() and agreement(it, seed) >= GATE]
+        cuts = [cut(rows, of_teacher[index]) for of_teacher in masks]
+        believed = [found for found, agreed in cuts if agreed >= GATE]
         if believed:
             targets[index] = np.rint(255 * np.mean(believed, 0))
             teaches[index] = True

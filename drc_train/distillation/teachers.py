@@ -19,6 +19,8 @@ from drc_train.evaluation.options import EvaluationOptions
 from drc_train.evaluation.segmentation import BatchSegmenter
 from drc_train.training.checkpoint import read_state
 
+AS_THEY_ARE = EvaluationOptions(refine="none")
+"""The judge compares a mask with its cut: one that was cut before would agree with its cut whatever it shows."""
 Masks = NDArray[np.bool_]
 """``(N, S, S)``: the foreground of N pictures."""
 
@@ -73,8 +75,8 @@ def _segmenter(run: Path, folder: Path) -> BatchSegmenter:
     state = read_state(run)
     own: CachedImages = cached_images(str(folder), state.config.model.image_size)
     if own.fingerprint == state.about.fingerprint and state.config.model.inference == "langevin":
-        return chain_segmenter(run, folder, EvaluationOptions())
-    return model_segmenter(run, False, EvaluationOptions())
+        return chain_segmenter(run, folder, AS_THEY_ARE)
+    return model_segmenter(run, False, AS_THEY_ARE)
 
 
 def _rows(images: NDArray[np.uint8]) -> list[Image]:

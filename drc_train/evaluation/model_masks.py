@@ -1,10 +1,9 @@
 """Masks that a run or a bundle gives labelled images: sampled from noise, tracked, or read from the training chains."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count, islice
+from concurrent.futures import Future
+from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +17,7 @@ from drc_runtime.inference.extractor import Extractor
 from drc_runtime.inference.langevin import PosteriorSample
 from drc_runtime.inference.mask import MASKS, MaskReader
 from drc_runtime.inference.options import Sampling
+from drc_runtime.inference.pool import ExtractorPool
 from drc_runtime.inference.student import StudentExtractor
 from drc_runtime.machine import available_cores
 from drc_runtime.preprocess import to_tensor
@@ -59,7 +59,7 @@ def model_segmenter(
     batch = options.batch or BATCH
     extractor = _extractor(model, run, 1 if sequence else batch, options, sequence)
     if not run and not sequence and extractor.manifest.background != "input":
-        return _images_segmenter(model, options, gallery)
+        return _images_segmenter(extractor, model, options, gallery)
     # an image's noise does not depend on the batch
     single = _extractor(model, run, 1, options, sequence) if run else extractor
     settings, size, steps = extractor.manifest.sampler, extractor.manifest.image_size, options.steps
@@ -92,27 +92,26 @@ def model_segmenter(
     return segment
 
 
-def _images_segmenter(model: Path, options: EvaluationOptions, gallery: Gallery | None) -> BatchSegmenter:
+def _images_segmenter(
+    first: Extractor, model: Path, options: EvaluationOptions, gallery: Gallery | None
+) -> BatchSegmenter:
     """Masks of a bundle for images: as many at a time as there are cores, each by an Extractor of one thread."""
-    idle: SimpleQueue[Extractor] = SimpleQueue()
-    for _ in range(available_cores()):
-        idle.put(extractor := _extractor(model, None, 1, options, sequence=False))
-    pool, places = ThreadPoolExecutor(idle.qsize(), "drc-image"), count()
+    others = [_extractor(model, None, 1, options, sequence=False) for _ in range(available_cores() - 1)]
+    pool, places, size = ExtractorPool([first, *others]), count(), first.manifest.image_size
 
-    def sample(image: Image, place: int) -> PosteriorSample:
-        own = idle.get()
-        try:
+    def begin(image: Image) -> Future[PosteriorSample]:
+        place = next(places)
+
+        def sample(own: Extractor) -> PosteriorSample:
             own.seek(place, options.steps)
-            tensor, taken = to_tensor(image, own.manifest.image_size), options.steps or own.cold.steps
+            tensor, taken = to_tensor(image, size), options.steps or own.cold.steps
             return own.sampler.run(tensor, own.cold.z(tensor), taken, own.cold.sizes(taken)).copy()
-        finally:
-            idle.put(own)
+
+        return pool.submit(sample)
 
     def segment(batch: Sequence[Labelled]) -> list[Segmentation]:
-        samples = pool.map(sample, [labelled.image for labelled in batch], islice(places, len(batch)))
-        return [
-            _read(extractor, None, labelled, found, gallery) for labelled, found in zip(batch, samples, strict=True)
-        ]
+        begun = [(labelled, begin(labelled.image)) for labelled in batch]
+        return [_read(first, None, labelled, future.result(), gallery) for labelled, future in begun]
 
     return segment
 

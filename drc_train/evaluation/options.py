@@ -7,7 +7,7 @@ from pathlib import Path
 from drc_runtime.bundle.bundle import read_manifest
 from drc_runtime.errors import BundleError, UsageError
 from drc_runtime.inference.cold_start import uses_noise
-from drc_runtime.inference.options import DEFAULT_REFINEMENT, Sampling, check_refinement
+from drc_runtime.inference.options import Sampling, check_refinement, refinement
 from drc_train.data.source import is_sequence
 from drc_train.evaluation.external_masks import is_masks
 from drc_train.training.record import is_run
@@ -53,7 +53,7 @@ class EvaluationOptions:
 
     def refinement(self, sequence: bool) -> str:
         """What follows the mask of an image; the frames of a sequence are left as they are."""
-        return "none" if sequence else self.refine or ("none" if self.student else DEFAULT_REFINEMENT)
+        return "none" if sequence else refinement(self.refine, self.student)
 
 
 def check_options(

@@ -4,17 +4,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import safetensors
 import torch
-from safetensors.torch import load, save
 
-from drc_runtime.atomic import atomic_write
 from drc_runtime.errors import TrainingError
 from drc_train.config import Config
 from drc_train.learner.em import Learner
 from drc_train.learner.initialiser import InitialiserLearner
-from drc_train.learner.state import check_tensors
 from drc_train.model.initialiser import Initialiser
+from drc_train.training.network_file import is_network, load_into, save_network
 
 INITIALISER_FILE = "initialiser.safetensors"
 MEASURED = 1000
@@ -66,9 +63,7 @@ def learn_initialiser(learner: Learner, out: Path, seconds: float, proceed: Call
         done += 1
     if not done:
         return None
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    data = save(tensors, {MARK: str(learner.iteration)})
-    atomic_write(out / INITIALISER_FILE, data)
+    save_network(out / INITIALISER_FILE, network, MARK, learner.iteration)
     return (
         f"initialiser learned in {done} steps, {time.monotonic() - begun:.0f} s: log-posterior {value:.1f} before any "
         "Langevin step"
@@ -77,11 +72,7 @@ def learn_initialiser(learner: Learner, out: Path, seconds: float, proceed: Call
 
 def is_initialiser(path: Path) -> bool:
     """Whether a file is an initialiser that drc wrote; a damaged one is none."""
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            return MARK in (file.metadata() or {})
-    except (OSError, safetensors.SafetensorError):
-        return False
+    return is_network(path, MARK)
 
 
 def _go_on(run: Path, config: Config) -> Initialiser | None:
@@ -101,10 +92,5 @@ def load_initialiser(run: Path, config: Config) -> Initialiser | None:
     if not is_learned(config) or not path.is_file():
         return None
     network = Initialiser(config.model)
-    try:
-        tensors = load(path.read_bytes())
-        check_tensors(tensors, network.state_dict(), "the initialiser")
-    except (OSError, safetensors.SafetensorError, TrainingError) as error:
-        raise TrainingError(f"{path} is damaged or of other networks: {error}; remove it to go on without") from error
-    network.load_state_dict(tensors)
-    return network.eval()
+    load_into(network, path, "the initialiser")
+    return network

@@ -2,13 +2,8 @@
 
 from pathlib import Path
 
-import safetensors
-from safetensors.torch import load, save
-
-from drc_runtime.atomic import atomic_write
-from drc_runtime.errors import TrainingError
-from drc_train.learner.state import check_tensors
 from drc_train.model.student import Student
+from drc_train.training.network_file import is_network, load_into, save_network
 
 STUDENT_FILE = "student.safetensors"
 MARK = "drc-student"
@@ -21,17 +16,12 @@ def save_student(run: Path, network: Student, iteration: int) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    atomic_write(run / STUDENT_FILE, save(tensors, {MARK: str(iteration)}))
+    save_network(run / STUDENT_FILE, network, MARK, iteration)
 
 
 def is_student(path: Path) -> bool:
     """Whether a file is a student that drc wrote; a damaged one is none."""
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            return MARK in (file.metadata() or {})
-    except (OSError, safetensors.SafetensorError):
-        return False
+    return is_network(path, MARK)
 
 
 def load_student(run: Path) -> Student | None:
@@ -44,10 +34,5 @@ def load_student(run: Path) -> Student | None:
     if not path.is_file():
         return None
     network = Student()
-    try:
-        tensors = load(path.read_bytes())
-        check_tensors(tensors, network.state_dict(), "the student")
-    except (OSError, safetensors.SafetensorError, TrainingError) as error:
-        raise TrainingError(f"{path} is damaged or of another network: {error}; remove it to go on without") from error
-    network.load_state_dict(tensors)
-    return network.eval()
+    load_into(network, path, "the student")
+    return network

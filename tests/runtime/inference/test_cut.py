@@ -29,7 +29,7 @@ def test_a_thing_of_the_same_colour_far_away_stays_background() -> None:
     image = np.random.default_rng(0).integers(0, 60, (120, 120, 3), np.uint8)
     image[near | far] += 150
     seed = near & (across > 25)
-    assert agreement(cut(image, seed), near) > 0.95 and not cut(image, seed)[:, 75:].any()
+    assert agreement(cut(image, seed)[0], near) > 0.95 and not cut(image, seed)[0][:, 75:].any()
 
 
 def test_pixels_of_noise_do_not_become_colours_of_the_object() -> None:
@@ -39,7 +39,7 @@ def test_pixels_of_noise_do_not_become_colours_of_the_object() -> None:
     image[disc] += 40
     noise = np.random.default_rng(1).random(disc.shape)
     image[noise < 0.05], image[noise > 0.95] = 0, 255
-    assert agreement(cut(image, (abs(down - 64) < 30) & (abs(across - 70) < 30)), disc) > 0.9
+    assert agreement(cut(image, (abs(down - 64) < 30) & (abs(across - 70) < 30))[0], disc) > 0.9
 
 
 def test_the_mask_is_kept_where_the_cut_is_elsewhere() -> None:
@@ -55,7 +55,8 @@ def test_without_two_sides_the_mask_is_kept() -> None:
         one_side = np.full((200, 300), level, np.uint8)
         found = refine(image, one_side)
         assert found.probability is one_side and found.agreement == 0
-    assert not cut(image, np.zeros((200, 300), bool)).any()
+    nothing, agreed = cut(image, np.zeros((200, 300), bool))
+    assert not nothing.any() and agreed == 0
 
 
 def test_agreement_of_two_empty_masks() -> None:

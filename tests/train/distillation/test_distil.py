@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from drc_runtime.errors import TrainingError, UsageError
+from drc_train.data.cache import cached_images
 from drc_train.distillation.distil import learn, make_student
+from drc_train.distillation.teachers import chain_masks
 from drc_train.model.student import SIZE, Student
 from drc_train.training.checkpoint import load_model
 from drc_train.training.student_file import STUDENT_FILE
@@ -65,7 +67,21 @@ def test_other_pictures_are_taught_by_new_chains(run: Path, pictures: Path, monk
     assert make_student(str(pictures), run).images == 9 and asked == []
 
 
-def test_what_it_learns_is_the_target() -> None:
+def test_masks_of_a_run_are_judged_as_they_are(run: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mask that was cut before agrees with its cut whatever it shows, and the judge would believe it."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a teacher's mask was cut before it was judged")
+
+    monkeypatch.setattr("drc_runtime.inference.extractor.cut_again", refuse)
+    for count in (10, 9):  # the run's own pictures, then others
+        images = cached_images(str(pictures), SIZE).pixels
+        assert len(chain_masks(run, pictures, images)) == count
+        (pictures / "9.png").unlink(missing_ok=True)
+
+
+def test_what_it_learns_is_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drc_train.distillation.distil.STEPS", 30)
     random = np.random.default_rng(0)
     images = random.integers(0, 90, (16, 3, SIZE, SIZE), np.uint8)
     targets = np.zeros((16, SIZE, SIZE), np.uint8)
@@ -73,7 +89,7 @@ def test_what_it_learns_is_the_target() -> None:
         top, left = random.integers(16, 56, 2)
         images[index, :, top : top + 56, left : left + 56] += 120
         targets[index, top : top + 56, left : left + 56] = 255
-    network, steps = learn(images, targets, 0, steps=30)
+    network, steps = learn(images, targets, 0)
     assert steps == 30
     with torch.no_grad():
         found = (network.fused()(torch.from_numpy(images).float() / 127.5 - 1)[:, 0] > 0).numpy()

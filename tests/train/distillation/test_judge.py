@@ -27,9 +27,10 @@ def test_a_mask_that_its_cut_contradicts_teaches_nothing() -> None:
     assert not teaches.any() and not targets.any()
 
 
-def test_an_empty_mask_teaches_nothing() -> None:
+def test_a_mask_without_two_sides_teaches_nothing() -> None:
     image, mask = picture()
-    assert not judge(image, [np.zeros_like(mask)])[1].any()
+    for one_side in (np.zeros_like(mask), np.ones_like(mask)):
+        assert not judge(image, [one_side])[1].any()
 
 
 def test_the_mean_of_two_teachers_is_soft_where_they_differ() -> None:
