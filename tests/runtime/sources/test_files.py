@@ -136,6 +136,14 @@ def test_a_folder_goes_on_after_a_bad_image_and_lists_it(tmp_path: Path, image, 
     assert "9.jpg is cut short" in source.failures[0] and "11.png is not an image" in source.failures[1]
 
 
+def test_images_that_are_done_keep_their_places(tmp_path: Path, image, save) -> None:
+    for name in ("1.png", "2.png", "3.png"):
+        save(tmp_path / name, image)
+    with open_source(str(tmp_path)) as source:
+        source.is_done = lambda path: path.stem != "3"
+        assert [(frame.name, frame.index) for frame in source] == [("3", 2)] and source.skipped == 2
+
+
 def test_an_image_that_vanishes_during_the_run_is_a_failure(tmp_path: Path, image, save) -> None:
     for name in ("1.png", "2.png"):
         save(tmp_path / name, image)

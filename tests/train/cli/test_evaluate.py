@@ -28,6 +28,14 @@ def test_a_baseline_needs_no_model(data: Path, typed, capsys: pytest.CaptureFixt
     assert list(figures) == ["constant"] and figures["constant"]["iou"] == 1.0
 
 
+def test_a_limit_is_the_number_of_images(data: Path, typed, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind in ("images", "masks"):
+        (data / "train" / kind / "1.png").write_bytes((data / "train" / kind / "0.png").read_bytes())
+    for limit, images in ((1, 1), (5, 2)):
+        typed(evaluate, data / "train", "--baseline", "constant", "--limit", limit, "--json")
+        assert json.loads(capsys.readouterr().out)["constant"]["images"] == images
+
+
 def test_a_model_and_baselines_on_one_set(data: Path, typed, capsys: pytest.CaptureFixture[str]) -> None:
     typed(evaluate, data / "train", "--model", data / "test" / "masks", "--baseline", "constant,grabcut", "--json")
     figures = json.loads(capsys.readouterr().out)

@@ -10,7 +10,9 @@ import torch
 from drc_runtime.errors import TrainingError, UsageError
 from drc_train.data.cache import cached_images
 from drc_train.distillation.distil import learn, make_student
-from drc_train.distillation.teachers import chain_masks
+from drc_train.distillation.judge import judge
+from drc_train.distillation.share import log_odds
+from drc_train.distillation.teachers import chain_masks, iem_masks
 from drc_train.model.student import SIZE, Student
 from drc_train.training.checkpoint import load_model
 from drc_train.training.student_file import STUDENT_FILE
@@ -48,6 +50,10 @@ def test_a_run_gets_a_student_of_its_pictures(run: Path, pictures: Path, monkeyp
     ) and 0 < report.used <= 10
     student = load_model(run)[0].student
     assert student is not None and not student.training
+    images = cached_images(str(pictures), SIZE).pixels
+    targets, teaches = judge(images, [iem_masks(images), chain_masks(run, pictures, images)])
+    share = (log_odds(student, images[teaches]) > 0).mean()
+    assert share == pytest.approx(targets[teaches].mean() / 255, abs=0.01), "its masks are as large as its lessons"
     again = make_student(str(pictures), run)
     assert again.path.is_file(), "a student is replaced by a new one"
     other = load_model(run)[0].student

@@ -10,7 +10,7 @@ import torch
 from drc_runtime.errors import EngineError, TrainingError, UsageError
 from drc_runtime.inference.cut import refine
 from drc_runtime.inference.extractor import Extractor
-from drc_runtime.inference.langevin import PosteriorSample
+from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
 from drc_runtime.inference.mask import MaskReader
 from drc_runtime.inference.options import Sampling
 from drc_train.config import load_config
@@ -62,13 +62,20 @@ def test_a_batch_of_chains_gives_each_image_what_it_gets_alone(
         assert np.abs(masks["responsibility"].astype(int) - alone).max() <= 1
 
 
-def test_images_side_by_side_get_what_a_bundle_gives_them_one_after_the_other(data: Path, toy_bundle: Path) -> None:
+def test_images_side_by_side_get_what_a_bundle_gives_them_one_after_the_other(
+    data: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labelled = list(load_evaluation(str(data)))
+    draws: list[int] = []
+    seek = LangevinSampler.seek
+    monkeypatch.setattr(LangevinSampler, "seek", lambda self, draw: (draws.append(draw), seek(self, draw)))
     together = model_segmenter(toy_bundle, False, EvaluationOptions(steps=3, seed=5, temperature=1.0))
     found = [*together(labelled[:16]), *together(labelled[16:])]
     extractor = Extractor(toy_bundle, threads=1, seed=5, sampling=Sampling(1.0))
     for (masks, _), it in zip(found, labelled, strict=True):
         assert np.array_equal(masks["responsibility"], extractor.extract(it.image, steps=3).probability)
+    # the toy's masks do not depend on noise: each image has one draw for its start and one for each step
+    assert sorted(draws) == [4 * place for place in range(19)]
 
 
 def test_a_gpu_that_is_not_there_is_refused(data: Path, tmp_path: Path, tiny_overrides: list[str]) -> None:
