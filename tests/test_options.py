@@ -142,6 +142,13 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--alpha": ["clip.avi --masks out --alpha", "images --masks out --alpha"],
         "--audio": ["clip.avi --masks out --audio", "clip.avi --masks out --no-audio", "images --out out --no-audio"],
         "--background": ["clip.avi --masks out --background blur", "images --masks out --background mask"],
+        "--uncertainty": [
+            "clip.avi --masks out --uncertainty maps",
+            "images --masks out --uncertainty maps --refine none",
+            "images --masks out --uncertainty out",
+            "images --out cut-outs --uncertainty cut-outs",
+            "images --masks out --uncertainty images",
+        ],
         "--boxes": ["clip.avi --masks out --boxes", "clip.avi --out out.avi --background green --boxes"],
         "--events": ["images --masks out --events events.jsonl"],
         "--threshold": ["clip.avi --masks out --soft --threshold 0.4", "images --masks out --soft --threshold 0.4"],

@@ -141,6 +141,14 @@ def run(
     boxes: Annotated[
         bool, typer.Option("--boxes", help="Draw a box around each thing in the overlay.", rich_help_panel=OUTPUT)
     ] = False,
+    uncertainty: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write one PNG per image: where its mask is not sure, 0 to 255.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.", rich_help_panel=OUTPUT)
     ] = False,
@@ -243,6 +251,7 @@ def run(
                 resume=resume,
                 events=events,
                 boxes=boxes,
+                uncertainty=uncertainty,
             ),
             watch=WatchOptions(serve=serve, token=token, vcam=vcam, display=display),
             learn=_learn_options(learn, keep),

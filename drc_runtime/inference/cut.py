@@ -28,6 +28,9 @@ class Refined(NamedTuple):
     """``(H, W)``, soft only along the outline; the mask from before where there is no cut or it does not agree."""
     agreement: float
     """IoU of the mask before and after, in [0, 1], also where the cut was not taken; 0 where there is no cut."""
+    disagreement: NDArray[np.uint8]
+    """``(H, W)``: distance of the probability before from that of the cut, also where the cut was not taken; 255 everywhere where
+    there is no cut."""
 
 
 def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> Refined:
@@ -42,10 +45,11 @@ def refine(image: Image, probability: NDArray[np.uint8], gate: float = GATE) -> 
     small = np.asarray(resize(image, shape), np.uint8)
     seed = resize(probability, shape) > 127
     found, agreed = cut(small, seed)
-    if not agreed or agreed < gate:
-        return Refined(probability, agreed)
+    if not agreed:
+        return Refined(probability, 0.0, np.full_like(probability, 255))
     scaled = cv2.resize(np.where(found, 255, 0).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return Refined(np.asarray(scaled, np.uint8), agreed)
+    disagreement = np.asarray(cv2.absdiff(probability, scaled), np.uint8)
+    return Refined(probability if agreed < gate else np.asarray(scaled, np.uint8), agreed, disagreement)
 
 
 def working_shape(image: Image) -> tuple[int, int]:

@@ -25,6 +25,8 @@ class Extraction:
     """Start time in seconds, on the clock of ``time.monotonic()``."""
     agreement: float | None = None
     """IoU of the mask before and after it was cut again, in [0, 1]; None where it was not. The lower, the less sure the mask."""
+    disagreement: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    """(H, W): where the mask is not sure, from 0 (the model and the cut agree) to 255; None where it was not cut again."""
 
     @cached_property
     def mask(self) -> NDArray[np.uint8]:

@@ -130,9 +130,9 @@ class Extractor:
         if self._refine == "none":
             return found
         begun = time.monotonic()
-        probability, agreement = cut_again(image, found.probability)
+        again = cut_again(image, found.probability)._asdict()
         milliseconds = found.milliseconds | {"refine": 1000 * (time.monotonic() - begun)}
-        return replace(found, probability=probability, agreement=agreement, milliseconds=milliseconds)
+        return replace(found, **again, milliseconds=milliseconds)
 
     def refined(self, image: Image, probability: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A probability ``(H, W)`` uint8 that was read of ``image (H, W, 3)`` uint8 RGB, refined as ``extract`` does."""

@@ -1,6 +1,7 @@
 """The student of a bundle: the mask of an image in one forward pass, without a chain. A frame knows nothing of the one before."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -100,11 +101,12 @@ class StudentExtractor:
         probability = probability_of(np.asarray(scaled, np.float32))
         ended = time.monotonic()
         milliseconds = {"student": 1000 * (passed - begun), "mask": 1000 * (ended - passed)}
+        found = Extraction(probability, None, 0, milliseconds, begun)
         if self._refine == "none":
-            return Extraction(probability, None, 0, milliseconds, begun)
-        probability, agreement = cut_again(image, probability)
+            return found
+        again = cut_again(image, probability)._asdict()
         milliseconds["refine"] = 1000 * (time.monotonic() - ended)
-        return Extraction(probability, None, 0, milliseconds, begun, agreement)
+        return replace(found, **again)
 
 
 def check_student(manifest: Manifest) -> None:

@@ -40,6 +40,8 @@ def check_for_source(source: Source, model: ModelOptions, outputs: OutputOptions
         _check_still(model, outputs, watch)
     elif model.refine is not None:
         raise UsageError("--refine is for images; frames of a camera, a stream or a video are tracked: leave it out")
+    elif outputs.uncertainty is not None:
+        raise UsageError("--uncertainty is of images, whose masks are cut again; for a camera or a video leave it out")
     if outputs.audio is not None:
         _check_audio(source, outputs)
     if outputs.background is not None and not _is_seen(source, outputs, watch):
@@ -86,6 +88,8 @@ def _check_still(model: ModelOptions, outputs: OutputOptions, watch: WatchOption
         raise UsageError("--serve and --vcam show cameras, streams and videos; for images name --out or --masks")
     if outputs.events is not None:
         raise UsageError("--events are of a camera, a stream or a video; for images leave it out")
+    if outputs.uncertainty is not None and model.refinement == "none":
+        raise UsageError("--uncertainty shows where a mask and its cut disagree: add --refine cut, or leave it out")
     if model.rate is not None:
         raise UsageError("--fps is for cameras, streams and videos; for images set --steps")
     if outputs.alpha:

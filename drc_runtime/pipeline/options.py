@@ -155,6 +155,8 @@ class OutputOptions:
     """A file that gets a line of JSON when something enters, stands, moves on or leaves, see ``drc_runtime.sinks.events``."""
     boxes: bool = False
     """The overlay has a box around each thing."""
+    uncertainty: Path | None = None
+    """Folder that gets one PNG for each image: ``Extraction.disagreement``."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -167,13 +169,13 @@ class OutputOptions:
             raise UsageError(f"--boxes are drawn into the overlay: leave out --boxes, or take {' or '.join(OVERLAYS)}")
         if self.events is not None and self.log is not None and self.events.resolve() == self.log.resolve():
             raise UsageError(f"--events and --log both name {self.log}; name two files")
-        if self.resume and self.out is None and self.masks is None:
+        if self.resume and not self.paths:
             raise UsageError("--resume continues what an earlier run wrote: add its --masks DIR or --out DIR")
 
     @property
     def paths(self) -> list[Path]:
         """The files and folders that get results."""
-        return [path for path in (self.out, self.masks) if path is not None]
+        return [path for path in (self.out, self.masks, self.uncertainty) if path is not None]
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,11 @@ from drc_runtime.pipeline.signals import GracefulShutdown
 from drc_runtime.pipeline.student_frames import StudentFrames
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
-from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
+from drc_runtime.sinks.check_outputs import check_beside, check_outputs, is_file, result_names
 from drc_runtime.sinks.events import EventSink
 from drc_runtime.sinks.log import LogSink, RunLog
 from drc_runtime.sinks.open import open_page, open_sinks, open_watching_sinks
+from drc_runtime.sinks.png import ImageSink, disagreement
 from drc_runtime.sinks.statistics import RunStatistics
 from drc_runtime.sinks.window import WindowSink, display_available
 from drc_runtime.sources.open import open_source
@@ -232,14 +233,18 @@ def _check_outputs(source: Source, outputs: OutputOptions) -> None:
         overwrite=outputs.overwrite,
         resume=outputs.resume,
     )
+    if outputs.uncertainty is not None:
+        others = [path for path in (outputs.out, outputs.masks) if path is not None]
+        check_beside("--uncertainty", outputs.uncertainty, source, others, outputs.overwrite, outputs.resume)
 
 
 def _claim_outputs(stack: ExitStack, outputs: OutputOptions) -> list[Claim]:
     """Keeps other processes from the outputs until the stack is closed."""
     overwrite = outputs.overwrite or outputs.resume
     claims = []
-    if outputs.masks is not None:
-        claims.append(stack.enter_context(claim_folder("--masks", outputs.masks, overwrite=overwrite)))
+    for option, folder in (("--masks", outputs.masks), ("--uncertainty", outputs.uncertainty)):
+        if folder is not None:
+            claims.append(stack.enter_context(claim_folder(option, folder, overwrite=overwrite)))
     if outputs.out is not None and is_file(outputs.out):
         part = part_of(outputs.out)
         claims.append(stack.enter_context(claim_file("--out", outputs.out, overwrite=overwrite, part=part)))
@@ -257,7 +262,7 @@ def _begin(claim: Claim, job: Job | None, source: Source) -> None:
 
 
 def _open_sinks(source: Source, views: Views, controls: Controls, outputs: OutputOptions) -> list[Sink]:
-    return open_sinks(
+    sinks = open_sinks(
         source,
         views,
         controls,
@@ -267,6 +272,7 @@ def _open_sinks(source: Source, views: Views, controls: Controls, outputs: Outpu
         alpha=outputs.alpha,
         audio=outputs.audio is not False,
     )
+    return sinks if outputs.uncertainty is None else [*sinks, ImageSink(outputs.uncertainty, disagreement)]
 
 
 def _learn(

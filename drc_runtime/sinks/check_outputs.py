@@ -59,6 +59,22 @@ def check_outputs(
         raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
 
 
+def check_beside(option: str, folder: Path, source: Source, outputs: list[Path], overwrite: bool, resume: bool) -> None:
+    """Refuses a further folder of PNG for the reasons of ``check_outputs``, or because it is one of the other ``outputs``.
+
+    Raises:
+        UsageError: as said above.
+        OutputError: the folder cannot be written.
+    """
+    places = {path.resolve() for path in outputs} | {path.resolve().parent for path in outputs if is_file(path)}
+    if folder.resolve() in places:
+        raise UsageError(f"{option} {folder} is where other results go; name a folder of its own")
+    try:
+        _check_folder(option, folder, source, overwrite, resume)
+    except OSError as error:
+        raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
+
+
 def _check_kind(source: Source, out: Path, alpha: bool) -> None:
     suffix = out.suffix.lower()
     if not source.is_still:

@@ -72,6 +72,12 @@ class ImageSink(Sink):
         pass
 
 
+def disagreement(frame: Frame, extraction: "Extraction") -> Image:
+    """A view of the extraction's ``disagreement (H, W)``, of a mask that was cut again."""
+    assert extraction.disagreement is not None, "the cut is on"
+    return extraction.disagreement
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,12 @@ def test_the_mask_is_kept_where_the_cut_is_elsewhere() -> None:
     image, disc = scene()
     rough = np.zeros((200, 300), np.uint8)
     rough[60:150, 120:230] = 200
-    assert refine(image, rough, gate=1.0).probability is rough
+    kept, taken = refine(image, rough, gate=1.0), refine(image, rough)
+    assert kept.probability is rough
+    assert np.array_equal(
+        kept.disagreement, np.where(rough > taken.probability, rough - taken.probability, taken.probability - rough)
+    )
+    assert np.array_equal(kept.disagreement, taken.disagreement) and kept.disagreement.any()
 
 
 def test_without_two_sides_the_mask_is_kept() -> None:
@@ -54,7 +59,7 @@ def test_without_two_sides_the_mask_is_kept() -> None:
     for level in (0, 100, 200):
         one_side = np.full((200, 300), level, np.uint8)
         found = refine(image, one_side)
-        assert found.probability is one_side and found.agreement == 0
+        assert found.probability is one_side and found.agreement == 0 and (found.disagreement == 255).all()
     nothing, agreed = cut(image, np.zeros((200, 300), bool))
     assert not nothing.any() and agreed == 0
 

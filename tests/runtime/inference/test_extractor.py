@@ -89,6 +89,7 @@ def test_the_mask_of_an_image_is_cut_again_and_that_of_a_frame_is_not(toy_bundle
     assert list(after.milliseconds) == ["preprocess", "steps", "mask", "refine"] and after.steps == 2
     again = refine(picture, before.probability)
     np.testing.assert_array_equal(after.probability, again.probability)
+    np.testing.assert_array_equal(after.disagreement, again.disagreement)
     assert before.agreement is None and after.agreement == again.agreement < 1
     assert agreement(before.mask > 0, inside) < 0.85 < 0.95 < agreement(after.mask > 0, inside)
     np.testing.assert_array_equal(cut.track().step(picture).probability, plain.track().step(picture).probability)

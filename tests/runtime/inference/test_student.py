@@ -36,12 +36,13 @@ def test_a_mask_has_the_size_of_its_image(student_bundle: Path) -> None:
 
 
 def test_a_mask_is_cut_again_if_asked_for(student_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(student, "cut_again", lambda image, probability: Refined(255 - probability, 0.4))
+    monkeypatch.setattr(student, "cut_again", lambda image, it: Refined(255 - it, 0.4, it))
     plain, cut = (
         StudentExtractor(student_bundle, threads=1, refine=it).extract(halves(250, 5)) for it in ("none", "cut")
     )
     assert np.array_equal(cut.probability, 255 - plain.probability) and "refine" in cut.milliseconds
     assert (plain.agreement, cut.agreement) == (None, 0.4)
+    assert plain.disagreement is None and np.array_equal(cut.disagreement, plain.probability)
     with pytest.raises(UsageError, match="--refine blur"):
         StudentExtractor(student_bundle, refine="blur")
 
