@@ -145,13 +145,15 @@ REFUSED: dict[str, dict[str, list[str]]] = {
         "--uncertainty": [
             "clip.avi --masks out --uncertainty maps",
             "images --masks out --uncertainty maps --refine none",
-            "images --masks out --uncertainty out",
-            "images --out cut-outs --uncertainty cut-outs",
-            "images --masks out --uncertainty images",
+            "images --masks out --uncertainty maps --student",
         ],
         "--boxes": ["clip.avi --masks out --boxes", "clip.avi --out out.avi --background green --boxes"],
         "--events": ["images --masks out --events events.jsonl"],
-        "--threshold": ["clip.avi --masks out --soft --threshold 0.4", "images --masks out --soft --threshold 0.4"],
+        "--threshold": [
+            "clip.avi --masks out --soft --threshold 0.4",
+            "images --masks out --soft --threshold 0.4",
+            "images --uncertainty maps --threshold 0.4",
+        ],
         "--steps": ["clip.avi --masks out --steps 3 --fps 10", "clip.avi --masks out --student --steps 3"],
         "--fps": [
             "clip.avi --masks out --steps 3 --fps 10",

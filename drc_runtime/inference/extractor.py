@@ -1,7 +1,5 @@
 """The public API: images in, foreground masks out."""
 
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from drc_runtime.images import Image
 from drc_runtime.inference.camera_track import CameraTrack
 from drc_runtime.inference.cold_start import ColdStart
 from drc_runtime.inference.cut import refine as cut_again
+from drc_runtime.inference.cut import refine_extraction
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.inference.golden import check_golden
 from drc_runtime.inference.langevin import LangevinSampler, PosteriorSample
@@ -127,12 +126,7 @@ class Extractor:
         if index is not None:
             self.seek(index, count)
         found = self.trial(image, count)
-        if self._refine == "none":
-            return found
-        begun = time.monotonic()
-        again = cut_again(image, found.probability)._asdict()
-        milliseconds = found.milliseconds | {"refine": 1000 * (time.monotonic() - begun)}
-        return replace(found, **again, milliseconds=milliseconds)
+        return found if self._refine == "none" else refine_extraction(image, found)
 
     def refined(self, image: Image, probability: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A probability ``(H, W)`` uint8 that was read of ``image (H, W, 3)`` uint8 RGB, refined as ``extract`` does."""

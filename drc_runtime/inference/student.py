@@ -1,7 +1,6 @@
 """The student of a bundle: the mask of an image in one forward pass, without a chain. A frame knows nothing of the one before."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ from drc_runtime.engines import load_engine
 from drc_runtime.engines.protocol import Array, Engine
 from drc_runtime.errors import EngineError, UsageError
 from drc_runtime.images import Image
-from drc_runtime.inference.cut import refine as cut_again
+from drc_runtime.inference.cut import refine_extraction
 from drc_runtime.inference.extraction import Extraction
 from drc_runtime.inference.mask import probability_of
 from drc_runtime.inference.options import check_refinement
@@ -99,14 +98,9 @@ class StudentExtractor:
         passed = time.monotonic()
         scaled = cv2.resize(plane, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
         probability = probability_of(np.asarray(scaled, np.float32))
-        ended = time.monotonic()
-        milliseconds = {"student": 1000 * (passed - begun), "mask": 1000 * (ended - passed)}
+        milliseconds = {"student": 1000 * (passed - begun), "mask": 1000 * (time.monotonic() - passed)}
         found = Extraction(probability, None, 0, milliseconds, begun)
-        if self._refine == "none":
-            return found
-        again = cut_again(image, probability)._asdict()
-        milliseconds["refine"] = 1000 * (time.monotonic() - ended)
-        return replace(found, **again)
+        return found if self._refine == "none" else refine_extraction(image, found)
 
 
 def check_student(manifest: Manifest) -> None:

@@ -45,12 +45,12 @@ def check_for_source(source: Source, model: ModelOptions, outputs: OutputOptions
     if outputs.audio is not None:
         _check_audio(source, outputs)
     if outputs.background is not None and not _is_seen(source, outputs, watch):
-        raise UsageError("--background has no effect on masks: add --out, --serve or --vcam, or leave it out")
+        raise UsageError("--background has no effect on masks and maps: add --out, --serve or --vcam, or leave it out")
     if outputs.boxes and not _is_seen(source, outputs, watch):
         raise UsageError("--boxes are drawn into the overlay: add --out, --serve or --vcam, or leave it out")
     writes_binary_masks = outputs.masks is not None and not outputs.soft
     if outputs.threshold is not None and not (writes_binary_masks or _is_seen(source, outputs, watch)):
-        raise UsageError("--threshold has no effect on masks with --soft: leave out one of them")
+        raise UsageError("--threshold has no effect on masks with --soft and on maps: leave it out")
 
 
 def check_camera(source: Source, manifest: Manifest, model: ModelOptions) -> None:

@@ -173,9 +173,15 @@ class OutputOptions:
             raise UsageError("--resume continues what an earlier run wrote: add its --masks DIR or --out DIR")
 
     @property
+    def folders(self) -> dict[str, Path]:
+        """The folders that get one PNG for each frame whatever the source, by their options."""
+        folders = {"--masks": self.masks, "--uncertainty": self.uncertainty}
+        return {option: folder for option, folder in folders.items() if folder is not None}
+
+    @property
     def paths(self) -> list[Path]:
         """The files and folders that get results."""
-        return [path for path in (self.out, self.masks, self.uncertainty) if path is not None]
+        return [*([] if self.out is None else [self.out]), *self.folders.values()]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from drc_runtime.pipeline.signals import GracefulShutdown
 from drc_runtime.pipeline.student_frames import StudentFrames
 from drc_runtime.sinks.av_video import part_of
 from drc_runtime.sinks.background_writer import BackgroundWriter
-from drc_runtime.sinks.check_outputs import check_beside, check_outputs, is_file, result_names
+from drc_runtime.sinks.check_outputs import check_outputs, is_file, result_names
 from drc_runtime.sinks.events import EventSink
 from drc_runtime.sinks.log import LogSink, RunLog
 from drc_runtime.sinks.open import open_page, open_sinks, open_watching_sinks
@@ -226,25 +226,22 @@ def _check_outputs(source: Source, outputs: OutputOptions) -> None:
     check_outputs(
         source,
         out=outputs.out,
-        masks=outputs.masks,
+        folders=outputs.folders,
         log=outputs.log,
         background=outputs.background,
         alpha=outputs.alpha,
         overwrite=outputs.overwrite,
         resume=outputs.resume,
     )
-    if outputs.uncertainty is not None:
-        others = [path for path in (outputs.out, outputs.masks) if path is not None]
-        check_beside("--uncertainty", outputs.uncertainty, source, others, outputs.overwrite, outputs.resume)
 
 
 def _claim_outputs(stack: ExitStack, outputs: OutputOptions) -> list[Claim]:
     """Keeps other processes from the outputs until the stack is closed."""
     overwrite = outputs.overwrite or outputs.resume
-    claims = []
-    for option, folder in (("--masks", outputs.masks), ("--uncertainty", outputs.uncertainty)):
-        if folder is not None:
-            claims.append(stack.enter_context(claim_folder(option, folder, overwrite=overwrite)))
+    claims = [
+        stack.enter_context(claim_folder(option, folder, overwrite=overwrite))
+        for option, folder in outputs.folders.items()
+    ]
     if outputs.out is not None and is_file(outputs.out):
         part = part_of(outputs.out)
         claims.append(stack.enter_context(claim_file("--out", outputs.out, overwrite=overwrite, part=part)))

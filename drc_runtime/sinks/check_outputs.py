@@ -1,7 +1,7 @@
 """Checks outputs before the first frame is read, so that no file of a user is lost and no work is in vain."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drc_runtime.errors import OutputError, UsageError
@@ -17,7 +17,7 @@ def check_outputs(
     source: Source,
     *,
     out: Path | None,
-    masks: Path | None,
+    folders: Mapping[str, Path],
     log: Path | None = None,
     background: str | None = None,
     alpha: bool = False,
@@ -31,7 +31,7 @@ def check_outputs(
     Args:
         source: opened; what it reads is an input.
         out: a video, a PNG or a folder, or None.
-        masks: a folder, or None.
+        folders: further ones, by the options that name them.
         log: a file, which is checked when it is opened; it must not be another output.
         background: if it is a file, it is an input too.
         alpha: ``out`` gets transparency.
@@ -47,30 +47,15 @@ def check_outputs(
         inputs.add(Path(background).resolve())
     try:
         if out is not None:
-            _check_overlap(out, masks, log, source)
+            _check_overlap(out, folders, log, source)
             _check_kind(source, out, alpha)
             if is_file(out):
                 _check_file(out, inputs, overwrite)
             else:
                 _check_folder("--out", out, source, overwrite, resume)
-        if masks is not None:
-            _check_folder("--masks", masks, source, overwrite, resume)
-    except OSError as error:
-        raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
-
-
-def check_beside(option: str, folder: Path, source: Source, outputs: list[Path], overwrite: bool, resume: bool) -> None:
-    """Refuses a further folder of PNG for the reasons of ``check_outputs``, or because it is one of the other ``outputs``.
-
-    Raises:
-        UsageError: as said above.
-        OutputError: the folder cannot be written.
-    """
-    places = {path.resolve() for path in outputs} | {path.resolve().parent for path in outputs if is_file(path)}
-    if folder.resolve() in places:
-        raise UsageError(f"{option} {folder} is where other results go; name a folder of its own")
-    try:
-        _check_folder(option, folder, source, overwrite, resume)
+        for option, folder in folders.items():
+            _check_apart(option, folder, folders)
+            _check_folder(option, folder, source, overwrite, resume)
     except OSError as error:
         raise OutputError(f"cannot write to {error.filename}: {error.strerror}; choose another place") from error
 
@@ -98,11 +83,18 @@ def is_file(out: Path) -> bool:
     return out.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
-def _check_overlap(out: Path, masks: Path | None, log: Path | None, source: Source) -> None:
-    # A file of the masks' folder is in the way only if it can have the name of a mask.
-    within = masks is not None and masks.resolve() == out.resolve().parent and source.is_still
-    if masks is not None and (within or masks.resolve() == out.resolve()):
-        raise UsageError(f"--out {out} and --masks {masks} would overwrite each other; name two folders")
+def _check_apart(option: str, folder: Path, folders: Mapping[str, Path]) -> None:
+    for other, place in folders.items():
+        if other != option and place.resolve() == folder.resolve():
+            raise UsageError(f"{option} {folder} and {other} {place} would overwrite each other; name two folders")
+
+
+def _check_overlap(out: Path, folders: Mapping[str, Path], log: Path | None, source: Source) -> None:
+    for option, folder in folders.items():
+        # A file of the folder is in the way only if it can have the name of a result.
+        within = folder.resolve() == out.resolve().parent and source.is_still
+        if within or folder.resolve() == out.resolve():
+            raise UsageError(f"--out {out} and {option} {folder} would overwrite each other; name two folders")
     if log is not None and log.resolve() in (out.resolve(), part_of(out).resolve()):
         raise UsageError(f"--out {out} and --log {log} would overwrite each other; name two files")
 

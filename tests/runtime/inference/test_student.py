@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drc_runtime.errors import EngineError, UsageError
-from drc_runtime.inference import student
+from drc_runtime.inference import cut
 from drc_runtime.inference.cut import Refined
 from drc_runtime.inference.student import StudentExtractor
 from tests.toy_student import OWN, bundle_with, student_graph
@@ -36,13 +36,13 @@ def test_a_mask_has_the_size_of_its_image(student_bundle: Path) -> None:
 
 
 def test_a_mask_is_cut_again_if_asked_for(student_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(student, "cut_again", lambda image, it: Refined(255 - it, 0.4, it))
-    plain, cut = (
+    monkeypatch.setattr(cut, "refine", lambda image, it: Refined(255 - it, 0.4, it))
+    plain, again = (
         StudentExtractor(student_bundle, threads=1, refine=it).extract(halves(250, 5)) for it in ("none", "cut")
     )
-    assert np.array_equal(cut.probability, 255 - plain.probability) and "refine" in cut.milliseconds
-    assert (plain.agreement, cut.agreement) == (None, 0.4)
-    assert plain.disagreement is None and np.array_equal(cut.disagreement, plain.probability)
+    assert np.array_equal(again.probability, 255 - plain.probability) and "refine" in again.milliseconds
+    assert (plain.agreement, again.agreement) == (None, 0.4)
+    assert plain.disagreement is None and np.array_equal(again.disagreement, plain.probability)
     with pytest.raises(UsageError, match="--refine blur"):
         StudentExtractor(student_bundle, refine="blur")
 

@@ -50,8 +50,9 @@ def check(place: Path, kind: str, *, overwrite: bool = False, background: str | 
         "image": Described({place / "images" / "a.png"}, None),
         "folder": Described({place / "images", place / "images" / "a.png"}, None),
     }
-    paths = {name: place / outputs[name] if name in outputs else None for name in ("out", "masks", "log")}
-    check_outputs(sources[kind], background=background, overwrite=overwrite, **paths)
+    out, log = (place / outputs[name] if name in outputs else None for name in ("out", "log"))
+    folders = {f"--{name}": place / outputs[name] for name in ("masks", "uncertainty") if name in outputs}
+    check_outputs(sources[kind], out=out, folders=folders, log=log, background=background, overwrite=overwrite)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def check(place: Path, kind: str, *, overwrite: bool = False, background: str | 
         ("camera", {"out": "new.mp4"}),
         ("image", {"out": "new.png", "masks": "new"}),
         ("image", {"out": "new", "masks": "empty"}),
-        ("folder", {"out": "new", "masks": "new2"}),
+        ("folder", {"out": "new", "masks": "new2", "uncertainty": "empty"}),
         ("folder", {"out": "images/cut", "masks": "images/masks"}),
         ("folder", {"out": "v1.2"}),
     ],
@@ -95,6 +96,9 @@ def test_outputs_that_harm_nothing_pass(place: Path, kind: str, outputs: dict[st
         ("folder", {"masks": "images-link"}, "is where the images are read from"),
         ("folder", {"out": "new.png"}, "a folder of images becomes a folder"),
         ("folder", {"out": "new", "masks": "new"}, "would overwrite each other"),
+        ("folder", {"uncertainty": "images"}, "--uncertainty .* is where the images are read from"),
+        ("folder", {"out": "new", "uncertainty": "new"}, "--uncertainty .* would overwrite each other"),
+        ("folder", {"masks": "new", "uncertainty": "empty/../new"}, "would overwrite each other"),
         ("folder", {"out": "new.avi"}, "images do not become a video"),
     ],
 )
@@ -166,6 +170,7 @@ def test_a_log_is_no_other_output(place: Path) -> None:
         ("image", {"out": "old.png"}),
         ("image", {"out": "full"}),
         ("folder", {"masks": "full"}),
+        ("folder", {"uncertainty": "full"}),
     ],
 )
 def test_what_exists_is_replaced_only_if_that_is_said(place: Path, kind: str, outputs: dict[str, str]) -> None:
