@@ -30,6 +30,9 @@ from drc_train.distillation.teachers import chain_masks, iem_masks
 from drc_train.evaluation.baselines import best_constant, grabcut
 from drc_train.model.student import SIZE
 
+SHARES = (0.9, 0.8)
+"""Other sizes of the masks, as shares of the size of the lessons."""
+
 Truths = dict[int, NDArray[np.bool_]]
 """Number of the picture to its foreground ``(SIZE, SIZE)``."""
 
@@ -53,13 +56,22 @@ def figures(masks: NDArray[np.bool_], truths: Truths) -> dict[str, float]:
     return {name: round(100 * float(values.mean()), 2) for name, values in halves.items()}
 
 
-def cut_of(images: NDArray[np.uint8], masks: NDArray[np.bool_], truths: Truths) -> NDArray[np.bool_]:
-    """The masks as ``drc eval --baseline iem-cut`` cuts them, of the pictures with a truth alone."""
-    found = masks.copy()
+def cut_of(
+    images: NDArray[np.uint8], masks: NDArray[np.bool_], truths: Truths
+) -> tuple[NDArray[np.bool_], dict[int, float]]:
+    """The masks as ``drc eval --baseline iem-cut`` cuts them, of the pictures with a truth alone, and the agreements of these."""
+    found, agreements = masks.copy(), {}
     for index in truths:
         seed = np.where(masks[index], 255, 0).astype(np.uint8)
-        found[index] = refine(np.ascontiguousarray(images[index].transpose(1, 2, 0)), seed).probability > 127
-    return found
+        again = refine(np.ascontiguousarray(images[index].transpose(1, 2, 0)), seed)
+        found[index], agreements[index] = again.probability > 127, again.agreement
+    return found, agreements
+
+
+def tenths(masks: NDArray[np.bool_], agreements: dict[int, float], truths: Truths) -> list[float]:
+    """IoU in percent of each tenth of the masks, those first whose agreement with their cut is the least."""
+    parts = np.array_split(sorted(truths, key=agreements.__getitem__), 10)
+    return [figures(masks, {int(index): truths[int(index)] for index in part})["all"] for part in parts]
 
 
 def students(
@@ -73,11 +85,17 @@ def students(
         found[f"round {number}, pictures that teach"] = int(teaches.sum())
         found[f"round {number}, targets"] = figures(targets > 127, truths)
         network, _ = learn(images[teaches], targets[teaches], seed)
-        set_share(network, images[teaches], float(targets[teaches].mean()) / 255)
+        lessons, share = images[teaches], float(targets[teaches].mean()) / 255
+        set_share(network, lessons, share)
         masks = [log_odds(network, images) > 0]
         found[f"round {number}, core seconds"] = round(time.process_time() - begun)
         found[f"round {number}, student"] = figures(masks[0], truths)
-        found[f"round {number}, student, cut"] = figures(cut_of(images, masks[0], truths), truths)
+        again, agreements = cut_of(images, masks[0], truths)
+        found[f"round {number}, student, cut"] = figures(again, truths)
+        found[f"round {number}, student, cut, tenths by agreement"] = tenths(again, agreements, truths)
+        for of_it in SHARES:
+            set_share(network, lessons, of_it * share)
+            found[f"round {number}, student, {of_it} of the size"] = figures(log_odds(network, images) > 0, truths)
         print(seed, number, found, flush=True)
     return found
 
@@ -101,7 +119,7 @@ def main() -> None:
     found = {"iem": iem} | ({"chain": chain_masks(given.run, given.data, images)} if given.run else {})
     rows: dict[str, object] = {name: figures(masks, truths) for name, masks in found.items()}
     for name, masks in found.items():
-        rows[f"{name}, cut"] = figures(cut_of(images, masks, truths), truths)
+        rows[f"{name}, cut"] = figures(cut_of(images, masks, truths)[0], truths)
     constant = best_constant(np.where(mask, 255, 0).astype(np.uint8) for mask in truths.values())
     place = constant(np.zeros((SIZE, SIZE, 3), np.uint8)) > 127
     rows["constant"] = figures(np.broadcast_to(place, (len(images), SIZE, SIZE)), truths)
